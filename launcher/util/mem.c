@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct mem_block {
+	struct mem_block *next;
+	_Alignas(max_align_t) unsigned char data[];
+};
+
+static void mem_die(void)
+{
+	static const char message[] = "allocrun: out of memory\n";
+
+	if (write(STDERR_FILENO, message, sizeof message - 1) < 0)
+		_exit(125);
+	_exit(125);
+}
+
+void *mem_alloc(struct mem *m, size_t size)
+{
+	struct mem_block *block = calloc(1, sizeof *block + size);
+
+	if (!block)
+		mem_die();
+	block->next = m->blocks;
+	m->blocks = block;
+	return block->data;
+}
+
+char *mem_strndup(struct mem *m, const char *s, size_t n)
+{
+	size_t length = strnlen(s, n);
+	char *copy = mem_alloc(m, length + 1);
+
+	memcpy(copy, s, length);
+	return copy;
+}
+
+char *mem_strdup(struct mem *m, const char *s)
+{
+	return mem_strndup(m, s, strlen(s));
+}
+
+char *mem_vprintf(struct mem *m, const char *format, va_list args)
+{
+	va_list measured;
+	int length;
+	char *text;
+
+	va_copy(measured, args);
+	length = vsnprintf(NULL, 0, format, measured);
+	va_end(measured);
+	if (length < 0)
+		mem_die();
+	text = mem_alloc(m, (size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, args);
+	return text;
+}
+
+char *mem_printf(struct mem *m, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = mem_vprintf(m, format, args);
+	va_end(args);
+	return text;
+}
+
+void *mem_append(struct mem *m, void *array, size_t *count, size_t size)
+{
+	unsigned char **items = array;
+	size_t n = *count;
+
+	/* Full at each power of two: the capacity needs no field of its own. */
+	if ((n & (n - 1)) == 0) {
+		unsigned char *grown = mem_alloc(m, (n ? 2 * n : 1) * size);
+
+		if (n)
+			memcpy(grown, *items, n * size);
+		*items = grown;
+	}
+	*count = n + 1;
+	return *items + n * size;
+}
+
+void mem_free_all(struct mem *m)
+{
+	while (m->blocks) {
+		struct mem_block *block = m->blocks;
+
+		m->blocks = block->next;
+		free(block);
+	}
+}

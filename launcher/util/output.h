@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_UTIL_OUTPUT_H
+#define ALLOCRUN_UTIL_OUTPUT_H
+
+/*
+ * All of `text` to the descriptor. A reader that has gone away is -EPIPE, never a
+ * signal, and the process's own handling of SIGPIPE is left as it was: the command
+ * that is executed later inherits it. -errno.
+ */
+int output_write(int fd, const char *text);
+
+/*
+ * Puts a descriptor that can neither be read nor written in place of each of 0, 1
+ * and 2 that is closed, so that no file of ours gets that number. It closes at
+ * exec: the command finds them closed as we did.
+ */
+void output_guard_standard_descriptors(void);
+
+#endif
