@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+#include <strings.h>
+
+#include "environment.h"
+#include "profiles.h"
+#include "util/nearest.h"
+
+#define VARIABLE_PREFIX "ALLOCRUN_"
+
+/* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
+enum { OPTION_KEY = 256, OPTION_MODE = 512, OPTION_FORMAT = 768, OPTION_SYSROOT, OPTION_POLICY };
+
+static const struct {
+	const char *name;
+	enum mode mode;
+	char letter;
+	const char *help;
+} modes[] = {
+	{ "explain", MODE_EXPLAIN, 0, "print the plan and the reason for each step, run nothing" },
+	{ "list", MODE_LIST, 0, "the bundled allocator builds, and which fit here" },
+	{ "check", MODE_CHECK, 0, "audit the node (not in this version)" },
+	{ "tune", MODE_TUNE, 0, "set the node up (not in this version)" },
+	{ "help", MODE_HELP, 'h', "this text" },
+	{ "version", MODE_VERSION, 'V', "the version" },
+};
+#define N_MODES (sizeof modes / sizeof *modes)
+
+/* What argv gave, before it is applied over the other origins. */
+struct assignment {
+	enum key key;
+	const char *text;
+};
+
+struct command_line {
+	struct assignment *assignments;
+	size_t n_assignments;
+	bool has_mode;
+};
+
+static int options_refuse(const char **ret_error, const char *line)
+{
+	*ret_error = line;
+	return -EINVAL;
+}
+
+static void options_set_ladders(struct mem *m, struct options *o, enum key key, const char *text,
+				enum origin origin, const char *where)
+{
+	enum ladder ladder = key == KEY_REQUIRE ? LADDER_REQUIRE :
+			     key == KEY_PREFER  ? LADDER_PREFER : LADDER_OFF;
+
+	for (size_t n; *text; text += n + (text[n] == ',')) {
+		n = strcspn(text, ",");
+		for (int s = 0; s < STEP_COUNT; s++) {
+			if (strcmp(mem_strndup(m, text, n), step_names[s]) == 0)
+				o->ladders[s] = (struct ladder_setting){ ladder, origin, where };
+		}
+	}
+}
+
+int options_assign(struct mem *m, struct options *o, enum key key, const char *text,
+		   enum origin origin, const char *where, const char **ret_error)
+{
+	struct setting *setting = &o->settings[key];
+	const char *error;
+
+	if (key_check_value(m, key, text, &error) < 0) {
+		*ret_error = mem_printf(m, "%s: bad value '%s' for %s %s", where, text,
+					key_name(key), error);
+		return -EINVAL;
+	}
+	if (key == KEY_REQUIRE || key == KEY_PREFER || key == KEY_OFF)
+		options_set_ladders(m, o, key, text, origin, where);
+	if (key >= KEY_CONF && key <= KEY_GLIBC) {
+		struct setting *conf = &o->confs[key - KEY_CONF][origin];
+
+		/* --conf a:1 --conf b:2 is --conf a:1,b:2 */
+		*conf = (struct setting){ conf->text ? mem_printf(m, "%s,%s", conf->text, text) : text,
+					  origin, where };
+		text = conf->text;
+	}
+	*setting = (struct setting){ text, origin, where };
+	return 0;
+}
+
+static void options_set_defaults(struct options *o)
+{
+	static const struct {
+		enum key key;
+		const char *text;
+	} defaults[] = {
+		{ KEY_PROFILE, "balanced" }, { KEY_NUMA_STRICT, "no" }, { KEY_MEMLOCK, "hard" },
+		{ KEY_CORE, "inherit" },     { KEY_OOM_SCORE_ADJ, "inherit" },
+		{ KEY_NO_NEW_PRIVS, "no" },  { KEY_RECORD, "auto" },
+	};
+
+	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+		o->settings[defaults[i].key] =
+			(struct setting){ defaults[i].text, ORIGIN_BUILT_IN, "built in" };
+	for (int s = 0; s < STEP_COUNT; s++)
+		o->ladders[s] = (struct ladder_setting){ step_default_ladder((enum step)s),
+							 ORIGIN_BUILT_IN, "built in" };
+}
+
+/* The getopt table and, in step with it, all names for a hint. */
+static void options_build_table(struct option *table, const char **names)
+{
+	static const struct option fixed[] = {
+		{ "format", required_argument, NULL, OPTION_FORMAT },
+		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
+		{ "policy", required_argument, NULL, OPTION_POLICY },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "verbose", no_argument, NULL, 'v' },
+	};
+	size_t n = 0;
+
+	for (int k = 0; k < KEY_COUNT; k++) {
+		bool is_optional = key_argument((enum key)k)[0] == '[';
+
+		table[n++] = (struct option){ key_name((enum key)k),
+					      is_optional ? optional_argument : required_argument,
+					      NULL, OPTION_KEY + k };
+	}
+	for (size_t i = 0; i < N_MODES; i++)
+		table[n++] = (struct option){ modes[i].name, no_argument, NULL,
+					      OPTION_MODE + (int)i };
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		table[n++] = fixed[i];
+	for (size_t i = 0; i < n; i++)
+		names[i] = table[i].name;
+}
+
+/* "--numb=1" -> "unknown option '--numb' (did you mean '--numa'?); see allocrun --help" */
+static const char *options_unknown(struct mem *m, const char *word, const char *const *names)
+{
+	const char *bare = word + strspn(word, "-");
+	const char *near = nearest_name(mem_strndup(m, bare, strcspn(bare, "=")), names);
+	const char *name = mem_strndup(m, word, strcspn(word, "="));
+
+	if (near)
+		return mem_printf(m, "unknown option '%s' (did you mean '--%s'?)", name, near);
+	return mem_printf(m, "unknown option '%s'; see allocrun --help", name);
+}
+
+static const char *options_mode_name(enum mode mode)
+{
+	size_t i = 0;
+
+	while (i + 1 < N_MODES && modes[i].mode != mode)
+		i++;
+	return modes[i].name;
+}
+
+static int options_set_mode(struct mem *m, struct options *o, struct command_line *line,
+			    enum mode mode, const char **ret_error)
+{
+	if (line->has_mode && o->mode != mode)
+		return options_refuse(ret_error, mem_printf(m, "--%s and --%s exclude each other",
+							    options_mode_name(o->mode),
+							    options_mode_name(mode)));
+	line->has_mode = true;
+	o->mode = mode;
+	return 0;
+}
+
+/* One option that getopt returned. */
+static int options_take(struct mem *m, struct options *o, struct command_line *line, int value,
+			const char *argument, const char **ret_error)
+{
+	if (value >= OPTION_MODE && value < OPTION_MODE + (int)N_MODES)
+		return options_set_mode(m, o, line, modes[value - OPTION_MODE].mode, ret_error);
+	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
+		*MEM_PUSH(m, line->assignments, line->n_assignments) = (struct assignment){
+			(enum key)(value - OPTION_KEY), argument ? argument : "yes" };
+		return 0;
+	}
+	switch (value) {
+	case 'h':
+		return options_set_mode(m, o, line, MODE_HELP, ret_error);
+	case 'V':
+		return options_set_mode(m, o, line, MODE_VERSION, ret_error);
+	case 'q':
+		o->is_quiet = true;
+		return 0;
+	case 'v':
+		o->is_verbose = true;
+		return 0;
+	case OPTION_SYSROOT:
+		o->sysroot = argument;
+		return 0;
+	case OPTION_POLICY:
+		o->policy = argument;
+		return 0;
+	default: /* OPTION_FORMAT */
+		o->is_json = strcmp(argument, "json") == 0;
+		if (!o->is_json && strcmp(argument, "text") != 0)
+			return options_refuse(ret_error, mem_printf(
+				m, "--format: bad value '%s' (text or json)", argument));
+		return 0;
+	}
+}
+
+/* Reads argv up to the command. With ALLOCRUN=off errors are passed over. */
+static int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
+			     struct command_line *line, const char **ret_error)
+{
+	struct option table[KEY_COUNT + N_MODES + 6] = { { NULL, 0, NULL, 0 } };
+	const char *names[KEY_COUNT + N_MODES + 6] = { NULL };
+	int value, r;
+
+	options_build_table(table, names);
+	optind = 0;
+	opterr = 0;
+	/* "+": the command's own options are its own. */
+	while ((value = getopt_long(argc, argv, "+:hVqv", table, NULL)) != -1) {
+		if (o->is_off && (value == '?' || value == ':'))
+			continue;
+		if (value == '?')
+			return options_refuse(ret_error, options_unknown(
+				m, optopt && optopt < OPTION_KEY ? mem_printf(m, "-%c", optopt) :
+				argv[optind - 1], names));
+		if (value == ':')
+			return options_refuse(ret_error, mem_printf(
+				m, "option '%s' wants a value; see allocrun --help", argv[optind - 1]));
+		r = options_take(m, o, line, value, optarg, ret_error);
+		if (r < 0 && !o->is_off)
+			return r;
+		/* The rest of the line belongs to these modes, which come later. */
+		if (o->mode == MODE_CHECK || o->mode == MODE_TUNE)
+			return 0;
+	}
+	o->argv = optind < argc ? argv + optind : NULL;
+	return 0;
+}
+
+/* ALLOCRUN_NUMA_STRICT for "numa-strict". */
+static char *options_variable(struct mem *m, const char *name)
+{
+	char *variable = mem_printf(m, VARIABLE_PREFIX "%s", name);
+
+	for (char *c = variable; *c; c++)
+		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+	return variable;
+}
+
+static int options_read_environment(struct mem *m, struct options *o, const char **ret_error)
+{
+	const char *const *environment = (const char *const *)o->environment;
+
+	for (int k = 0; k < KEY_COUNT; k++) {
+		const char *variable = options_variable(m, key_name((enum key)k));
+		const char *text = environment_get(environment, variable);
+		int r;
+
+		/* Set but empty is how a Compose file or a unit says "not set". */
+		if (!text || !*text)
+			continue;
+		r = options_assign(m, o, (enum key)k, text, ORIGIN_ENVIRONMENT, variable, ret_error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * A misspelt variable changes nothing and looks as if it did: say so. Kubernetes
+ * sets ALLOCRUN_PORT_… for a service of our name; those are nobody's typo.
+ */
+static void options_warn_variables(struct mem *m, struct options *o)
+{
+	const size_t prefix = strlen(VARIABLE_PREFIX);
+	const char *names[KEY_COUNT + 2] = { NULL };
+
+	for (int k = 0; k < KEY_COUNT; k++)
+		names[k] = options_variable(m, key_name((enum key)k)) + prefix;
+	names[KEY_COUNT] = "POLICY";
+	for (char **e = o->environment; *e; e++) {
+		const char *name = mem_strndup(m, *e, strcspn(*e, "="));
+		const char *near;
+
+		if (strncmp(name, VARIABLE_PREFIX, prefix) != 0)
+			continue;
+		near = nearest_name(name + prefix, names);
+		if (near && strcmp(near, name + prefix) != 0)
+			*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
+				m, "%s means nothing to allocrun (did you mean " VARIABLE_PREFIX "%s?)",
+				name, near);
+	}
+}
+
+static bool options_read_switch(struct mem *m, struct options *o)
+{
+	static const char *const off[] = { "off", "no", "false", "0" };
+	const char *value = environment_get((const char *const *)o->environment, "ALLOCRUN");
+
+	for (size_t i = 0; value && i < sizeof off / sizeof *off; i++) {
+		if (strcasecmp(value, off[i]) == 0)
+			return true;
+	}
+	if (value && *value && strcasecmp(value, "on") != 0)
+		*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
+			m, "ALLOCRUN=%s means nothing (ALLOCRUN=off switches allocrun off)", value);
+	return false;
+}
+
+/* The profile must be one of ours or of the policy files. */
+static int options_check_profile(struct mem *m, const struct options *o, const char **ret_error)
+{
+	const struct setting *s = &o->settings[KEY_PROFILE];
+	const char **names = NULL;
+	size_t n = 0;
+
+	for (const char *const *p = profile_names(); *p; p++)
+		*MEM_PUSH(m, names, n) = *p;
+	for (size_t i = 0; i < o->n_profiles; i++)
+		*MEM_PUSH(m, names, n) = o->profiles[i].name;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], s->text) == 0)
+			return 0;
+	}
+	*MEM_PUSH(m, names, n) = NULL;
+	*ret_error = mem_printf(m, "%s: no profile '%s'%s", s->where, s->text,
+				nearest_hint(m, s->text, names));
+	return -EINVAL;
+}
+
+static int options_merge(struct mem *m, struct options *o, const struct command_line *line,
+			 const char **ret_error)
+{
+	int r = policy_file_load(m, &o->root, o, ret_error);
+
+	if (r < 0)
+		return r;
+	r = options_read_environment(m, o, ret_error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < line->n_assignments; i++) {
+		const struct assignment *a = &line->assignments[i];
+
+		r = options_assign(m, o, a->key, a->text, ORIGIN_COMMAND_LINE,
+				   mem_printf(m, "--%s", key_name(a->key)), ret_error);
+		if (r < 0)
+			return r;
+	}
+	options_warn_variables(m, o);
+	return options_check_profile(m, o, ret_error);
+}
+
+int options_parse(struct mem *m, int argc, char **argv, char **environment,
+		  struct options *ret, const char **ret_error)
+{
+	struct options o = { .environment = environment, .root = { .fd = -1, .live = true } };
+	struct command_line line = { NULL, 0, false };
+	int r;
+
+	options_set_defaults(&o);
+	o.is_off = options_read_switch(m, &o);
+	r = options_read_argv(m, argc, argv, &o, &line, ret_error);
+	if (r < 0)
+		return r;
+	if (o.mode == MODE_LAUNCH && !o.argv)
+		return options_refuse(ret_error, "no command; write: allocrun [OPTION]... -- COMMAND [ARG]...");
+	if (!o.policy)
+		o.policy = environment_get((const char *const *)environment, VARIABLE_PREFIX "POLICY");
+	if (o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) {
+		r = root_open(o.sysroot, &o.root);
+		if (r < 0)
+			return options_refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s",
+								    o.sysroot, strerror(-r)));
+		if (!o.is_off)
+			r = options_merge(m, &o, &line, ret_error);
+		if (r < 0) {
+			root_close(&o.root);
+			return r;
+		}
+	}
+	*ret = o;
+	return 0;
+}
+
+/* "  --numa WHERE      text", further lines of the text below its first. */
+static char *options_help_row(struct mem *m, char *text, const char *option, const char *help)
+{
+	text = mem_printf(m, "%s  %-24s ", text, option);
+	for (size_t n; *help; help += n + (help[n] == '\n')) {
+		n = strcspn(help, "\n");
+		text = mem_printf(m, "%s%.*s\n", text, (int)n, help);
+		if (help[n])
+			text = mem_printf(m, "%s%27s", text, "");
+	}
+	return text;
+}
+
+char *options_help(struct mem *m)
+{
+	char *text = mem_strdup(m,
+		"Usage: allocrun [OPTION]... [--] COMMAND [ARG]...\n"
+		"  or:  allocrun --explain [OPTION]... [--] [COMMAND [ARG]...]\n"
+		"  or:  allocrun --list\n"
+		"Start COMMAND with the right memory allocator, tuned for this machine, and\n"
+		"on the right NUMA nodes.\n\nModes:\n");
+
+	for (size_t i = 0; i < N_MODES; i++)
+		text = options_help_row(m, text, mem_printf(m, modes[i].letter ? "--%s, -%c" : "--%s",
+							    modes[i].name, modes[i].letter),
+					modes[i].help);
+	text = mem_printf(m, "%s\nOptions (also ALLOCRUN_OPTION in the environment, and [launch] in the policy file):\n", text);
+	for (int k = 0; k < KEY_COUNT; k++) {
+		const char *argument = key_argument((enum key)k);
+
+		text = options_help_row(m, text, mem_printf(m, "--%s%s%s", key_name((enum key)k),
+							    *argument == '[' ? "" : " ", argument),
+					key_help((enum key)k));
+	}
+	text = mem_printf(m, "%s\nOther options:\n", text);
+	text = options_help_row(m, text, "--policy FILE", "instead of /etc/allocrun/policy.conf and policy.d/");
+	text = options_help_row(m, text, "--format FORMAT", "of --explain and --list: text (default) or json");
+	text = options_help_row(m, text, "--sysroot DIR", "look at the machine captured in DIR (--explain, --list)");
+	text = options_help_row(m, text, "--quiet, -q", "no warnings");
+	text = options_help_row(m, text, "--verbose, -v", "print the plan on stderr before the start");
+	return mem_printf(m, "%s\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, options, user,\n"
+		"caps, no-new-privs. Each is preferred, save for the last three, which are\n"
+		"required once asked for.\n"
+		"\nALLOCRUN=off runs COMMAND unchanged.\n"
+		"\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
+		"127 COMMAND not found; otherwise COMMAND's own. See allocrun(8), policy.conf(5).\n", text);
+}

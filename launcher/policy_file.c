@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /etc/allocrun/policy.conf: text -> options, through inih. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include <ini.h>
+
+#include "options.h"
+#include "profiles.h"
+#include "util/nearest.h"
+
+#define POLICY_FILE "/etc/allocrun/policy.conf"
+#define POLICY_FOLDER "/etc/allocrun/policy.d"
+#define POLICY_SIZE_MAX (1024 * 1024)
+#define POLICY_LINE_MAX 4096
+
+struct policy_reader {
+	struct mem *m;
+	struct options *options;
+	const char *name;
+	const char *rest;      /* of the text */
+	const char *end;
+	int line;              /* the one that inih is working on */
+	const char *error;     /* the first one */
+};
+
+static int policy_refuse(struct policy_reader *p, const char *text)
+{
+	if (!p->error)
+		p->error = mem_printf(p->m, "%s:%d: %s", p->name, p->line, text);
+	return 0; /* inih: not handled */
+}
+
+/* inih asks for a line as by fgets(3); counting here tells the handler its line. */
+static char *policy_read_line(char *buffer, int size, void *stream)
+{
+	struct policy_reader *p = stream;
+	size_t left = (size_t)(p->end - p->rest), n;
+	const char *newline;
+
+	if (left == 0 || p->error)
+		return NULL;
+	p->line++;
+	newline = memchr(p->rest, '\n', left);
+	n = newline ? (size_t)(newline - p->rest) + 1 : left;
+	if (n >= (size_t)size) {
+		policy_refuse(p, mem_printf(p->m, "the line is longer than %d bytes", size - 2));
+		return NULL;
+	}
+	if (memchr(p->rest, '\0', n)) {
+		policy_refuse(p, "this is not text");
+		return NULL;
+	}
+	memcpy(buffer, p->rest, n);
+	buffer[n] = '\0';
+	p->rest += n;
+	return buffer;
+}
+
+static struct profile_section *policy_find_profile(struct policy_reader *p, const char *name)
+{
+	struct options *o = p->options;
+	struct profile_section *section;
+
+	for (size_t i = 0; i < o->n_profiles; i++) {
+		if (strcmp(o->profiles[i].name, name) == 0)
+			return &o->profiles[i];
+	}
+	section = MEM_PUSH(p->m, o->profiles, o->n_profiles);
+	section->name = mem_strdup(p->m, name);
+	section->base = profile_find(name) ? section->name : "balanced";
+	section->where = mem_printf(p->m, "%s:%d", p->name, p->line);
+	return section;
+}
+
+/* "no key 'profil' in [launch] (did you mean 'profile'?)" */
+static int policy_unknown_key(struct policy_reader *p, const char *section, const char *name,
+			      int n_keys, const char *extra)
+{
+	const char *names[KEY_COUNT + 2] = { NULL };
+	int n = 0;
+
+	for (; n < n_keys; n++)
+		names[n] = key_name((enum key)n);
+	names[n] = extra;
+	return policy_refuse(p, mem_printf(p->m, "no key '%s' in [%s]%s", name, section,
+					   nearest_hint(p->m, name, names)));
+}
+
+static int policy_set_profile(struct policy_reader *p, const char *section, const char *name,
+			      const char *value)
+{
+	const char *profile = section + strlen("profile ");
+	struct profile_section *target = policy_find_profile(p, profile + strspn(profile, " \t"));
+	enum key key = key_find(name);
+	const char *error;
+
+	if (strcmp(name, "base") == 0) {
+		if (!profile_find(value))
+			return policy_refuse(p, mem_printf(p->m, "no built-in profile '%s'%s", value,
+							   nearest_hint(p->m, value, profile_names())));
+		target->base = mem_strdup(p->m, value);
+		return 1;
+	}
+	if (key >= KEY_PROFILE_COUNT)
+		return policy_unknown_key(p, section, name, KEY_PROFILE_COUNT, "base");
+	if (key_check_value(p->m, key, value, &error) < 0)
+		return policy_refuse(p, mem_printf(p->m, "bad value '%s' for %s %s", value,
+						   key_name(key), error));
+	target->settings[key] = (struct setting){ mem_strdup(p->m, value), ORIGIN_POLICY_FILE,
+						  mem_printf(p->m, "%s:%d", p->name, p->line) };
+	return 1;
+}
+
+static int policy_set_launch(struct policy_reader *p, const char *name, const char *value)
+{
+	const char *where = mem_printf(p->m, "%s:%d", p->name, p->line);
+	enum key key = key_find(name);
+	const char *error;
+
+	if (key == KEY_COUNT)
+		return policy_unknown_key(p, "launch", name, KEY_COUNT, NULL);
+	if (options_assign(p->m, p->options, key, mem_strdup(p->m, value), ORIGIN_POLICY_FILE, where,
+			   &error) < 0) {
+		p->error = error;
+		return 0;
+	}
+	return 1;
+}
+
+static int policy_handle(void *user, const char *section, const char *name, const char *value)
+{
+	static const char *const sections[] = { "launch", "profile", NULL };
+	struct policy_reader *p = user;
+
+	if (p->error)
+		return 0;
+	if (strcmp(section, "launch") == 0)
+		return policy_set_launch(p, name, value);
+	if (strncmp(section, "profile ", strlen("profile ")) == 0)
+		return policy_set_profile(p, section, name, value);
+	if (!*section)
+		return policy_refuse(p, mem_printf(p->m, "'%s' stands before any section; put it below [launch]", name));
+	if (strcmp(section, "node") == 0 || strcmp(section, "check") == 0)
+		return policy_refuse(p, mem_printf(p->m, "[%s] belongs to --%s, which this version does not have",
+						   section, *section == 'n' ? "tune" : "check"));
+	return policy_refuse(p, mem_printf(p->m, "no section [%s]%s", section,
+					   nearest_hint(p->m, section, sections)));
+}
+
+int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text,
+		      size_t length, const char **ret_error)
+{
+	struct policy_reader p = { m, o, name, text, text + length, 0, NULL };
+	int line;
+
+	ini_max_line = POLICY_LINE_MAX;
+	/* A continued value would reach the handler as a second assignment. */
+	ini_allow_multiline = false;
+	line = ini_parse_stream(policy_read_line, &p, policy_handle, &p);
+	if (line != 0 && !p.error) {
+		p.line = line > 0 ? line : p.line;
+		policy_refuse(&p, "neither 'key = value' nor [section]");
+	}
+	if (!p.error)
+		return 0;
+	*ret_error = p.error;
+	return -EINVAL;
+}
+
+static int policy_file_read(struct mem *m, const struct root *root, struct options *o,
+			    const char *path, const char **ret_error)
+{
+	char *text;
+	size_t length;
+	int r = root_read(root, m, path, POLICY_SIZE_MAX, &text, &length);
+
+	if (r < 0) {
+		*ret_error = mem_printf(m, "%s: cannot be read: %s", path, strerror(-r));
+		return r;
+	}
+	r = policy_file_parse(m, o, path, text, length, ret_error);
+	if (r == 0)
+		*MEM_PUSH(m, o->policy_files, o->n_policy_files) = path;
+	return r;
+}
+
+/* The default file and its drop-ins; none of them has to be there. */
+static int policy_load_defaults(struct mem *m, const struct root *root, struct options *o,
+				const char **ret_error)
+{
+	char **names;
+	int r = policy_file_read(m, root, o, POLICY_FILE, ret_error);
+
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return r;
+	r = root_list(root, m, POLICY_FOLDER, "", &names);
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	for (; *names; names++) {
+		size_t n = strlen(*names);
+
+		if (n < 6 || strcmp(*names + n - 5, ".conf") != 0)
+			continue;
+		r = policy_file_read(m, root, o, mem_printf(m, POLICY_FOLDER "/%s", *names),
+				     ret_error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int policy_file_load(struct mem *m, const struct root *root, struct options *o,
+		     const char **ret_error)
+{
+	struct options before = *o;
+	const char *error = POLICY_FOLDER " cannot be read";
+
+	if (o->policy) {
+		const struct root live = { .fd = AT_FDCWD, .live = true };
+
+		if (policy_file_read(m, &live, o, o->policy, ret_error) < 0)
+			return -EINVAL;
+		return 0;
+	}
+	if (policy_load_defaults(m, root, o, &error) < 0) {
+		/* As a whole: half a policy is a policy that nobody wrote. */
+		*o = before;
+		o->policy_problem = error;
+	}
+	return 0;
+}
