@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_PRELOAD_H
+#define ALLOCRUN_PRELOAD_H
+
+#include <stdbool.h>
+
+#include "plan.h"
+#include "util/mem.h"
+
+/* LD_PRELOAD composition. Pure. */
+
+/*
+ * Ours first, then what was there in its order, without other allocators and
+ * without duplicates; both of the loader's separators are read, colons written.
+ * Each entry goes to *parts, those left out with value NULL and the reason.
+ * `library` NULL: only other allocators are taken out. Returns the value, "" when
+ * nothing is left.
+ */
+char *preload_compose(struct mem *m, const char *library, const char *current,
+		      struct parts *parts);
+
+/* "jemalloc" for libjemalloc.so.2, …; NULL when the file name is no allocator's. */
+const char *preload_allocator_of(const char *path);
+
+/* The first allocator among the entries of an LD_PRELOAD or ld.so.preload value, NULL = none. */
+const char *preload_find_allocator(struct mem *m, const char *entries);
+
+/* ld.so splits at spaces and colons and knows no quoting. */
+bool preload_can_express(const char *path);
+
+#endif
