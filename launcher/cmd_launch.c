@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* allocrun -- COMMAND: detect, decide, apply, exec. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apply.h"
+#include "commands.h"
+#include "policy.h"
+#include "record.h"
+#include "report.h"
+#include "util/output.h"
+
+struct launch {
+	struct mem *m;
+	struct options *options;
+	struct facts facts;
+	struct plan plan;
+	struct record record;
+	char **environment;
+};
+
+static int launch_exit_code(int error)
+{
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+/* As env(1): the search on PATH, and the shell for a script without "#!". */
+static int launch_exec(struct launch *l, char **environment)
+{
+	char **argv = l->options->argv;
+	int error;
+
+	execvpe(argv[0], argv, environment);
+	error = errno;
+	if (error == E2BIG && environment != l->options->environment) {
+		/* What we added was too much; without us it would have started. */
+		commands_complain(l->m, "the environment has no room for LD_PRELOAD and options; starting without");
+		execvpe(argv[0], argv, l->options->environment);
+		error = errno;
+	}
+	record_remove(&l->record);
+	commands_complain(l->m, "'%s': %s", argv[0], strerror(error));
+	return launch_exit_code(error);
+}
+
+static void launch_record(struct launch *l, int (*write)(struct launch *l, const char *text))
+{
+	json_t *json;
+	int r;
+
+	if (!l->record.path)
+		return;
+	json = report_plan_json(&l->facts, l->options, &l->plan, l->environment);
+	r = write(l, report_dump_json(l->m, json));
+	json_decref(json);
+	/* By default a read-only /run is no news; a file that was asked for is. */
+	if (r < 0 && (l->options->settings[KEY_RECORD].origin != ORIGIN_BUILT_IN ||
+		      l->options->is_verbose))
+		commands_complain(l->m, "no launch record: %s: %s", l->record.path,
+				  r == -EEXIST ? "not a regular file" : strerror(-r));
+}
+
+static int launch_publish(struct launch *l, const char *text)
+{
+	return record_publish(l->m, &l->record, text);
+}
+
+static int launch_amend(struct launch *l, const char *text)
+{
+	return record_amend(&l->record, text);
+}
+
+/* True when the plan gives up privileges that writing the record may need. */
+static bool launch_gives_up_privileges(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_operations; i++) {
+		if (plan->operations[i].step >= STEP_USER &&
+		    plan->operations[i].outcome == OUTCOME_PLANNED)
+			return true;
+	}
+	return false;
+}
+
+static void launch_apply(struct launch *l)
+{
+	bool gives_up = launch_gives_up_privileges(&l->plan);
+
+	apply_plan(l->m, &l->plan, STEP_AFFINITY, STEP_OPTIONS, &l->environment);
+	if (gives_up) {
+		launch_record(l, launch_publish);
+		apply_plan(l->m, &l->plan, STEP_USER, STEP_NO_NEW_PRIVS, &l->environment);
+		apply_check_preload(l->m, &l->plan, l->options->environment, &l->environment);
+	}
+	launch_record(l, gives_up ? launch_amend : launch_publish);
+}
+
+static int launch_refuse(struct launch *l, const struct operation *blocker)
+{
+	record_remove(&l->record);
+	commands_complain(l->m, "%s", report_blocker(l->m, blocker));
+	return EXIT_LAUNCHER;
+}
+
+int cmd_launch(struct mem *m, struct options *options)
+{
+	struct launch l = { .m = m, .options = options, .record = { NULL, -1 },
+			    .environment = options->environment };
+	const struct operation *blocker;
+	int error;
+
+	if (options->is_off)
+		return launch_exec(&l, options->environment);
+	commands_detect(m, options, &l.facts);
+	error = -l.facts.command.error;
+	if (error == ENOENT || error == EACCES || error == EISDIR) {
+		commands_complain(m, "'%s': %s", options->argv[0], strerror(error));
+		return launch_exit_code(error);
+	}
+	policy_decide(m, &l.facts, options, &l.plan);
+	blocker = plan_find_blocker(&l.plan);
+	if (blocker)
+		return launch_refuse(&l, blocker);
+	l.record = record_prepare(m, options->settings[KEY_RECORD].text);
+	launch_apply(&l);
+	blocker = plan_find_blocker(&l.plan);
+	if (blocker)
+		return launch_refuse(&l, blocker);
+	if (options->is_verbose)
+		output_write(STDERR_FILENO, report_explain(m, &l.facts, options, &l.plan, REPORT_APPLIED,
+							   isatty(STDERR_FILENO)));
+	else if (!options->is_quiet)
+		output_write(STDERR_FILENO, report_warnings(m, &l.plan));
+	return launch_exec(&l, l.environment);
+}

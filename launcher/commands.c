@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the modes share. */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "detect.h"
+#include "report.h"
+#include "util/output.h"
+
+/* The foreign library that --allocator names, if it names one. */
+static const char *commands_library(const struct options *o)
+{
+	const char *allocator = o->settings[KEY_ALLOCATOR].text;
+
+	for (size_t i = 0; !allocator && i < o->n_profiles; i++) {
+		if (strcmp(o->profiles[i].name, o->settings[KEY_PROFILE].text) == 0)
+			allocator = o->profiles[i].settings[KEY_ALLOCATOR].text;
+	}
+	return allocator && *allocator == '/' ? allocator : NULL;
+}
+
+void commands_detect(struct mem *m, const struct options *options, struct facts *ret)
+{
+	const struct detect_request request = {
+		.argv = (const char *const *)options->argv,
+		.environment = (const char *const *)options->environment,
+		.library = commands_library(options),
+		.user = options->settings[KEY_USER].text,
+	};
+
+	facts_detect(&options->root, m, &request, ret);
+}
+
+void commands_complain(struct mem *m, const char *format, ...)
+{
+	va_list args;
+	char *line;
+
+	va_start(args, format);
+	line = report_escape(m, mem_vprintf(m, format, args));
+	va_end(args);
+	output_write(STDERR_FILENO, mem_printf(m, "allocrun: %s\n", line));
+}
+
+int commands_print(struct mem *m, const char *text)
+{
+	int r = output_write(STDOUT_FILENO, text);
+
+	if (r == 0)
+		return 0;
+	commands_complain(m, "standard output cannot be written to: %s", strerror(-r));
+	return EXIT_LAUNCHER;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_COMMANDS_H
+#define ALLOCRUN_COMMANDS_H
+
+#include "facts.h"
+#include "options.h"
+#include "util/mem.h"
+
+/* Exit codes, as of env(1) and nohup(1). */
+#define EXIT_LAUNCHER 125     /* allocrun refused or failed */
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
+
+/* The modes: each gets the parsed options and returns the exit code. */
+int cmd_launch(struct mem *m, struct options *options);
+int cmd_explain(struct mem *m, struct options *options);
+int cmd_list(struct mem *m, struct options *options);
+int cmd_check(struct mem *m, struct options *options);
+int cmd_tune(struct mem *m, struct options *options);
+
+/* Runs the detectors for these options. */
+void commands_detect(struct mem *m, const struct options *options, struct facts *ret);
+/* "allocrun: LINE" on stderr. */
+void commands_complain(struct mem *m, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* `text` on stdout: 0, or EXIT_LAUNCHER with a complaint when it cannot be written. */
+int commands_print(struct mem *m, const char *text);
+
+#endif

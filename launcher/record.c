@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RECORD_FOLDER "/run/allocrun"
+
+struct record record_prepare(struct mem *m, const char *setting)
+{
+	struct record record = { NULL, -1 };
+
+	if (strcmp(setting, "auto") == 0)
+		record.path = mem_printf(m, RECORD_FOLDER "/%d.json", (int)getpid());
+	else if (strcmp(setting, "none") != 0)
+		record.path = mem_strdup(m, setting);
+	return record;
+}
+
+static int record_write(int fd, const char *text)
+{
+	size_t left = strlen(text);
+	off_t at = 0;
+
+	while (left > 0) {
+		ssize_t n = pwrite(fd, text + at, left, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+int record_publish(struct mem *m, struct record *record, const char *text)
+{
+	struct stat st;
+	char *temporary;
+	int fd, r;
+
+	if (!record->path)
+		return 0;
+	/* A rename would replace /dev/null itself. */
+	if (lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EEXIST;
+	if (strncmp(record->path, RECORD_FOLDER "/", sizeof RECORD_FOLDER) == 0)
+		mkdir(RECORD_FOLDER, 0755); /* it may be there; open() says if it is not */
+	temporary = mem_printf(m, "%s.%d.tmp", record->path, (int)getpid());
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0 && errno == EEXIST) {
+		/* Left by a launcher of the same PID that was killed in between. */
+		unlink(temporary);
+		fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	}
+	if (fd < 0)
+		return -errno;
+	r = record_write(fd, text);
+	if (r == 0 && rename(temporary, record->path) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlink(temporary);
+		close(fd);
+		return r;
+	}
+	record->fd = fd;
+	return 0;
+}
+
+int record_amend(struct record *record, const char *text)
+{
+	int r;
+
+	if (record->fd < 0)
+		return 0;
+	r = record_write(record->fd, text);
+	if (r == 0 && ftruncate(record->fd, (off_t)strlen(text)) < 0)
+		r = -errno;
+	return r;
+}
+
+void record_remove(struct record *record)
+{
+	if (record->fd < 0)
+		return;
+	close(record->fd);
+	record->fd = -1;
+	unlink(record->path);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people read: --explain, --list, warnings. */
+#include "report.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy.h"
+#include "version.h"
+
+#define LABEL_WIDTH 11
+
+/* A growing text with colours that are empty strings away from a terminal. */
+struct text {
+	struct mem *m;
+	char *s;
+	bool has_color;
+};
+
+static void text_add(struct text *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void text_add(struct text *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	t->s = mem_printf(t->m, "%s%s", t->s, mem_vprintf(t->m, format, args));
+	va_end(args);
+}
+
+static const char *text_paint(const struct text *t, const char *color, const char *words)
+{
+	return t->has_color ? mem_printf(t->m, "\033[%sm%s\033[0m", color, words) : words;
+}
+
+static void text_heading(struct text *t, const char *words)
+{
+	text_add(t, "\n%s\n", text_paint(t, "1", words));
+}
+
+/* "Label      value": the label is painted after it has got its width. */
+static void text_row(struct text *t, const char *label, const char *value)
+{
+	text_add(t, "%s%s\n", text_paint(t, "1", mem_printf(t->m, "%-*s", LABEL_WIDTH, label)), value);
+}
+
+char *report_escape(struct mem *m, const char *text)
+{
+	char *out = mem_alloc(m, 4 * strlen(text) + 1), *o = out;
+
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			o += sprintf(o, "\\x%02x", c);
+		else
+			*o++ = (char)c;
+	}
+	return out;
+}
+
+char *report_size(struct mem *m, int64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	if (bytes == FACT_UNLIMITED)
+		return mem_strdup(m, "unlimited");
+	if (bytes < 0)
+		return mem_strdup(m, "unknown");
+	while (value >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+		value /= 1024;
+		unit++;
+	}
+	return mem_printf(m, "%.*f %s", value < 10 && value > (double)(int)value ? 1 : 0, value, units[unit]);
+}
+
+static const char *report_word(const char *word)
+{
+	return *word ? word : "unknown";
+}
+
+static void report_command(struct text *t, const struct facts *f, const struct plan *plan,
+			   const struct options *o)
+{
+	const struct command_facts *c = &f->command;
+	static const char *const libcs[] = { "libc unknown", "glibc", "musl", "another libc" };
+	char *line = mem_strdup(t->m, "");
+
+	if (!c->name) {
+		text_row(t, "Command", "none given; the plan is for an ordinary glibc program");
+		return;
+	}
+	for (size_t i = 0; o->argv[i] && i < 8; i++)
+		line = mem_printf(t->m, "%s%s%s", line, i ? " " : "", report_escape(t->m, o->argv[i]));
+	text_row(t, "Command", line);
+	if (c->error) {
+		text_row(t, "", mem_printf(t->m, "cannot be executed: %s", strerror(-c->error)));
+		return;
+	}
+	line = mem_strdup(t->m, "");
+	for (size_t i = 0; i < c->n_chain; i++)
+		line = mem_printf(t->m, "%s%s%s", line, i ? " -> " : "", report_escape(t->m, c->chain[i]));
+	if (c->elf.problem)
+		line = mem_printf(t->m, "%s (no ELF file)", line);
+	else
+		line = mem_printf(t->m, "%s (%s, %s)", line, c->elf.machine,
+				  c->elf.interpreter ? libcs[c->libc] : "static");
+	text_row(t, "", line);
+	if (plan->framework)
+		text_row(t, "", mem_printf(t->m, "recognised as %s", plan->framework));
+}
+
+static void report_cpus(struct text *t, const struct facts *f)
+{
+	const struct cpu_facts *c = &f->cpu;
+	const char *quota = c->quota_milli == FACT_UNLIMITED ? "no quota" :
+			    c->quota_milli < 0 ? "quota unknown" :
+			    mem_printf(t->m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
+
+	if (c->effective == FACT_UNKNOWN)
+		text_row(t, "CPUs", "unknown");
+	else
+		text_row(t, "CPUs", mem_printf(t->m, "%lld usable (%d online, %d allowed, %s)",
+					       (long long)c->effective, bitmap_count(&c->online),
+					       bitmap_count(&c->allowed), quota));
+}
+
+static void report_memory(struct text *t, const struct facts *f)
+{
+	static const char *const versions[] = { "cgroup unknown", "no cgroup", "cgroup v1", "cgroup v2",
+						"cgroup v1 and v2" };
+	const struct cgroup_facts *c = &f->cgroup;
+	const char *limit = c->memory_max == FACT_UNLIMITED ? "no limit" :
+			    mem_printf(t->m, "limit %s", report_size(t->m, c->memory_max));
+
+	text_row(t, "Memory", mem_printf(t->m, "%s, %s (%s)", report_size(t->m, f->memory_total), limit,
+					 versions[c->version]));
+}
+
+static void report_numa(struct text *t, const struct facts *f)
+{
+	const struct numa_facts *n = &f->numa;
+	char *line;
+
+	if (n->known != TRI_YES) {
+		text_row(t, "NUMA", n->known == TRI_NO ? "not in this kernel" : "unknown");
+		return;
+	}
+	line = mem_printf(t->m, "%zu node%s", n->n_nodes, n->n_nodes == 1 ? "" : "s");
+	for (size_t i = 0; i < n->n_nodes && n->n_nodes > 1 && i < 8; i++) {
+		const struct numa_node *node = &n->nodes[i];
+
+		line = mem_printf(t->m, "%s%s node %d %s, %s", line, i ? ";" : ":", node->id,
+				  bitmap_is_empty(&node->cpus) ? "without CPUs" :
+				  mem_printf(t->m, "CPUs %s", bitmap_format_list(t->m, &node->cpus)),
+				  report_size(t->m, node->memory_total));
+	}
+	text_row(t, "NUMA", mem_printf(t->m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
+}
+
+static void report_thp(struct text *t, const struct facts *f)
+{
+	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
+	const struct thp_facts *thp = &f->thp;
+	const char *process = thp->process == THP_PROCESS_ALLOWED ? "allowed" :
+			      thp->process == THP_PROCESS_DISABLED ? "off" :
+			      thp->process == THP_PROCESS_EXCEPT_ADVISED ? "only where advised" : "unknown";
+
+	if (thp->known == TRI_NO)
+		text_row(t, "THP", "not in this kernel");
+	else
+		text_row(t, "THP", mem_printf(t->m, "enabled=%s, defrag=%s; for this process: %s",
+					      modes[thp->enabled], report_word(thp->defrag), process));
+}
+
+static void report_hugepages(struct text *t, const struct facts *f)
+{
+	char *line = mem_strdup(t->m, f->hugetlb.n_pools ? "" : "no pools");
+
+	for (size_t i = 0; i < f->hugetlb.n_pools; i++) {
+		const struct hugetlb_pool *p = &f->hugetlb.pools[i];
+
+		line = mem_printf(t->m, "%s%s%s: %lld of %lld free", line, i ? "; " : "",
+				  report_size(t->m, p->page_size), (long long)p->free,
+				  (long long)p->total);
+	}
+	text_row(t, "Hugepages", line);
+}
+
+static void report_gpus(struct text *t, const struct facts *f)
+{
+	const struct gpu_facts *g = &f->gpu;
+	size_t n_visible = 0;
+	char *line;
+
+	for (size_t i = 0; i < g->n_gpus; i++)
+		n_visible += g->gpus[i].visible != TRI_NO;
+	line = g->n_gpus == 0 ? mem_strdup(t->m, "none") :
+	       mem_printf(t->m, "%zu, %zu visible", g->n_gpus, n_visible);
+	for (size_t i = 0; i < g->n_gpus; i++) {
+		if (g->gpus[i].visible != TRI_NO)
+			line = mem_printf(t->m, "%s; %s on node %s", line, g->gpus[i].address,
+					  g->gpus[i].node < 0 ? "unknown" :
+					  mem_printf(t->m, "%d", g->gpus[i].node));
+	}
+	text_row(t, "GPUs", g->visible_by ? mem_printf(t->m, "%s (%s)", line,
+						       report_escape(t->m, g->visible_by)) : line);
+}
+
+static void report_process(struct text *t, const struct facts *f)
+{
+	const struct process_facts *p = &f->process;
+
+	text_row(t, "Process", mem_printf(
+		t->m, "uid %lld, %d capabilities, no_new_privs %s, seccomp %s", (long long)p->uid,
+		__builtin_popcountll(p->effective),
+		p->no_new_privs == TRI_YES ? "on" : p->no_new_privs == TRI_NO ? "off" : "unknown",
+		p->seccomp == 0 ? "off" : p->seccomp > 0 ? "on" : "unknown"));
+}
+
+static void report_machine(struct text *t, const struct facts *f)
+{
+	text_row(t, "Machine", mem_printf(t->m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
+					  report_word(f->machine), report_size(t->m, f->page_size),
+					  f->is_live ? "" : " (captured)"));
+	report_cpus(t, f);
+	report_memory(t, f);
+	report_numa(t, f);
+	report_thp(t, f);
+	report_hugepages(t, f);
+	report_gpus(t, f);
+	report_process(t, f);
+}
+
+static void report_settings(struct text *t, const struct options *o, const struct plan *plan)
+{
+	text_heading(t, "Settings, and where they come from");
+	for (size_t i = 0; i < plan->settings.n; i++) {
+		const struct part *s = &plan->settings.items[i];
+
+		text_add(t, "  %-14s %-26s %s\n", s->name, report_escape(t->m, s->value), s->why);
+	}
+	for (size_t i = 0; i < o->n_policy_files; i++)
+		text_add(t, "  policy file    %s\n", o->policy_files[i]);
+}
+
+static const char *report_mark(const struct text *t, const struct operation *op)
+{
+	switch (op->outcome) {
+	case OUTCOME_DONE:
+		return text_paint(t, "32", "ok      ");
+	case OUTCOME_PLANNED:
+		return text_paint(t, "32", "planned ");
+	case OUTCOME_DEGRADED:
+		return text_paint(t, "33", "degraded");
+	case OUTCOME_REFUSED:
+		return text_paint(t, "31", "REFUSED ");
+	case OUTCOME_OFF:
+		return "off     ";
+	case OUTCOME_NOTHING:
+		break;
+	}
+	return "-       ";
+}
+
+static void report_operation(struct text *t, const struct operation *op)
+{
+	const char *indent = "                         ";
+
+	text_add(t, "  %s %-13s %s", report_mark(t, op), step_name(op->step), op->name);
+	if (op->value)
+		text_add(t, " = %s\n%s%s\n", report_escape(t->m, op->value), indent, op->why);
+	else
+		text_add(t, ": %s\n", op->why);
+	for (size_t i = 0; i < op->parts.n; i++) {
+		const struct part *p = &op->parts.items[i];
+		char *name = report_escape(t->m, p->name);
+
+		if (op->step == STEP_PRELOAD)
+			text_add(t, "%s%c %s: %s\n", indent, p->value ? '+' : '-', name, p->why);
+		else
+			text_add(t, "%s  %-32s %s\n", indent, mem_printf(t->m, "%s:%s", name, p->value),
+				 p->why);
+	}
+	if (op->detail)
+		text_add(t, "%s%s\n", indent, op->detail);
+	if (op->ladder == LADDER_REQUIRE && op->outcome == OUTCOME_REFUSED)
+		text_add(t, "%s%s\n", indent, text_paint(t, "31", "required: the command would not be started"));
+}
+
+char *report_explain(struct mem *m, const struct facts *facts, const struct options *options,
+		     const struct plan *plan, enum report_stage stage, bool has_color)
+{
+	static const char *const headings[] = {
+		[REPORT_PLANNED] = "Plan, not tried here",
+		[REPORT_TRIED] = "Plan, each step tried just now in a child process",
+		[REPORT_APPLIED] = "Plan, as carried out",
+	};
+	struct text t = { m, mem_strdup(m, ""), has_color };
+
+	report_command(&t, facts, plan, options);
+	report_machine(&t, facts);
+	report_settings(&t, options, plan);
+	text_heading(&t, headings[stage]);
+	for (size_t i = 0; i < plan->n_operations; i++)
+		report_operation(&t, &plan->operations[i]);
+	if (plan->n_warnings)
+		text_heading(&t, "Worth knowing");
+	for (size_t i = 0; i < plan->n_warnings; i++)
+		text_add(&t, "  %s\n", report_escape(m, plan->warnings[i]));
+	return t.s;
+}
+
+char *report_blocker(struct mem *m, const struct operation *op)
+{
+	return report_escape(m, mem_printf(m, "%s is required and cannot be done: %s: %s",
+					   step_name(op->step), op->name,
+					   op->detail ? op->detail : op->why));
+}
+
+char *report_warnings(struct mem *m, const struct plan *plan)
+{
+	char *text = mem_strdup(m, "");
+
+	for (size_t i = 0; i < plan->n_warnings; i++)
+		text = mem_printf(m, "%sallocrun: %s\n", text, report_escape(m, plan->warnings[i]));
+	for (size_t i = 0; i < plan->n_operations; i++) {
+		const struct operation *op = &plan->operations[i];
+		const char *reason = op->detail ? op->detail : op->why;
+
+		/* What the policy itself refused to preload is among the warnings already. */
+		if (op->outcome == OUTCOME_REFUSED && (op->step != STEP_PRELOAD || op->detail))
+			text = mem_printf(m, "%sallocrun: going on without %s: %s: %s\n", text,
+					  step_name(op->step), op->name, report_escape(m, reason));
+		else if (op->outcome == OUTCOME_DEGRADED)
+			text = mem_printf(m, "%sallocrun: %s is degraded: %s\n", text,
+					  step_name(op->step), report_escape(m, reason));
+	}
+	return text;
+}
+
+char *report_builds(struct mem *m, const struct facts *facts, const struct options *options)
+{
+	struct text t = { m, mem_strdup(m, ""), false };
+	const struct catalog_facts *c = &facts->catalog;
+	const char *no_command = policy_reject_command(m, facts, options);
+
+	if (c->problem)
+		text_add(&t, "%s\n", c->problem);
+	for (size_t i = 0; i < c->n_builds; i++) {
+		const struct build_facts *b = &c->builds[i];
+		const char *reason = policy_reject_build(m, facts, b);
+
+		text_add(&t, "%-34s %s\n", b->id, reason ? mem_printf(m, "does not fit: %s", reason) :
+			 "fits");
+		text_add(&t, "  %s\n", b->path);
+		if (b->build_id)
+			text_add(&t, "  build ID %s\n", b->build_id);
+	}
+	if (no_command)
+		text_add(&t, "%s\n", no_command);
+	return t.s;
+}
