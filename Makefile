@@ -1,0 +1,137 @@
+# allocrun: the one entry point. `make` lists the targets.
+
+VERSION := $(shell sed -n 's/.*ALLOCRUN_VERSION "\(.*\)"/\1/p' launcher/version.h)
+MACHINE := $(shell uname -m)
+
+# Where `make install` puts it, and where below that a package is staged.
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# Everything that is built lies here; `make clean` removes it.
+BUILD := build
+STAGE := $(BUILD)/prefix
+OBJ := $(BUILD)/launcher
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
+# The prefix map keeps the folder of the checkout out of the bytes.
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-strong \
+	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
+ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
+LIBS := -lcap -linih -ljansson
+
+SOURCES := $(wildcard launcher/*.c launcher/util/*.c)
+OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
+MANUALS := launcher/allocrun.8 launcher/policy.conf.5
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@echo "allocrun $(VERSION): targets"
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		awk -F'\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
+	@echo "Variables: PREFIX=$(PREFIX) DESTDIR= CC=$(CC) CFLAGS='$(CFLAGS)'; demo: SERVER=vllm|python"
+
+# --- build -------------------------------------------------------------------
+
+build: packages-build launcher allocators ## the whole tree, in build/prefix
+launcher: $(STAGE)/bin/allocrun manuals completions ## the launcher alone
+
+# The packages that a fresh machine lacks; a dpkg-query when it lacks none.
+packages-%:
+	@tests/require $*
+
+$(STAGE)/bin/allocrun: $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
+
+$(OBJ)/%.o: launcher/%.c | packages-build
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+allocators: | packages-build
+	@allocator/build --prefix $(STAGE)
+
+manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5
+$(STAGE)/share/man/man8/%.8: launcher/%.8
+	@install -D -m 644 $< $@
+$(STAGE)/share/man/man5/%.5: launcher/%.5
+	@install -D -m 644 $< $@
+
+completions: $(STAGE)/share/bash-completion/completions/allocrun \
+	$(STAGE)/share/zsh/site-functions/_allocrun
+$(STAGE)/share/bash-completion/completions/allocrun: launcher/allocrun.bash
+	@install -D -m 644 $< $@
+$(STAGE)/share/zsh/site-functions/_allocrun: launcher/allocrun.zsh
+	@install -D -m 644 $< $@
+
+# --- try ---------------------------------------------------------------------
+
+SERVER ?= vllm
+demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER=vllm|python)
+	@tests/demo/demo $(SERVER)
+
+# --- test --------------------------------------------------------------------
+
+TIERS := lint unit fuzz allocator cli vllm
+
+check: ## all tests; the last line counts them
+	@tests/run $(TIERS)
+check-lint: ## warnings of gcc and clang, shellcheck, man pages, completions
+	@tests/run lint
+check-unit: ## pure parts, under ASan and UBSan
+	@tests/run unit
+check-fuzz: ## the fuzzers, briefly
+	@tests/run fuzz
+check-allocator: ## what makes a build acceptable
+	@tests/run allocator
+check-cli: ## the launcher as its users call it
+	@tests/run cli
+check-vllm: ## PyTorch and vLLM under allocrun
+	@tests/run vllm
+fuzz: build ## the fuzzers, SECONDS each (default 300)
+	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
+
+bench: bench-launch ## all benchmarks
+bench-launch: build packages-bench ## what a launch costs beside env, setpriv and numactl
+	@tests/bench/launch
+
+# --- install -----------------------------------------------------------------
+
+# What the tree holds is what is installed, so that uninstall can name it.
+STAGED = $(shell cd $(STAGE) && find . -type f -o -type l | sed 's,^\./,,')
+
+install: build ## into PREFIX, below DESTDIR
+	@mkdir -p "$(DESTDIR)$(PREFIX)"
+	@cd $(STAGE) && find . -type f | while read -r f; do \
+		mode=644; [ -x "$$f" ] && mode=755; \
+		install -D -m $$mode "$$f" "$(DESTDIR)$(PREFIX)/$$f"; done
+	@cd $(STAGE) && find . -type f | sort | sed 's,^\./,,' \
+		> "$(DESTDIR)$(PREFIX)/lib/allocrun/installed-files"
+	@echo "installed in $(DESTDIR)$(PREFIX); make uninstall takes it away again"
+
+uninstall: ## what install put there, and nothing else
+	@list="$(DESTDIR)$(PREFIX)/lib/allocrun/installed-files"; \
+	[ -f "$$list" ] || { echo "nothing of allocrun is installed in $(DESTDIR)$(PREFIX)" >&2; exit 1; }; \
+	cd "$(DESTDIR)$(PREFIX)" && xargs -d '\n' rm -f < "$$list" && \
+	sed 's,/[^/]*$$,,' "$$list" | sort -ru | grep allocrun | xargs -r -d '\n' rmdir -p --ignore-fail-on-non-empty 2>/dev/null; \
+	rm -f "$$list"; rmdir -p --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/lib/allocrun" 2>/dev/null; \
+	echo "uninstalled from $(DESTDIR)$(PREFIX)"
+
+# Sorted, without owners and times: the same tree gives the same bytes.
+PACKAGE := $(BUILD)/allocrun-$(VERSION)-$(MACHINE)-glibc.tar.gz
+package: build ## a relocatable tarball, with its checksum
+	@tar -C $(STAGE) --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 \
+		--transform 's,^\.,allocrun-$(VERSION),' -cf - . | gzip -n9 > $(PACKAGE)
+	@cd $(BUILD) && sha256sum $(notdir $(PACKAGE)) | tee $(notdir $(PACKAGE)).sha256
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+.PHONY: help build launcher allocators manuals completions demo check check-lint check-unit \
+	check-fuzz check-allocator check-cli check-vllm fuzz bench bench-launch install uninstall \
+	package clean
