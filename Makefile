@@ -93,6 +93,17 @@ check-cli: ## the launcher as its users call it
 	@tests/run cli
 check-vllm: ## PyTorch and vLLM under allocrun
 	@tests/run vllm
+# For tests/run: the launcher without main.c and a program for each test_*.c, with
+# the sanitizers in CFLAGS.
+UNIT_OBJECTS := $(filter-out $(OBJ)/main.o,$(OBJECTS))
+UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_SUPPORT := $(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c))
+unit-objects: $(UNIT_OBJECTS)
+unit-programs: $(UNIT_PROGRAMS)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard tests/unit/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
+
 fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
 
@@ -133,5 +144,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals completions demo check check-lint check-unit \
-	check-fuzz check-allocator check-cli check-vllm fuzz bench bench-launch install uninstall \
+	check-fuzz check-allocator check-cli check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
 	package clean
