@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for allocrun(8)
+
+_allocrun_list() {
+  # The last of several values behind commas.
+  local done_part=''
+  [[ $cur == *,* ]] && done_part=${cur%,*},
+  mapfile -t COMPREPLY < <(compgen -P "$done_part" -W "$1" -- "${cur##*,}")
+  compopt -o nospace
+}
+
+_allocrun() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
+  local modes='--explain --list --check --tune --help --version'
+  local options='--profile --allocator --conf --mimalloc --glibc --numa --numa-strict
+    --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
+    --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
+  local steps='affinity mempolicy thp rlimits oom-score preload options user caps
+    no-new-privs'
+  COMPREPLY=()
+
+  # Behind the command all belongs to the command.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    if [[ $word == -- ]]; then
+      i=$((i + 1))
+      break
+    fi
+    case $word in
+      --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | -*=*) ;;
+      --*) i=$((i + 1)) ;;
+      -*) ;;
+      *) break ;;
+    esac
+  done
+  if ((i < COMP_CWORD)) && declare -F _command_offset >/dev/null; then
+    _command_offset "$i"
+    return
+  fi
+
+  case $prev in
+    --profile) mapfile -t COMPREPLY < <(compgen -W 'balanced memory latency throughput embedding debug' -- "$cur") ;;
+    --allocator) _allocrun_list 'auto jemalloc mimalloc system' ;;
+    --numa) mapfile -t COMPREPLY < <(compgen -W 'auto off gpu interleave' -- "$cur") ;;
+    --thp) mapfile -t COMPREPLY < <(compgen -W 'inherit off advised on' -- "$cur") ;;
+    --memlock | --core) mapfile -t COMPREPLY < <(compgen -W 'inherit hard unlimited' -- "$cur") ;;
+    --oom-score-adj) mapfile -t COMPREPLY < <(compgen -W 'inherit' -- "$cur") ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
+    --require | --prefer | --off) _allocrun_list "$steps" ;;
+    --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+    --keep-caps) _allocrun_list 'all none' ;;
+    --policy | --record) compopt -o default ;;
+    --sysroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    --conf | --mimalloc | --glibc) ;;
+    *)
+      if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$modes $options" -- "$cur")
+      else
+        mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+      fi
+      ;;
+  esac
+}
+
+complete -F _allocrun allocrun
