@@ -12,7 +12,10 @@ BUILD := build
 STAGE := $(BUILD)/prefix
 OBJ := $(BUILD)/launcher
 
-CC ?= gcc
+# make's own default is cc, which ?= would keep.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 # The prefix map keeps the folder of the checkout out of the bytes.
@@ -25,6 +28,10 @@ SOURCES := $(wildcard launcher/*.c launcher/util/*.c)
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
 MANUALS := launcher/allocrun.8 launcher/policy.conf.5
 
+# V=1 shows the whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)  $(2)")
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -32,7 +39,7 @@ help: ## this list
 	@echo "allocrun $(VERSION): targets"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 		awk -F'\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
-	@echo "Variables: PREFIX=$(PREFIX) DESTDIR= CC=$(CC) CFLAGS='$(CFLAGS)'; demo: SERVER=vllm|python"
+	@echo "Variables: PREFIX=$(PREFIX) DESTDIR= CC=$(CC) CFLAGS='$(CFLAGS)' V=1; demo: SERVER=vllm|python"
 
 # --- build -------------------------------------------------------------------
 
@@ -45,11 +52,13 @@ packages-%:
 
 $(STAGE)/bin/allocrun: $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
 
 $(OBJ)/%.o: launcher/%.c | packages-build
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
 
@@ -102,7 +111,7 @@ unit-objects: $(UNIT_OBJECTS)
 unit-programs: $(UNIT_PROGRAMS)
 $(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard tests/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
 
 fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}

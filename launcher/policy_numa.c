@@ -98,8 +98,9 @@ static void numa_place_at_gpus(const struct decision *d, bool is_asked_for, stru
 		p->refuse = n_visible ? p->leave : "no GPU is visible to the command";
 	if (!p->leave && !is_asked_for && bitmap_is_equal(&p->nodes, &cpu_nodes))
 		p->leave = mem_printf(d->m, "the %d visible GPUs are spread over all nodes", n_visible);
-	p->why = mem_printf(d->m, "%s of the %d visible GPU%s", bitmap_count(&p->nodes) > 1 ?
-			    "the nodes" : "the node", n_visible, n_visible > 1 ? "s" : "");
+	p->why = n_visible == 1 ? "the node of the visible GPU" :
+		 mem_printf(d->m, "the node%s of the %d visible GPUs",
+			    bitmap_count(&p->nodes) > 1 ? "s" : "", n_visible);
 }
 
 static void numa_place_interleaved(const struct decision *d, const char *where,

@@ -75,15 +75,30 @@ static void options_merge_layers(const struct decision *d, enum conf_kind kind,
 	options_layer(d, kind, layers[ORIGIN_COMMAND_LINE].text, layers[ORIGIN_COMMAND_LINE].where, conf);
 }
 
+/* The CPUs that the server will have: after the plan's own affinity. */
+static int64_t options_count_cpus(const struct decision *d)
+{
+	int64_t cpus = d->facts->cpu.effective;
+
+	for (size_t i = 0; i < d->plan->n_operations; i++) {
+		const struct operation *op = &d->plan->operations[i];
+		int64_t planned = op->kind == OP_AFFINITY ? bitmap_count(&op->u.cpus) : cpus;
+
+		if (planned < cpus)
+			cpus = planned;
+	}
+	return cpus;
+}
+
 static void options_set_arenas(const struct decision *d, struct conf *conf)
 {
-	int64_t cpus = d->facts->cpu.effective, arenas;
+	int64_t cpus = options_count_cpus(d), arenas;
 
 	if (cpus == FACT_UNKNOWN)
 		return;
 	arenas = (cpus * d->profile->arenas_percent + 99) / 100;
 	conf_set(d->m, conf, "narenas", mem_printf(d->m, "%lld", (long long)arenas),
-		 mem_printf(d->m, "%s for %lld usable CPU%s; the default is 4 for each and knows no quota [T]",
+		 mem_printf(d->m, "%s for %lld usable CPU%s; the default is 4 for each and knows no quota (jemalloc TUNING.md)",
 			    d->profile->arenas_percent == 100 ? "one each" : "one for two",
 			    (long long)cpus, cpus == 1 ? "" : "s"));
 }

@@ -103,7 +103,8 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 		return mem_printf(m, "its path has a space or a colon, which LD_PRELOAD cannot express: %s",
 				  b->path);
 	if (*machine && strcmp(b->machine, machine) != 0)
-		return mem_printf(m, "it is built for %s, the command is %s", b->machine, machine);
+		return mem_printf(m, "it is built for %s, %s is %s", b->machine,
+				  has_elf ? "the command" : "this machine", machine);
 	if (has_elf && b->libc != c->libc && c->libc != LIBC_UNKNOWN)
 		return mem_printf(m, "it is built for %s, the command uses %s", libc_name(b->libc),
 				  libc_name(c->libc));

@@ -8,7 +8,7 @@
 
 #define USER "user"
 #define CAPS "capabilities"
-#define NO_NEW_PRIVS "no_new_privs"
+#define NO_NEW_PRIVS "no-new-privs"
 
 /* HOME, USER and LOGNAME follow the user, as under systemd's User=. */
 static void user_set_variable(const struct decision *d, const char *variable, const char *value,

@@ -8,7 +8,7 @@
 #include "thp.h"
 
 #define THP "transparent hugepages"
-#define OOM_SCORE "oom score"
+#define OOM_SCORE "oom-score"
 
 static struct operation *thp_set(const struct decision *d, unsigned long disable,
 				 unsigned long flags, const char *value, const char *why)

@@ -272,12 +272,15 @@ static void report_operation(struct text *t, const struct operation *op)
 {
 	const char *indent = "                         ";
 
-	text_add(t, "  %s %-13s %s", report_mark(t, op), step_name(op->step), op->name);
+	text_add(t, "  %s %-13s ", report_mark(t, op), step_name(op->step));
 	if (op->value)
-		text_add(t, " = %s\n%s%s\n", report_escape(t->m, op->value), indent, op->why);
+		text_add(t, "%s = %s\n%s%s\n", op->name, report_escape(t->m, op->value), indent, op->why);
+	else if (strcmp(op->name, step_name(op->step)) == 0)
+		text_add(t, "%s\n", op->why);
 	else
-		text_add(t, ": %s\n", op->why);
-	for (size_t i = 0; i < op->parts.n; i++) {
+		text_add(t, "%s: %s\n", op->name, op->why);
+	/* Our library alone stands in the value already. */
+	for (size_t i = 0; i < op->parts.n && !(op->step == STEP_PRELOAD && op->parts.n == 1 && op->value); i++) {
 		const struct part *p = &op->parts.items[i];
 		char *name = report_escape(t->m, p->name);
 
