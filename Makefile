@@ -100,7 +100,7 @@ check-allocator: ## what makes a build acceptable
 	@tests/run allocator
 check-cli: ## the launcher as its users call it
 	@tests/run cli
-check-vllm: ## PyTorch and vLLM under allocrun
+check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: the launcher without main.c and a program for each test_*.c, with
 # the sanitizers in CFLAGS.

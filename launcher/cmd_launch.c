@@ -104,7 +104,7 @@ static int launch_refuse(struct launch *l, const struct operation *blocker)
 
 int cmd_launch(struct mem *m, struct options *options)
 {
-	struct launch l = { .m = m, .options = options, .record = { NULL, -1 },
+	struct launch l = { .m = m, .options = options, .record = { NULL, -1, false },
 			    .environment = options->environment };
 	const struct operation *blocker;
 	int error;

@@ -42,8 +42,8 @@ static const struct framework frameworks[] = {
 	  { { RULE_FLAG, SCOPE_ANY, "--numa-bind", NULL,
 	      "vLLM binds its workers itself (--numa-bind)" },
 	    { RULE_DEFAULT, SCOPE_CPU, "VLLM_CPU_OMP_THREADS_BIND", "nobind",
-	      "without a GPU vLLM binds its workers' threads and memory itself "
-	      "(VLLM_CPU_OMP_THREADS_BIND), and a narrowed affinity would switch that off" } } },
+	      "without a GPU vLLM gives each worker a node of its own, threads and memory "
+	      "(VLLM_CPU_OMP_THREADS_BIND), and a narrowed affinity could leave one without CPUs" } } },
 	{ "SGLang", { "sglang" }, { "sglang" },
 	  { { RULE_FLAG, SCOPE_ANY, "--numa-node", NULL,
 	      "SGLang binds its workers itself (--numa-node)" },

@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define RECORD_FOLDER "/run/allocrun"
+#define RECORDS_KEPT 64
+#define RECORDS_PRUNED 32 /* in one launch, so that none pays for all */
 
 struct record record_prepare(struct mem *m, const char *setting)
 {
-	struct record record = { NULL, -1 };
+	struct record record = { NULL, -1, false };
 
-	if (strcmp(setting, "auto") == 0)
+	record.is_shared = strcmp(setting, "auto") == 0;
+	if (record.is_shared)
 		record.path = mem_printf(m, RECORD_FOLDER "/%d.json", (int)getpid());
 	else if (strcmp(setting, "none") != 0)
 		record.path = mem_strdup(m, setting);
@@ -39,6 +46,30 @@ static int record_write(int fd, const char *text)
 	return 0;
 }
 
+/*
+ * A record outlives its process, for the question why it died. A crash loop must not
+ * fill /run with them: beyond RECORDS_KEPT, some of those without a process go.
+ */
+static void record_prune(void)
+{
+	DIR *folder = opendir(RECORD_FOLDER);
+	int n = 0, removed = 0;
+
+	if (!folder)
+		return;
+	for (struct dirent *entry; removed < RECORDS_PRUNED && (entry = readdir(folder));) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (pid < 1 || pid > INT_MAX || strcmp(end, ".json") != 0 || ++n <= RECORDS_KEPT)
+			continue;
+		if (kill((pid_t)pid, 0) < 0 && errno == ESRCH &&
+		    unlinkat(dirfd(folder), entry->d_name, 0) == 0)
+			removed++;
+	}
+	closedir(folder);
+}
+
 int record_publish(struct mem *m, struct record *record, const char *text)
 {
 	struct stat st;
@@ -50,8 +81,8 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 	/* A rename would replace /dev/null itself. */
 	if (lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return -EEXIST;
-	if (strncmp(record->path, RECORD_FOLDER "/", sizeof RECORD_FOLDER) == 0)
-		mkdir(RECORD_FOLDER, 0755); /* it may be there; open() says if it is not */
+	if (record->is_shared && mkdir(RECORD_FOLDER, 0755) < 0 && errno == EEXIST)
+		record_prune(); /* any other error shows at open() */
 	temporary = mem_printf(m, "%s.%d.tmp", record->path, (int)getpid());
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0 && errno == EEXIST) {

@@ -2,6 +2,8 @@
 #ifndef ALLOCRUN_RECORD_H
 #define ALLOCRUN_RECORD_H
 
+#include <stdbool.h>
+
 #include "util/mem.h"
 
 /*
@@ -9,15 +11,17 @@
  * Readers see the old file, no file, or the whole new one.
  */
 struct record {
-	char *path;  /* NULL = none is written */
-	int fd;      /* of the published file; -1 = not published */
+	char *path;     /* NULL = none is written */
+	int fd;         /* of the published file; -1 = not published */
+	bool is_shared; /* in the folder of all records */
 };
 
 /* `setting`: "auto", "none" or a file, as --record takes it. */
 struct record record_prepare(struct mem *m, const char *setting);
 
 /*
- * Writes a temporary file beside the record and renames it. -errno, -EEXIST when
+ * Writes a temporary file beside the record and renames it; in the shared folder
+ * the records of ended processes make room once there are many. -errno, -EEXIST when
  * something that is no regular file has the name.
  */
 int record_publish(struct mem *m, struct record *record, const char *text);
