@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# The demo itself, with the server that needs nothing installed.
+# shellcheck disable=SC2154 # what helpers.bash sets
+bats_require_minimum_version 1.5.0
+
+load ../vllm/helpers
+
+# servers: the demo servers that run now.
+servers() { pgrep -f "tests/demo/server\.py" || true; }
+
+@test "demo python: starts, proves every process, stops" {
+  expect_ok "$root/tests/demo/demo" python
+  expect_in "demo python" "build/prefix/bin/allocrun -- " "$output"
+  expect_equal "processes served by jemalloc" 4 "$(grep -c ' jemalloc \[1\] ' <<<"$output")"
+  expect_in "demo python" "all 4 processes are gone" "$output"
+}
+
+@test "demo python: fails when the proof fails" {
+  local status=0
+  output=$(ALLOCRUN=off timeout 60 "$root/tests/demo/demo" python 2>&1) || status=$?
+  expect_equal "exit of ALLOCRUN=off demo python: $output" 1 "$status"
+  expect_in "ALLOCRUN=off demo python" "is served by glibc, not jemalloc" "$output"
+  expect_in "ALLOCRUN=off demo python" "not every process is served by jemalloc" "$output"
+}
+
+@test "demo python: leaves nothing behind when it is stopped half way" {
+  local before pid
+  before=$(servers)
+  "$root/tests/demo/demo" python >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  pid=$!
+  eventually grep -q healthy "$BATS_TEST_TMPDIR/out"
+  kill -TERM "$pid"
+  local status=0
+  wait "$pid" || status=$?
+  expect_equal "exit of the demo: $(<"$BATS_TEST_TMPDIR/out")" 143 "$status"
+  expect_equal "servers left" "$before" "$(servers)"
+}
+
+@test "demo: an unknown server is refused" {
+  local status=0
+  output=$("$root/tests/demo/demo" perl 2>&1) || status=$?
+  expect_equal "exit of demo perl" 1 "$status"
+  expect_in "demo perl" "no server 'perl': SERVER=vllm or SERVER=python" "$output"
+}

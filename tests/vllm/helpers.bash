@@ -1,0 +1,63 @@
+# What the tests of real servers share. A failing check prints the command, what was
+# expected and what came.
+# shellcheck shell=bash disable=SC2034 # used by those that load this
+
+root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+allocrun=$root/build/prefix/bin/allocrun
+venv=$root/build/vllm/venv
+model=$root/build/vllm/model
+# shellcheck source-path=SCRIPTDIR source=../demo/lib.bash
+. "$root/tests/demo/lib.bash"
+
+progress() { echo "# $*" >&3; }
+
+# fails WHAT EXPECTED ACTUAL
+fails() {
+  printf -- '-- %s\n   expected: %s\n   actual:   %s\n' "$1" "$2" "$3"
+  return 1
+}
+
+expect_equal() { [ "$2" = "$3" ] || fails "$1" "$2" "$3"; }
+
+expect_in() { [[ "$3" == *"$2"* ]] || fails "$1" "something with '$2'" "$3"; }
+
+expect_not_in() { [[ "$3" != *"$2"* ]] || fails "$1" "nothing with '$2'" "$3"; }
+
+# expect_ok COMMAND...: runs it bounded; its output is in $output.
+expect_ok() {
+  local status=0
+  output=$(timeout 120 "$@" 2>&1) || status=$?
+  [ "$status" -eq 0 ] || fails "$*" "exit 0" "exit $status: $output"
+}
+
+# eventually COMMAND...: waits up to 60 s until it succeeds.
+eventually() {
+  local deadline=$((SECONDS + 60))
+  until "$@" 2>/dev/null; do
+    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 60 s" "none" || return 1
+    sleep 0.05
+  done
+}
+
+prove() { expect_ok "$python" -B "$root/tests/demo/prove.py" "$@"; }
+
+# values PYTHON-EXPRESSION FILE: of every process `p` in what prove.py wrote as JSON.
+values() {
+  "$python" -c '
+import json, sys
+for p in json.load(open(sys.argv[2])):
+    print(eval(sys.argv[1]))' "$1" "$2"
+}
+
+install_vllm() {
+  [ -x "$allocrun" ] || fails "$allocrun" "built by make build" "not there"
+  progress "$("$root/tests/vllm/setup" | tail -n 1)"
+  "$venv/bin/python" -B "$root/tests/vllm/model.py" >&2
+}
+
+# our_library RECORD: the first LD_PRELOAD entry of the plan, links resolved.
+our_library() {
+  local entries
+  entries=$(json_at environment LD_PRELOAD <"$1")
+  readlink -f "${entries%%:*}"
+}

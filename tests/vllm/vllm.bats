@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+# The real vLLM, one whole server tree: API server, engine core, worker.
+# shellcheck disable=SC2154 # what helpers.bash sets
+bats_require_minimum_version 1.5.0
+
+load helpers
+
+export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_CPU_KVCACHE_SPACE=1
+
+# serve NAME: starts a server, leaves NAME.pid, .port, .log and .json (the launch
+# record) in the file's folder. File descriptor 3 is bats' own: a server that kept it
+# would keep bats waiting.
+serve() {
+  local base=$BATS_FILE_TMPDIR/$1 port
+  port=$(free_port)
+  echo "$port" >"$base.port"
+  command_of "$port" >"$base.command"
+  mapfile -t command <"$base.command"
+  "$allocrun" --record "$base.json" -- "${command[@]}" >"$base.log" 2>&1 </dev/null 3>&- &
+  echo $! >"$base.pid"
+  progress "vLLM ($1) is starting: $base.log"
+  wait_healthy "$(<"$base.pid")" "http://127.0.0.1:$port/health" 300 "$base.log" >/dev/null
+}
+
+command_of() {
+  printf '%s\n' "$venv/bin/vllm" serve "$model" --host 127.0.0.1 --port "$1" \
+    --max-model-len 2048 --dtype bfloat16 --enforce-eager
+}
+
+chat() {
+  request "http://127.0.0.1:$(<"$1.port")/v1/chat/completions" \
+    '{"model": "'"$model"'", "temperature": 0, "max_tokens": 16,
+      "messages": [{"role": "user", "content": "Which allocator serves you?"}]}'
+}
+
+setup_file() {
+  install_vllm
+  serve plain
+}
+
+teardown_file() {
+  local pid
+  for pid in "$BATS_FILE_TMPDIR"/*.pid; do
+    [ ! -e "$pid" ] || stop_tree "$(<"$pid")"
+  done
+}
+
+# The server that runs now: the tests after the one with a tcmalloc have that one.
+setup() {
+  base=$BATS_FILE_TMPDIR/plain
+  [ -e "$base.pid" ] || base=$BATS_FILE_TMPDIR/bundled
+  pid=$(<"$base.pid")
+}
+
+@test "vLLM: the PID that was started is the API server" {
+  expect_in "cat /proc/$pid/cmdline" "vllm serve $model" "$(tr '\0' ' ' <"/proc/$pid/cmdline")"
+  expect_equal "readlink /proc/$pid/exe" "$(readlink -f "$venv/bin/python")" "$(readlink "/proc/$pid/exe")"
+  expect_in "the log" "(APIServer pid=$pid)" "$(<"$base.log")"
+}
+
+@test "vLLM: every process is served by the library of the launch record" {
+  prove --expect "$(our_library "$base.json")" "$pid"
+  expect_in "prove.py $pid" "API server" "$output"
+  expect_in "prove.py $pid" "VLLM::EngineCore" "$output"
+  expect_in "prove.py $pid" "VLLM::Worker" "$output"
+}
+
+@test "vLLM: every process has that library mapped, and no other allocator" {
+  local library member
+  library=$(our_library "$base.json")
+  while read -r member; do
+    expect_in "/proc/${member%/*}/maps" "$library" "$(<"/proc/${member%/*}/maps")"
+  done < <(tree_of "$pid")
+  prove --format json "$pid"
+  echo "$output" >"$base.tree"
+  expect_equal "other allocators mapped" "[]" "$(values 'p["also_mapped"]' "$base.tree" | sort -u)"
+}
+
+@test "vLLM: the options in force are those of the launch record, in every process" {
+  local planned
+  planned=$(json_at environment MALLOC_CONF <"$base.json")
+  prove --format json "$pid"
+  echo "$output" >"$base.tree"
+  expect_equal "where the options were read" "in force" "$(values 'p["options_from"]' "$base.tree" | sort -u)"
+  run "$python" - "$planned" "$base.tree" <<'PYTHON'
+import json, sys
+planned = dict(pair.split(":", 1) for pair in sys.argv[1].split(","))
+compared = 0
+for process in json.load(open(sys.argv[2])):
+    for key, actual in process["options"].items():
+        if key in planned:
+            compared += 1
+            if planned[key] != actual:
+                sys.exit(f"{process['role']}: {key} expected {planned[key]}, actual {actual}")
+sys.exit(0 if compared >= 12 else f"only {compared} values could be compared: {planned}")
+PYTHON
+  [ "$status" -eq 0 ] || fails "options of every process against $planned" "equal" "$output"
+}
+
+@test "vLLM: --explain plans the environment that was launched" {
+  local -a command
+  mapfile -t command <"$base.command"
+  expect_ok "$allocrun" --explain --format json -- "${command[@]}"
+  for name in LD_PRELOAD MALLOC_CONF; do
+    expect_equal "$name of --explain and of the launch record" \
+      "$(json_at environment "$name" <"$base.json")" "$(json_at environment "$name" <<<"$output")"
+  done
+}
+
+@test "vLLM: a chat request is answered" {
+  local answer
+  answer=$(chat "$base")
+  expect_equal "completion_tokens of $answer" 16 "$(json_at usage completion_tokens <<<"$answer")"
+  [ -n "$(json_at choices 0 message content <<<"$answer")" ] || fails "the answer" "some text" "$answer"
+}
+
+@test "vLLM: its children have ours first in LD_PRELOAD, and torch's libgomp kept" {
+  local ours preload
+  ours=$(json_at environment LD_PRELOAD <"$base.json")
+  prove --format json "$pid"
+  echo "$output" >"$base.tree"
+  while read -r preload; do
+    expect_equal "first of LD_PRELOAD=$preload" "${ours%%:*}" "${preload%%:*}"
+    expect_in "LD_PRELOAD" "/torch/lib/libgomp" "$preload"
+  done < <(values 'p["environment"]["LD_PRELOAD"] if "VLLM::" in p["role"] else "skip"' "$base.tree" | grep -v '^skip$')
+  expect_equal "processes named VLLM::" 2 "$(values 'p["role"]' "$base.tree" | grep -c '^VLLM::')"
+}
+
+# vLLM's builds that bundle a tcmalloc put it BEFORE what they find in LD_PRELOAD for
+# their children, unless they find the word libtcmalloc in it (vllm/platforms/cpu.py,
+# check_and_update_config). Here the very code of this vLLM meets a real tcmalloc, in
+# a copy of the package made of links.
+@test "vLLM: a tcmalloc that the server bundles does not take over its children" {
+  local package overlay=$BATS_FILE_TMPDIR/overlay tcmalloc
+  tcmalloc=$(ldconfig -p | awk '/libtcmalloc_minimal\.so\.4 .*=>/ { print $NF; exit }')
+  [ -n "$tcmalloc" ] || fails "ldconfig -p" "libtcmalloc_minimal.so.4 (tests/require vllm)" "none"
+  package=$("$venv/bin/python" -c 'import importlib.util as u; print(u.find_spec("vllm").submodule_search_locations[0])')
+  mkdir -p "$overlay/vllm/platforms" "$overlay/vllm/libs"
+  ln -s "$package"/* "$overlay/vllm/" 2>/dev/null || true
+  ln -s "$package"/platforms/* "$overlay/vllm/platforms/"
+  ln -s "$tcmalloc" "$overlay/vllm/libs/libtcmalloc_minimal.so.4"
+
+  stop_tree "$pid"
+  rm "$base.pid"
+  PYTHONPATH=$overlay serve bundled
+  setup
+  prove --format json "$pid"
+  echo "$output" >"$base.tree"
+  values 'p["role"], p["allocator"], p["environment"].get("LD_PRELOAD")' "$base.tree"
+  prove --expect "$(our_library "$base.json")" "$pid"
+  expect_not_in "prove.py $pid" "tcmalloc is mapped" "$output"
+}
+
+@test "vLLM: SIGTERM to the PID that was started stops the whole tree" {
+  local -a tree
+  mapfile -t tree < <(tree_of "$pid")
+  expect_in "the tree" "$pid/" "${tree[*]}"
+  stop_tree "$pid"
+  rm "$base.pid"
+  expect_equal "processes left" "" "$(still_there "${tree[@]}")"
+}
