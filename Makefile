@@ -44,7 +44,7 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun manuals completions ## the launcher alone
+launcher: $(STAGE)/bin/allocrun manuals completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
@@ -77,6 +77,17 @@ $(STAGE)/share/bash-completion/completions/allocrun: launcher/allocrun.bash
 	@install -D -m 644 $< $@
 $(STAGE)/share/zsh/site-functions/_allocrun: launcher/allocrun.zsh
 	@install -D -m 644 $< $@
+
+# What is linked statically comes with its licence, as Debian's packages have it.
+LINKED := libcap-dev libinih-dev libjansson-dev libc6-dev
+licences: $(STAGE)/share/doc/allocrun/licenses/allocrun.txt \
+	$(LINKED:%=$(STAGE)/share/doc/allocrun/licenses/%.txt)
+$(STAGE)/share/doc/allocrun/licenses/allocrun.txt: LICENSE
+	@install -D -m 644 $< $@
+$(STAGE)/share/doc/allocrun/licenses/%-dev.txt: /usr/share/doc/%-dev/copyright
+	@install -D -m 644 $< $@
+/usr/share/doc/%/copyright: | packages-build
+	@test -f $@ || { echo "$@: the licence of a linked library is missing" >&2; exit 1; }
 
 # --- try ---------------------------------------------------------------------
 
@@ -152,6 +163,6 @@ package: build ## a relocatable tarball, with its checksum
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals completions demo check check-lint check-unit \
+.PHONY: help build launcher allocators manuals completions licences demo check check-lint check-unit \
 	check-fuzz check-allocator check-cli check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
 	package clean

@@ -31,11 +31,11 @@ static int apply_affinity(struct mem *m, struct operation *op, char ***environme
 	struct bitmap now = { { 0 } };
 
 	(void)environment;
-	if (sched_setaffinity(0, sizeof op->u.cpus, (const cpu_set_t *)&op->u.cpus) < 0)
+	if (sched_setaffinity(0, sizeof *op->u.cpus, (const cpu_set_t *)op->u.cpus) < 0)
 		return -errno;
 	if (sched_getaffinity(0, sizeof now, (cpu_set_t *)&now) < 0)
 		return -errno;
-	if (!bitmap_is_equal(&now, &op->u.cpus)) {
+	if (!bitmap_is_equal(&now, op->u.cpus)) {
 		*ret_detail = mem_printf(m, "the kernel gave CPUs %s instead: the cpuset has changed",
 					 bitmap_format_list(m, &now));
 		return -EBUSY;

@@ -56,7 +56,6 @@ struct mempolicy {
 	int mode;
 	struct bitmap nodes;
 };
-#define MEMPOLICY_CHOICES_MAX 3
 
 struct operation {
 	enum step step;
@@ -69,9 +68,9 @@ struct operation {
 	enum outcome outcome;
 	const char *detail; /* after apply: what the kernel said; NULL = nothing to say */
 	union {
-		struct bitmap cpus;                        /* OP_AFFINITY */
+		const struct bitmap *cpus;                 /* OP_AFFINITY */
 		struct {                                   /* OP_MEMPOLICY: best first */
-			struct mempolicy choices[MEMPOLICY_CHOICES_MAX];
+			struct mempolicy *choices;
 			size_t n_choices;
 		} memory;
 		struct {                                   /* OP_THP: prctl(PR_SET_THP_DISABLE, … */

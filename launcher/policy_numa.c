@@ -196,15 +196,17 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 				 "already exactly the CPUs of these nodes");
 	} else {
 		op = plan_add(d->m, d->plan, STEP_AFFINITY, OP_AFFINITY, AFFINITY, ladder);
-		op->u.cpus = cpus;
+		op->u.cpus = mem_dup(d->m, &cpus, sizeof cpus);
 		op->value = mem_printf(d->m, "CPUs %s", bitmap_format_list(d->m, &cpus));
 		op->why = p->why;
 	}
 }
 
-static void numa_add_choice(struct operation *op, int mode, const struct bitmap *nodes)
+static void numa_add_choice(struct mem *m, struct operation *op, int mode,
+			    const struct bitmap *nodes)
 {
-	op->u.memory.choices[op->u.memory.n_choices++] = (struct mempolicy){ mode, *nodes };
+	*MEM_PUSH(m, op->u.memory.choices, op->u.memory.n_choices) =
+		(struct mempolicy){ mode, *nodes };
 }
 
 static void numa_decide_memory(const struct decision *d, const struct placement *p)
@@ -231,14 +233,14 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 	op = plan_add(d->m, d->plan, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY, ladder);
 	bitmap_set(&first, bitmap_next(&nodes, 0));
 	if (p->is_interleaved) {
-		numa_add_choice(op, MPOL_INTERLEAVE, &nodes);
+		numa_add_choice(d->m, op, MPOL_INTERLEAVE, &nodes);
 	} else if (is_strict) {
-		numa_add_choice(op, MPOL_BIND, &nodes);
+		numa_add_choice(d->m, op, MPOL_BIND, &nodes);
 	} else {
 		/* One node needs no PREFERRED_MANY, which came with kernel 5.15. */
 		if (bitmap_count(&nodes) > 1)
-			numa_add_choice(op, MPOL_PREFERRED_MANY, &nodes);
-		numa_add_choice(op, MPOL_PREFERRED, &first);
+			numa_add_choice(d->m, op, MPOL_PREFERRED_MANY, &nodes);
+		numa_add_choice(d->m, op, MPOL_PREFERRED, &first);
 	}
 	op->value = mempolicy_describe(d->m, &op->u.memory.choices[0]);
 	op->why = p->is_interleaved ? p->why : mem_printf(d->m, "%s; when %s full, %s", p->why,

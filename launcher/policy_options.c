@@ -82,7 +82,7 @@ static int64_t options_count_cpus(const struct decision *d)
 
 	for (size_t i = 0; i < d->plan->n_operations; i++) {
 		const struct operation *op = &d->plan->operations[i];
-		int64_t planned = op->kind == OP_AFFINITY ? bitmap_count(&op->u.cpus) : cpus;
+		int64_t planned = op->kind == OP_AFFINITY ? bitmap_count(op->u.cpus) : cpus;
 
 		if (planned < cpus)
 			cpus = planned;

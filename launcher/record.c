@@ -14,7 +14,8 @@
 
 #define RECORD_FOLDER "/run/allocrun"
 #define RECORDS_KEPT 64
-#define RECORDS_PRUNED 32 /* in one launch, so that none pays for all */
+#define RECORDS_PRUNED 64     /* in one launch, so that none pays for all */
+#define RECORDS_PRUNE_EVERY 8 /* launches, by their PID */
 
 struct record record_prepare(struct mem *m, const char *setting)
 {
@@ -70,6 +71,25 @@ static void record_prune(void)
 	closedir(folder);
 }
 
+static int record_open(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
+
+static int record_create(const struct record *record, const char *temporary)
+{
+	int fd = record_open(temporary);
+
+	if (fd < 0 && errno == ENOENT && record->is_shared && mkdir(RECORD_FOLDER, 0755) == 0)
+		fd = record_open(temporary);
+	if (fd < 0 && errno == EEXIST) {
+		/* Left by a launcher of the same PID that was killed in between. */
+		unlink(temporary);
+		fd = record_open(temporary);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 int record_publish(struct mem *m, struct record *record, const char *text)
 {
 	struct stat st;
@@ -79,19 +99,12 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 	if (!record->path)
 		return 0;
 	/* A rename would replace /dev/null itself. */
-	if (lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
+	if (!record->is_shared && lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return -EEXIST;
-	if (record->is_shared && mkdir(RECORD_FOLDER, 0755) < 0 && errno == EEXIST)
-		record_prune(); /* any other error shows at open() */
 	temporary = mem_printf(m, "%s.%d.tmp", record->path, (int)getpid());
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 && errno == EEXIST) {
-		/* Left by a launcher of the same PID that was killed in between. */
-		unlink(temporary);
-		fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	}
+	fd = record_create(record, temporary);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = record_write(fd, text);
 	if (r == 0 && rename(temporary, record->path) < 0)
 		r = -errno;
@@ -101,6 +114,8 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 		return r;
 	}
 	record->fd = fd;
+	if (record->is_shared && getpid() % RECORDS_PRUNE_EVERY == 0)
+		record_prune();
 	return 0;
 }
 

@@ -178,9 +178,13 @@ json_t *report_builds_json(struct mem *m, const struct facts *facts)
 
 char *report_dump_json(struct mem *m, const json_t *json)
 {
-	char *dump = json_dumps(json, JSON_INDENT(2));
-	char *text = mem_printf(m, "%s\n", dump ? dump : "null");
+	char *dump = json_dumps(json, JSON_INDENT(1));
+	size_t length = dump ? strlen(dump) : 0;
+	char *text = mem_alloc(m, length + 2);
 
+	if (dump)
+		memcpy(text, dump, length);
+	text[length] = '\n';
 	free(dump);
 	return text;
 }

@@ -31,6 +31,11 @@ void *mem_alloc(struct mem *m, size_t size)
 	return block->data;
 }
 
+void *mem_dup(struct mem *m, const void *bytes, size_t size)
+{
+	return memcpy(mem_alloc(m, size), bytes, size);
+}
+
 char *mem_strndup(struct mem *m, const char *s, size_t n)
 {
 	size_t length = strnlen(s, n);
@@ -47,17 +52,21 @@ char *mem_strdup(struct mem *m, const char *s)
 
 char *mem_vprintf(struct mem *m, const char *format, va_list args)
 {
-	va_list measured;
+	char line[512]; /* most fit, and are formatted once */
+	va_list again;
 	int length;
 	char *text;
 
-	va_copy(measured, args);
-	length = vsnprintf(NULL, 0, format, measured);
-	va_end(measured);
+	va_copy(again, args);
+	length = vsnprintf(line, sizeof line, format, args);
 	if (length < 0)
 		mem_die();
 	text = mem_alloc(m, (size_t)length + 1);
-	vsnprintf(text, (size_t)length + 1, format, args);
+	if ((size_t)length < sizeof line)
+		memcpy(text, line, (size_t)length);
+	else
+		vsnprintf(text, (size_t)length + 1, format, again);
+	va_end(again);
 	return text;
 }
 

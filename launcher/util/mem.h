@@ -20,6 +20,7 @@ struct mem {
 
 /* Zeroed bytes, owned by the pool. Never NULL. */
 void *mem_alloc(struct mem *m, size_t size);
+void *mem_dup(struct mem *m, const void *bytes, size_t size);
 char *mem_strdup(struct mem *m, const char *s);
 char *mem_strndup(struct mem *m, const char *s, size_t n);
 char *mem_printf(struct mem *m, const char *format, ...)
