@@ -30,6 +30,7 @@ void commands_detect(struct mem *m, const struct options *options, struct facts 
 		.environment = (const char *const *)options->environment,
 		.library = commands_library(options),
 		.user = options->settings[KEY_USER].text,
+		.thorough = options->mode != MODE_LAUNCH,
 	};
 
 	facts_detect(&options->root, m, &request, ret);

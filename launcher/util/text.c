@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_skip_blanks(const char *text)
+{
+	return text + strspn(text, " \t");
+}
+
+const char *text_next_line(const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	return end && end[1] ? end + 1 : NULL;
+}
+
+const char *text_find_field(const char *text, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = text; line; line = text_next_line(line)) {
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			return strchr(line, '\n') ? text_skip_blanks(line + length + 1) : NULL;
+	}
+	return NULL;
+}
+
+char *text_dup_line(struct mem *m, const char *text)
+{
+	size_t length;
+
+	text = text_skip_blanks(text);
+	length = strcspn(text, "\n");
+	while (length && isspace((unsigned char)text[length - 1]))
+		length--;
+	return mem_strndup(m, text, length);
+}
+
+int text_parse_i64(const char *text, int64_t *ret, const char **ret_end)
+{
+	char *end;
+	long long value;
+
+	text = text_skip_blanks(text);
+	/* strtoll() would skip line ends and take a "+". */
+	if (!isdigit((unsigned char)*text) && !(*text == '-' && isdigit((unsigned char)text[1])))
+		return -EINVAL;
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno)
+		return -ERANGE;
+	*ret = value;
+	if (ret_end)
+		*ret_end = end;
+	return 0;
+}
+
+int text_parse_u64(const char *text, int base, uint64_t *ret, const char **ret_end)
+{
+	char *end;
+	unsigned long long value;
+
+	text = text_skip_blanks(text);
+	if (base == 16 ? !isxdigit((unsigned char)*text) : !isdigit((unsigned char)*text))
+		return -EINVAL;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		return -EINVAL;
+	errno = 0;
+	value = strtoull(text, &end, base);
+	if (errno)
+		return -ERANGE;
+	*ret = value;
+	if (ret_end)
+		*ret_end = end;
+	return 0;
+}
+
+int text_parse_kib(const char *text, int64_t *ret)
+{
+	const char *end;
+	int64_t value;
+	int r = text_parse_i64(text, &value, &end);
+
+	if (r < 0)
+		return r;
+	if (!text_starts_with(end, " kB") || value < 0)
+		return -EINVAL;
+	if (value > INT64_MAX / 1024)
+		return -ERANGE;
+	*ret = value * 1024;
+	return 0;
+}
+
+bool text_starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool text_is_digits(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+const char *text_basename(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+char *text_dirname(struct mem *m, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return mem_strdup(m, ".");
+	return mem_strndup(m, path, slash == path ? 1 : (size_t)(slash - path));
+}

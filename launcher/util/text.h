@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_UTIL_TEXT_H
+#define ALLOCRUN_UTIL_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mem.h"
+
+/*
+ * The small text forms of /proc, /sys and the environment. Nothing here changes
+ * its input, and *ret is untouched on failure.
+ */
+
+/*
+ * The value behind "NAME:" at the start of a line, blanks skipped. NULL when there
+ * is none, or when its line has no end: a file that was cut off is not believed.
+ */
+const char *text_find_field(const char *text, const char *name);
+/* The start of the next line; NULL behind the last one. */
+const char *text_next_line(const char *text);
+/* From `text` to the end of its line, without the blanks at both ends. */
+char *text_dup_line(struct mem *m, const char *text);
+
+/*
+ * A decimal number at `text`, blanks before it skipped; *ret_end, when not NULL,
+ * points behind it. -EINVAL: no number, -ERANGE: does not fit.
+ */
+int text_parse_i64(const char *text, int64_t *ret, const char **ret_end);
+/* The same for an unsigned one in the given base, without sign and 0x. */
+int text_parse_u64(const char *text, int base, uint64_t *ret, const char **ret_end);
+/* "N kB" as bytes. */
+int text_parse_kib(const char *text, int64_t *ret);
+
+bool text_starts_with(const char *text, const char *prefix);
+bool text_is_digits(const char *text);
+/* What stands behind the last slash; the whole text when there is none. */
+const char *text_basename(const char *path);
+/* What stands before the last slash: "/" for "/x", "." for "x". */
+char *text_dirname(struct mem *m, const char *path);
+
+#endif
