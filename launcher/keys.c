@@ -224,9 +224,16 @@ static int check_capability(struct mem *m, const char *text, const char **ret_er
 {
 	cap_value_t value;
 	const char *full = strncasecmp(text, "cap_", 4) == 0 ? text : mem_printf(m, "cap_%s", text);
+	char *name;
+	bool is_whole;
 
-	if (cap_from_name(full, &value) == 0)
-		return 0;
+	/* libcap reads a prefix and stops: compare with what it read. */
+	if (cap_from_name(full, &value) == 0 && (name = cap_to_name(value))) {
+		is_whole = strcasecmp(name, full) == 0;
+		cap_free(name);
+		if (is_whole)
+			return 0;
+	}
 	return value_refuse(ret_error, "(capabilities are named as in capabilities(7): net_bind_service)");
 }
 

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 #include <strings.h>
@@ -15,21 +16,6 @@
 
 /* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
 enum { OPTION_KEY = 256, OPTION_MODE = 512, OPTION_FORMAT = 768, OPTION_SYSROOT, OPTION_POLICY };
-
-static const struct {
-	const char *name;
-	enum mode mode;
-	char letter;
-	const char *help;
-} modes[] = {
-	{ "explain", MODE_EXPLAIN, 0, "print the plan and the reason for each step, run nothing" },
-	{ "list", MODE_LIST, 0, "the bundled allocator builds, and which fit here" },
-	{ "check", MODE_CHECK, 0, "audit the node (not in this version)" },
-	{ "tune", MODE_TUNE, 0, "set the node up (not in this version)" },
-	{ "help", MODE_HELP, 'h', "this text" },
-	{ "version", MODE_VERSION, 'V', "the version" },
-};
-#define N_MODES (sizeof modes / sizeof *modes)
 
 /* What argv gave, before it is applied over the other origins. */
 struct assignment {
@@ -127,8 +113,8 @@ static void options_build_table(struct option *table, const char **names)
 					      is_optional ? optional_argument : required_argument,
 					      NULL, OPTION_KEY + k };
 	}
-	for (size_t i = 0; i < N_MODES; i++)
-		table[n++] = (struct option){ modes[i].name, no_argument, NULL,
+	for (size_t i = 0; i < MODE_COUNT; i++)
+		table[n++] = (struct option){ option_modes[i].name, no_argument, NULL,
 					      OPTION_MODE + (int)i };
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		table[n++] = fixed[i];
@@ -143,6 +129,8 @@ static const char *options_unknown(struct mem *m, const char *word, const char *
 	const char *near = nearest_name(mem_strndup(m, bare, strcspn(bare, "=")), names);
 	const char *name = mem_strndup(m, word, strcspn(word, "="));
 
+	if (near && strcmp(near, name + strspn(name, "-")) == 0)
+		return mem_printf(m, "option '%s' takes no value", name);
 	if (near)
 		return mem_printf(m, "unknown option '%s' (did you mean '--%s'?)", name, near);
 	return mem_printf(m, "unknown option '%s'; see allocrun --help", name);
@@ -152,9 +140,9 @@ static const char *options_mode_name(enum mode mode)
 {
 	size_t i = 0;
 
-	while (i + 1 < N_MODES && modes[i].mode != mode)
+	while (i + 1 < MODE_COUNT && option_modes[i].mode != mode)
 		i++;
-	return modes[i].name;
+	return option_modes[i].name;
 }
 
 static int options_set_mode(struct mem *m, struct options *o, struct command_line *line,
@@ -173,8 +161,8 @@ static int options_set_mode(struct mem *m, struct options *o, struct command_lin
 static int options_take(struct mem *m, struct options *o, struct command_line *line, int value,
 			const char *argument, const char **ret_error)
 {
-	if (value >= OPTION_MODE && value < OPTION_MODE + (int)N_MODES)
-		return options_set_mode(m, o, line, modes[value - OPTION_MODE].mode, ret_error);
+	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT)
+		return options_set_mode(m, o, line, option_modes[value - OPTION_MODE].mode, ret_error);
 	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
 		*MEM_PUSH(m, line->assignments, line->n_assignments) = (struct assignment){
 			(enum key)(value - OPTION_KEY), argument ? argument : "yes" };
@@ -210,8 +198,8 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 static int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
 			     struct command_line *line, const char **ret_error)
 {
-	struct option table[KEY_COUNT + N_MODES + 6] = { { NULL, 0, NULL, 0 } };
-	const char *names[KEY_COUNT + N_MODES + 6] = { NULL };
+	struct option table[KEY_COUNT + MODE_COUNT + 6] = { { NULL, 0, NULL, 0 } };
+	const char *names[KEY_COUNT + MODE_COUNT + 6] = { NULL };
 	int value, r;
 
 	options_build_table(table, names);
@@ -223,8 +211,8 @@ static int options_read_argv(struct mem *m, int argc, char **argv, struct option
 			continue;
 		if (value == '?')
 			return options_refuse(ret_error, options_unknown(
-				m, optopt && optopt < OPTION_KEY ? mem_printf(m, "-%c", optopt) :
-				argv[optind - 1], names));
+				m, strncmp(argv[optind - 1], "--", 2) == 0 || !optopt ? argv[optind - 1] :
+				mem_printf(m, "-%c", optopt), names));
 		if (value == ':')
 			return options_refuse(ret_error, mem_printf(
 				m, "option '%s' wants a value; see allocrun --help", argv[optind - 1]));
@@ -309,13 +297,14 @@ static bool options_read_switch(struct mem *m, struct options *o)
 	return false;
 }
 
-/* The profile must be one of ours or of the policy files. */
-static int options_check_profile(struct mem *m, const struct options *o, const char **ret_error)
+int options_check_profile(struct mem *m, const struct options *o, const char **ret_error)
 {
 	const struct setting *s = &o->settings[KEY_PROFILE];
 	const char **names = NULL;
 	size_t n = 0;
 
+	if (!s->text)
+		return 0;
 	for (const char *const *p = profile_names(); *p; p++)
 		*MEM_PUSH(m, names, n) = *p;
 	for (size_t i = 0; i < o->n_profiles; i++)
@@ -328,6 +317,23 @@ static int options_check_profile(struct mem *m, const struct options *o, const c
 	*ret_error = mem_printf(m, "%s: no profile '%s'%s", s->where, s->text,
 				nearest_hint(m, s->text, names));
 	return -EINVAL;
+}
+
+/* A profile that may stand in the ignored policy file must not stop the server either. */
+static int options_settle_profile(struct mem *m, struct options *o, const char **ret_error)
+{
+	const char *error;
+
+	if (options_check_profile(m, o, &error) == 0)
+		return 0;
+	if (!o->policy_problem) {
+		*ret_error = error;
+		return -EINVAL;
+	}
+	*MEM_PUSH(m, o->warnings, o->n_warnings) =
+		mem_printf(m, "%s; balanced is used, for the policy is ignored", error);
+	o->settings[KEY_PROFILE] = (struct setting){ "balanced", ORIGIN_BUILT_IN, "built in" };
+	return 0;
 }
 
 static int options_merge(struct mem *m, struct options *o, const struct command_line *line,
@@ -349,13 +355,35 @@ static int options_merge(struct mem *m, struct options *o, const struct command_
 			return r;
 	}
 	options_warn_variables(m, o);
-	return options_check_profile(m, o, ret_error);
+	return options_settle_profile(m, o, ret_error);
+}
+
+/* What the modes that look at a machine need: its root, and all settings. */
+static int options_complete(struct mem *m, struct options *o, const struct command_line *line,
+			    const char **ret_error)
+{
+	const char *policy = environment_get((const char *const *)o->environment,
+					     VARIABLE_PREFIX "POLICY");
+	int r;
+
+	if (!o->policy && policy && *policy)
+		o->policy = policy;
+	if (o->sysroot && o->mode == MODE_LAUNCH)
+		return options_refuse(ret_error, "--sysroot only looks: it goes with --explain or --list");
+	r = root_open(o->sysroot, &o->root);
+	if (r < 0)
+		return options_refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s",
+							    o->sysroot, strerror(-r)));
+	r = options_merge(m, o, line, ret_error);
+	if (r < 0)
+		root_close(&o->root);
+	return r;
 }
 
 int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error)
 {
-	struct options o = { .environment = environment, .root = { .fd = -1, .live = true } };
+	struct options o = { .environment = environment, .root = { .fd = AT_FDCWD, .live = true } };
 	struct command_line line = { NULL, 0, false };
 	int r;
 
@@ -366,68 +394,11 @@ int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		return r;
 	if (o.mode == MODE_LAUNCH && !o.argv)
 		return options_refuse(ret_error, "no command; write: allocrun [OPTION]... -- COMMAND [ARG]...");
-	if (!o.policy)
-		o.policy = environment_get((const char *const *)environment, VARIABLE_PREFIX "POLICY");
-	if (o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) {
-		r = root_open(o.sysroot, &o.root);
+	if ((o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) && !o.is_off) {
+		r = options_complete(m, &o, &line, ret_error);
 		if (r < 0)
-			return options_refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s",
-								    o.sysroot, strerror(-r)));
-		if (!o.is_off)
-			r = options_merge(m, &o, &line, ret_error);
-		if (r < 0) {
-			root_close(&o.root);
 			return r;
-		}
 	}
 	*ret = o;
 	return 0;
-}
-
-/* "  --numa WHERE      text", further lines of the text below its first. */
-static char *options_help_row(struct mem *m, char *text, const char *option, const char *help)
-{
-	text = mem_printf(m, "%s  %-24s ", text, option);
-	for (size_t n; *help; help += n + (help[n] == '\n')) {
-		n = strcspn(help, "\n");
-		text = mem_printf(m, "%s%.*s\n", text, (int)n, help);
-		if (help[n])
-			text = mem_printf(m, "%s%27s", text, "");
-	}
-	return text;
-}
-
-char *options_help(struct mem *m)
-{
-	char *text = mem_strdup(m,
-		"Usage: allocrun [OPTION]... [--] COMMAND [ARG]...\n"
-		"  or:  allocrun --explain [OPTION]... [--] [COMMAND [ARG]...]\n"
-		"  or:  allocrun --list\n"
-		"Start COMMAND with the right memory allocator, tuned for this machine, and\n"
-		"on the right NUMA nodes.\n\nModes:\n");
-
-	for (size_t i = 0; i < N_MODES; i++)
-		text = options_help_row(m, text, mem_printf(m, modes[i].letter ? "--%s, -%c" : "--%s",
-							    modes[i].name, modes[i].letter),
-					modes[i].help);
-	text = mem_printf(m, "%s\nOptions (also ALLOCRUN_OPTION in the environment, and [launch] in the policy file):\n", text);
-	for (int k = 0; k < KEY_COUNT; k++) {
-		const char *argument = key_argument((enum key)k);
-
-		text = options_help_row(m, text, mem_printf(m, "--%s%s%s", key_name((enum key)k),
-							    *argument == '[' ? "" : " ", argument),
-					key_help((enum key)k));
-	}
-	text = mem_printf(m, "%s\nOther options:\n", text);
-	text = options_help_row(m, text, "--policy FILE", "instead of /etc/allocrun/policy.conf and policy.d/");
-	text = options_help_row(m, text, "--format FORMAT", "of --explain and --list: text (default) or json");
-	text = options_help_row(m, text, "--sysroot DIR", "look at the machine captured in DIR (--explain, --list)");
-	text = options_help_row(m, text, "--quiet, -q", "no warnings");
-	text = options_help_row(m, text, "--verbose, -v", "print the plan on stderr before the start");
-	return mem_printf(m, "%s\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, options, user,\n"
-		"caps, no-new-privs. Each is preferred, save for the last three, which are\n"
-		"required once asked for.\n"
-		"\nALLOCRUN=off runs COMMAND unchanged.\n"
-		"\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
-		"127 COMMAND not found; otherwise COMMAND's own. See allocrun(8), policy.conf(5).\n", text);
 }

@@ -20,7 +20,17 @@ enum mode {
 	MODE_LIST,
 	MODE_HELP,
 	MODE_VERSION,
+	MODE_END,
 };
+
+/* The modes that have an option; launching has none. */
+#define MODE_COUNT (MODE_END - 1)
+extern const struct option_mode {
+	const char *name;
+	enum mode mode;
+	char letter; /* 0: no short form */
+	const char *help;
+} option_modes[MODE_COUNT];
 
 /* Where a value comes from; a later one wins over an earlier one. */
 enum origin {
@@ -111,6 +121,9 @@ struct options {
  */
 int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error);
+
+/* -EINVAL when the chosen profile is neither built in nor of a policy file. */
+int options_check_profile(struct mem *m, const struct options *o, const char **ret_error);
 
 /* One checked assignment. -EINVAL with "WHERE: …" in *ret_error, *o untouched then. */
 int options_assign(struct mem *m, struct options *o, enum key key, const char *text,

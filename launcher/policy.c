@@ -5,15 +5,22 @@
 
 #include "policy_steps.h"
 
+/* "auto" leaves the allocator to what comes below. */
+static bool policy_is_set(enum key key, const struct setting *s)
+{
+	return s->text && !(key == KEY_ALLOCATOR && strcmp(s->text, "auto") == 0);
+}
+
 struct setting policy_setting(const struct decision *d, enum key key)
 {
 	const struct setting *option = &d->options->settings[key];
+	const struct setting *section = d->section ? &d->section->settings[key] : NULL;
 	const char *where = mem_printf(d->m, "profile %s", d->profile->name);
 
-	if (option->text && !(key == KEY_ALLOCATOR && strcmp(option->text, "auto") == 0))
+	if (policy_is_set(key, option))
 		return *option;
-	if (d->section && d->section->settings[key].text)
-		return d->section->settings[key];
+	if (section && policy_is_set(key, section))
+		return *section;
 	switch (key) {
 	case KEY_ALLOCATOR:
 		return (struct setting){ d->profile->allocator, ORIGIN_BUILT_IN, where };

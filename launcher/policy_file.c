@@ -14,6 +14,7 @@
 #define POLICY_FOLDER "/etc/allocrun/policy.d"
 #define POLICY_SIZE_MAX (1024 * 1024)
 #define POLICY_LINE_MAX 4096
+#define POLICY_SECTION_MAX 49 /* inih's MAX_SECTION */
 
 struct policy_reader {
 	struct mem *m;
@@ -23,13 +24,68 @@ struct policy_reader {
 	const char *end;
 	int line;              /* the one that inih is working on */
 	const char *error;     /* the first one */
+	int error_line;
 };
 
 static int policy_refuse(struct policy_reader *p, const char *text)
 {
-	if (!p->error)
+	if (!p->error) {
 		p->error = mem_printf(p->m, "%s:%d: %s", p->name, p->line, text);
+		p->error_line = p->line;
+	}
 	return 0; /* inih: not handled */
+}
+
+static struct profile_section *policy_find_profile(struct policy_reader *p, const char *name)
+{
+	struct options *o = p->options;
+	struct profile_section *section;
+
+	for (size_t i = 0; i < o->n_profiles; i++) {
+		if (strcmp(o->profiles[i].name, name) == 0)
+			return &o->profiles[i];
+	}
+	section = MEM_PUSH(p->m, o->profiles, o->n_profiles);
+	section->name = mem_strdup(p->m, name);
+	section->base = profile_find(name) ? section->name : "balanced";
+	section->where = mem_printf(p->m, "%s:%d", p->name, p->line);
+	return section;
+}
+
+/* "profile NAME" -> NAME; NULL for another section. */
+static const char *policy_profile_name(const char *section)
+{
+	if (strncmp(section, "profile ", strlen("profile ")) != 0)
+		return NULL;
+	section += strlen("profile ");
+	return section + strspn(section, " \t");
+}
+
+/*
+ * inih tells of a section only with its first key, and cuts long names; what a
+ * misspelt or empty section means is decided at its own line.
+ */
+static void policy_check_section(struct policy_reader *p, const char *line)
+{
+	static const char *const sections[] = { "launch", "profile NAME", NULL };
+	const char *start = line + strspn(line, " \t\xEF\xBB\xBF"), *end = strchr(start, ']');
+	const char *name, *profile;
+
+	if (*start != '[' || !end)
+		return;
+	name = mem_strndup(p->m, start + 1, (size_t)(end - start) - 1);
+	profile = policy_profile_name(name);
+	if (strlen(name) > POLICY_SECTION_MAX)
+		policy_refuse(p, mem_printf(p->m, "the section's name is longer than %d bytes",
+					    POLICY_SECTION_MAX));
+	else if (profile && *profile)
+		policy_find_profile(p, profile);
+	else if (strcmp(name, "node") == 0 || strcmp(name, "check") == 0)
+		policy_refuse(p, mem_printf(p->m, "[%s] belongs to --%s, which this version does not have",
+					    name, *name == 'n' ? "tune" : "check"));
+	else if (strcmp(name, "launch") != 0)
+		policy_refuse(p, mem_printf(p->m, "no section [%s]%s", name,
+					    nearest_hint(p->m, name, sections)));
 }
 
 /* inih asks for a line as by fgets(3); counting here tells the handler its line. */
@@ -55,23 +111,8 @@ static char *policy_read_line(char *buffer, int size, void *stream)
 	memcpy(buffer, p->rest, n);
 	buffer[n] = '\0';
 	p->rest += n;
-	return buffer;
-}
-
-static struct profile_section *policy_find_profile(struct policy_reader *p, const char *name)
-{
-	struct options *o = p->options;
-	struct profile_section *section;
-
-	for (size_t i = 0; i < o->n_profiles; i++) {
-		if (strcmp(o->profiles[i].name, name) == 0)
-			return &o->profiles[i];
-	}
-	section = MEM_PUSH(p->m, o->profiles, o->n_profiles);
-	section->name = mem_strdup(p->m, name);
-	section->base = profile_find(name) ? section->name : "balanced";
-	section->where = mem_printf(p->m, "%s:%d", p->name, p->line);
-	return section;
+	policy_check_section(p, buffer);
+	return p->error ? NULL : buffer;
 }
 
 /* "no key 'profil' in [launch] (did you mean 'profile'?)" */
@@ -91,8 +132,7 @@ static int policy_unknown_key(struct policy_reader *p, const char *section, cons
 static int policy_set_profile(struct policy_reader *p, const char *section, const char *name,
 			      const char *value)
 {
-	const char *profile = section + strlen("profile ");
-	struct profile_section *target = policy_find_profile(p, profile + strspn(profile, " \t"));
+	struct profile_section *target = policy_find_profile(p, policy_profile_name(section));
 	enum key key = key_find(name);
 	const char *error;
 
@@ -124,43 +164,39 @@ static int policy_set_launch(struct policy_reader *p, const char *name, const ch
 	if (options_assign(p->m, p->options, key, mem_strdup(p->m, value), ORIGIN_POLICY_FILE, where,
 			   &error) < 0) {
 		p->error = error;
+		p->error_line = p->line;
 		return 0;
 	}
 	return 1;
 }
 
+/* The section is one of ours: policy_check_section() has seen its line. */
 static int policy_handle(void *user, const char *section, const char *name, const char *value)
 {
-	static const char *const sections[] = { "launch", "profile", NULL };
 	struct policy_reader *p = user;
 
 	if (p->error)
 		return 0;
-	if (strcmp(section, "launch") == 0)
-		return policy_set_launch(p, name, value);
-	if (strncmp(section, "profile ", strlen("profile ")) == 0)
-		return policy_set_profile(p, section, name, value);
 	if (!*section)
 		return policy_refuse(p, mem_printf(p->m, "'%s' stands before any section; put it below [launch]", name));
-	if (strcmp(section, "node") == 0 || strcmp(section, "check") == 0)
-		return policy_refuse(p, mem_printf(p->m, "[%s] belongs to --%s, which this version does not have",
-						   section, *section == 'n' ? "tune" : "check"));
-	return policy_refuse(p, mem_printf(p->m, "no section [%s]%s", section,
-					   nearest_hint(p->m, section, sections)));
+	return policy_profile_name(section) ? policy_set_profile(p, section, name, value) :
+	       policy_set_launch(p, name, value);
 }
 
 int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text,
 		      size_t length, const char **ret_error)
 {
-	struct policy_reader p = { m, o, name, text, text + length, 0, NULL };
+	struct policy_reader p = { m, o, name, text, text + length, 0, NULL, 0 };
 	int line;
 
 	ini_max_line = POLICY_LINE_MAX;
 	/* A continued value would reach the handler as a second assignment. */
 	ini_allow_multiline = false;
 	line = ini_parse_stream(policy_read_line, &p, policy_handle, &p);
-	if (line != 0 && !p.error) {
+	/* inih tells of its own errors at the end; the first of both kinds is named. */
+	if (line != 0 && (!p.error || line < p.error_line)) {
 		p.line = line > 0 ? line : p.line;
+		p.error = NULL;
 		policy_refuse(&p, "neither 'key = value' nor [section]");
 	}
 	if (!p.error)
@@ -190,15 +226,17 @@ static int policy_file_read(struct mem *m, const struct root *root, struct optio
 static int policy_load_defaults(struct mem *m, const struct root *root, struct options *o,
 				const char **ret_error)
 {
-	char **names;
+	char **names = NULL;
 	int r = policy_file_read(m, root, o, POLICY_FILE, ret_error);
 
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 		return r;
 	r = root_list(root, m, POLICY_FOLDER, "", &names);
-	if (r < 0)
-		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-	for (; *names; names++) {
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+		*ret_error = mem_printf(m, POLICY_FOLDER ": cannot be read: %s", strerror(-r));
+		return r;
+	}
+	for (; names && *names; names++) {
 		size_t n = strlen(*names);
 
 		if (n < 6 || strcmp(*names + n - 5, ".conf") != 0)
@@ -208,7 +246,8 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	/* Only now are all profiles known. */
+	return options_check_profile(m, o, ret_error);
 }
 
 int policy_file_load(struct mem *m, const struct root *root, struct options *o,

@@ -190,9 +190,20 @@ static void options_decide_jemalloc(const struct decision *d)
 		parts_add(d->m, &op->parts, conf.items[i].key, conf.items[i].value, conf.items[i].why);
 }
 
+/* Only what names allocrun: ALLOCRUN_* and the command line go over the user's own variables. */
+static struct conf options_read_explicit(const struct decision *d, enum conf_kind kind)
+{
+	const struct setting *layers = d->options->confs[kind];
+	struct conf conf = { NULL, 0 };
+
+	options_layer(d, kind, layers[ORIGIN_ENVIRONMENT].text, layers[ORIGIN_ENVIRONMENT].where, &conf);
+	options_layer(d, kind, layers[ORIGIN_COMMAND_LINE].text, layers[ORIGIN_COMMAND_LINE].where, &conf);
+	return conf;
+}
+
 static void options_decide_mimalloc(const struct decision *d)
 {
-	struct conf conf = { NULL, 0 };
+	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_MIMALLOC);
 	struct setting thp = policy_setting(d, KEY_THP);
 
 	/* With the prctl done by the thp step this only keeps mimalloc from asking again. */
@@ -204,7 +215,7 @@ static void options_decide_mimalloc(const struct decision *d)
 
 		for (char *c = variable; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
-		if (options_variable(d, variable))
+		if (options_variable(d, variable) && !conf_find(&explicit, conf.items[i].key))
 			plan_add_nothing(d->m, d->plan, STEP_OPTIONS, variable,
 					 policy_ladder(d, STEP_OPTIONS),
 					 mem_printf(d->m, "set to %s already; the user's own value wins",
@@ -217,43 +228,69 @@ static void options_decide_mimalloc(const struct decision *d)
 				 mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
 }
 
-/* Foreign tunables keep their place; of ours, those that the user has set are left out. */
-static char *options_merge_tunables(const struct decision *d, struct conf *conf)
-{
-	static const struct {
-		const char *variable; /* the older spelling of the tunable (glibc manual) */
-		const char *key;
-	} aliases[] = {
-		{ "MALLOC_ARENA_MAX", "arena_max" },           { "MALLOC_ARENA_TEST", "arena_test" },
-		{ "MALLOC_MMAP_MAX_", "mmap_max" },            { "MALLOC_MMAP_THRESHOLD_", "mmap_threshold" },
-		{ "MALLOC_TRIM_THRESHOLD_", "trim_threshold" }, { "MALLOC_TOP_PAD_", "top_pad" },
-	};
-	const char *current = options_variable(d, GLIBC_TUNABLES);
-	char *ours;
+/* The older spellings of the tunables (glibc manual). */
+static const struct {
+	const char *variable;
+	const char *key;
+} glibc_aliases[] = {
+	{ "MALLOC_ARENA_MAX", "arena_max" },            { "MALLOC_ARENA_TEST", "arena_test" },
+	{ "MALLOC_MMAP_MAX_", "mmap_max" },             { "MALLOC_MMAP_THRESHOLD_", "mmap_threshold" },
+	{ "MALLOC_TRIM_THRESHOLD_", "trim_threshold" }, { "MALLOC_TOP_PAD_", "top_pad" },
+};
 
-	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
-		if (options_variable(d, aliases[i].variable))
-			conf_remove(conf, aliases[i].key);
+/* What the user has set is the user's; an explicit one takes the older spelling away. */
+static void options_settle_aliases(const struct decision *d, const struct conf *explicit,
+				   struct conf *conf)
+{
+	for (size_t i = 0; i < sizeof glibc_aliases / sizeof *glibc_aliases; i++) {
+		const char *variable = glibc_aliases[i].variable;
+		struct operation *op;
+
+		if (!options_variable(d, variable))
+			continue;
+		if (!conf_find(explicit, glibc_aliases[i].key)) {
+			conf_remove(conf, glibc_aliases[i].key);
+			continue;
+		}
+		op = options_add(d, variable, NULL, mem_printf(d->m, "makes way for %s", glibc_aliases[i].key));
+		op->value = "(unset)";
 	}
-	for (size_t i = conf->n; current && i-- > 0;) {
-		if (strstr(current, mem_printf(d->m, "glibc.malloc.%s=", conf->items[i].key)))
-			conf_remove(conf, conf->items[i].key);
+}
+
+/* Foreign tunables keep their place; the user's own win, save over explicit ones. */
+static char *options_merge_tunables(const struct decision *d, const struct conf *explicit,
+				    struct conf *conf)
+{
+	const char *current = options_variable(d, GLIBC_TUNABLES);
+	char *kept = mem_strdup(d->m, ""), *ours;
+
+	for (size_t n; current && *current; current += n + (current[n] == ':')) {
+		static const char prefix[] = "glibc.malloc.";
+		char *entry = mem_strndup(d->m, current, n = strcspn(current, ":"));
+		bool is_malloc = strncmp(entry, prefix, sizeof prefix - 1) == 0;
+		char *key = is_malloc ? entry + sizeof prefix - 1 : entry;
+
+		key = mem_strndup(d->m, key, strcspn(key, "="));
+		if (is_malloc && conf_find(explicit, key))
+			continue;
+		if (is_malloc)
+			conf_remove(conf, key);
+		kept = mem_printf(d->m, "%s%s%s", kept, *kept ? ":" : "", entry);
 	}
 	ours = conf_format(d->m, CONF_GLIBC, conf);
-	if (!current || !*current)
-		return ours;
-	return mem_printf(d->m, "%s%s%s", current, *ours ? ":" : "", ours);
+	return mem_printf(d->m, "%s%s%s", kept, *kept && *ours ? ":" : "", ours);
 }
 
 static void options_decide_glibc(const struct decision *d)
 {
-	struct conf conf = { NULL, 0 };
+	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_GLIBC);
 	enum ladder ladder = policy_ladder(d, STEP_OPTIONS);
 	struct operation *op;
 	char *value;
 
 	options_merge_layers(d, CONF_GLIBC, d->profile->glibc, NULL, &conf);
-	value = options_merge_tunables(d, &conf);
+	options_settle_aliases(d, &explicit, &conf);
+	value = options_merge_tunables(d, &explicit, &conf);
 	if (conf.n == 0) {
 		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, ladder,
 				 "glibc's malloc stays as the user or the profile has it");

@@ -18,8 +18,9 @@ static const char *libc_name(enum libc_kind libc)
 
 /*
  * Does exec set AT_SECURE, with which the loader drops LD_PRELOAD? As the kernel
- * decides (security/commoncap.c): when the program changes the user or group, or
- * gains capabilities; not for root's own, not under no_new_privs or nosuid.
+ * decides (security/commoncap.c): when the program changes the user or group, which
+ * no_new_privs prevents, or has capabilities and the user is not root, which it does
+ * not; never on a nosuid mount.
  */
 static const char *preload_secure_reason(struct mem *m, const struct facts *f,
 					 const struct options *o)
@@ -28,14 +29,15 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f,
 	bool changes_user = o->settings[KEY_USER].text && !f->account.problem;
 	int64_t uid = changes_user ? f->account.uid : f->process.uid;
 	int64_t gid = changes_user ? f->account.gid : f->process.gid;
+	bool can_change = f->process.no_new_privs != TRI_YES &&
+			  !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
 	const char *what = NULL;
 
-	if (c->nosuid == TRI_YES || f->process.no_new_privs == TRI_YES ||
-	    setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]))
+	if (c->nosuid == TRI_YES)
 		return NULL;
-	if (c->is_setuid && c->owner_uid != uid)
+	if (can_change && c->is_setuid && c->owner_uid != uid)
 		what = "setuid";
-	else if (c->is_setgid && c->owner_gid != gid)
+	else if (can_change && c->is_setgid && c->owner_gid != gid)
 		what = "setgid";
 	else if (c->file_capabilities == TRI_YES && uid != 0)
 		what = "file-capped";

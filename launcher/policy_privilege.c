@@ -23,6 +23,15 @@ static void user_set_variable(const struct decision *d, const char *variable, co
 	op->why = mem_printf(d->m, "of the user %s", name);
 }
 
+/* As in a container that was started with this user: there is nothing to give up. */
+static bool user_is_current(const struct facts *f)
+{
+	const struct process_facts *p = &f->process;
+
+	return p->uid == f->account.uid && p->euid == p->uid && p->gid == f->account.gid &&
+	       p->egid == p->gid;
+}
+
 static void user_decide(const struct decision *d)
 {
 	const struct setting *s = &d->options->settings[KEY_USER];
@@ -39,6 +48,11 @@ static void user_decide(const struct decision *d)
 	if (a->problem) {
 		plan_add_refused(d->m, d->plan, STEP_USER, USER, ladder,
 				 mem_printf(d->m, "%s: %s", s->where, a->problem));
+		return;
+	}
+	if (user_is_current(d->facts)) {
+		plan_add_nothing(d->m, d->plan, STEP_USER, USER, ladder,
+				 mem_printf(d->m, "already %s (%s)", s->text, s->where));
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_USER, OP_USER, USER, ladder);
@@ -79,15 +93,16 @@ static const char *caps_name_first(struct mem *m, uint64_t mask)
 	return copy;
 }
 
-static void caps_keep(const struct decision *d, const char *list, const char *why)
+static void caps_keep(const struct decision *d, const char *list, bool is_asked_for, const char *why)
 {
 	const struct process_facts *p = &d->facts->process;
 	enum ladder ladder = policy_ladder(d, STEP_CAPS);
 	uint64_t keep = strcmp(list, "none") == 0 ? 0 : caps_parse(d->m, list);
+	/* The bounding set can only be changed by those who hold some. */
+	uint64_t held = p->permitted | p->inheritable | p->ambient | (is_asked_for ? p->bounding : 0);
 	struct operation *op;
 
-	if (p->capabilities_known == TRI_YES &&
-	    (p->permitted | p->bounding | p->inheritable | p->ambient) == 0 && keep == 0) {
+	if (p->capabilities_known == TRI_YES && held == 0 && keep == 0) {
 		plan_add_nothing(d->m, d->plan, STEP_CAPS, CAPS, ladder, "there are none to drop");
 		return;
 	}
@@ -112,9 +127,9 @@ static void caps_decide(const struct decision *d)
 	if (policy_is_off(d, STEP_CAPS, CAPS))
 		return;
 	if (s->text && !keeps_all)
-		caps_keep(d, s->text, mem_printf(d->m, "bounding and ambient sets included (%s)", s->where));
+		caps_keep(d, s->text, true, mem_printf(d->m, "bounding and ambient sets included (%s)", s->where));
 	else if (!keeps_all && user && d->facts->account.uid != 0 && !d->facts->account.problem)
-		caps_keep(d, "none", "a user that is not root gets none unless keep-caps names them");
+		caps_keep(d, "none", false, "a user that is not root gets none unless keep-caps names them");
 	else
 		plan_add_nothing(d->m, d->plan, STEP_CAPS, CAPS, policy_ladder(d, STEP_CAPS),
 				 keeps_all ? "all are kept" : "left as they are");

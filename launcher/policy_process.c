@@ -139,7 +139,7 @@ static void oom_score_decide(const struct decision *d)
 	if (strcmp(s->text, "inherit") == 0) {
 		plan_add_nothing(d->m, d->plan, STEP_OOM_SCORE, OOM_SCORE, ladder,
 				 mem_printf(d->m, "inherited (%s)", s->where));
-	} else if (d->facts->process.oom_score_adj == wanted) {
+	} else if (d->facts->process.oom_score_adj == wanted && wanted != FACT_UNKNOWN) {
 		plan_add_nothing(d->m, d->plan, STEP_OOM_SCORE, OOM_SCORE, ladder,
 				 mem_printf(d->m, "already %ld", wanted));
 	} else {

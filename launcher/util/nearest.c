@@ -19,7 +19,7 @@ static size_t nearest_distance(const char *a, const char *b)
 	size_t n = strlen(a), length = strlen(b);
 
 	if (n > NEAREST_WORD_MAX || length > NEAREST_WORD_MAX)
-		return NEAREST_WORD_MAX + 1;
+		return n + length; /* nobody meant that */
 	for (size_t j = 0; j <= length; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= n; i++) {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <string.h>
+
+const struct option_mode option_modes[MODE_COUNT] = {
+	{ "explain", MODE_EXPLAIN, 0, "print the plan and the reason for each step, run nothing" },
+	{ "list", MODE_LIST, 0, "the bundled allocator builds, and which fit here" },
+	{ "check", MODE_CHECK, 0, "audit the node (not in this version)" },
+	{ "tune", MODE_TUNE, 0, "set the node up (not in this version)" },
+	{ "help", MODE_HELP, 'h', "this text" },
+	{ "version", MODE_VERSION, 'V', "the version" },
+};
+
+/* "  --numa WHERE      text", further lines of the text below its first. */
+static char *options_help_row(struct mem *m, char *text, const char *option, const char *help)
+{
+	text = mem_printf(m, "%s  %-24s ", text, option);
+	for (size_t n; *help; help += n + (help[n] == '\n')) {
+		n = strcspn(help, "\n");
+		text = mem_printf(m, "%s%.*s\n", text, (int)n, help);
+		if (help[n])
+			text = mem_printf(m, "%s%27s", text, "");
+	}
+	return text;
+}
+
+char *options_help(struct mem *m)
+{
+	char *text = mem_strdup(m,
+		"Usage: allocrun [OPTION]... [--] COMMAND [ARG]...\n"
+		"  or:  allocrun --explain [OPTION]... [--] [COMMAND [ARG]...]\n"
+		"  or:  allocrun --list\n"
+		"Start COMMAND with the right memory allocator, tuned for this machine, and\n"
+		"on the right NUMA nodes.\n\nModes:\n");
+
+	for (size_t i = 0; i < MODE_COUNT; i++)
+		text = options_help_row(m, text, mem_printf(m, option_modes[i].letter ? "--%s, -%c" : "--%s",
+							    option_modes[i].name, option_modes[i].letter),
+					option_modes[i].help);
+	text = mem_printf(m, "%s\nOptions (also ALLOCRUN_OPTION in the environment, and [launch] in the policy file):\n", text);
+	for (int k = 0; k < KEY_COUNT; k++) {
+		const char *argument = key_argument((enum key)k);
+
+		text = options_help_row(m, text, mem_printf(m, "--%s%s%s", key_name((enum key)k),
+							    *argument == '[' ? "" : " ", argument),
+					key_help((enum key)k));
+	}
+	text = mem_printf(m, "%s\nOther options:\n", text);
+	text = options_help_row(m, text, "--policy FILE", "instead of /etc/allocrun/policy.conf and policy.d/");
+	text = options_help_row(m, text, "--format FORMAT", "of --explain and --list: text (default) or json");
+	text = options_help_row(m, text, "--sysroot DIR", "look at the machine captured in DIR (--explain, --list)");
+	text = options_help_row(m, text, "--quiet, -q", "no warnings");
+	text = options_help_row(m, text, "--verbose, -v", "print the plan on stderr before the start");
+	return mem_printf(m, "%s\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, options, user,\n"
+		"caps, no-new-privs. Each is preferred, save for the last three, which are\n"
+		"required once asked for.\n"
+		"\nALLOCRUN=off runs COMMAND unchanged.\n"
+		"\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
+		"127 COMMAND not found; otherwise COMMAND's own. See allocrun(8), policy.conf(5).\n", text);
+}
