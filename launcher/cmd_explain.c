@@ -88,6 +88,7 @@ int cmd_explain(struct mem *m, struct options *options)
 	struct plan plan;
 	json_t *json;
 	char *text;
+	int status;
 
 	if (options->is_off)
 		return commands_print(m, "ALLOCRUN=off: the command is executed unchanged\n");
@@ -95,12 +96,17 @@ int cmd_explain(struct mem *m, struct options *options)
 	policy_decide(m, &facts, options, &plan);
 	if (facts.is_live && explain_try(m, &plan, options->environment) == 0)
 		stage = REPORT_TRIED;
-	if (!options->is_json)
-		return commands_print(m, report_explain(m, &facts, options, &plan, stage,
-							isatty(STDOUT_FILENO)));
-	json = report_plan_json(&facts, options, &plan,
-				explain_environment(m, &plan, options->environment));
-	text = report_dump_json(m, json);
-	json_decref(json);
-	return commands_print(m, text);
+	if (!options->is_json) {
+		text = report_explain(m, &facts, options, &plan, stage, isatty(STDOUT_FILENO));
+	} else {
+		json = report_plan_json(&facts, options, &plan,
+					explain_environment(m, &plan, options->environment));
+		text = report_dump_json(m, json);
+		json_decref(json);
+	}
+	if (commands_print(m, text) != 0)
+		return EXIT_LAUNCHER;
+	/* As the launch would end: a roll-out can ask before it acts. */
+	status = commands_command_status(&facts);
+	return status ? status : plan_find_blocker(&plan) ? EXIT_LAUNCHER : 0;
 }

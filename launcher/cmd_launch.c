@@ -20,11 +20,6 @@ struct launch {
 	char **environment;
 };
 
-static int launch_exit_code(int error)
-{
-	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-}
-
 /* As env(1): the search on PATH, and the shell for a script without "#!". */
 static int launch_exec(struct launch *l, char **environment)
 {
@@ -41,7 +36,7 @@ static int launch_exec(struct launch *l, char **environment)
 	}
 	record_remove(&l->record);
 	commands_complain(l->m, "'%s': %s", argv[0], strerror(error));
-	return launch_exit_code(error);
+	return commands_exec_status(error);
 }
 
 static void launch_record(struct launch *l, int (*write)(struct launch *l, const char *text))
@@ -107,15 +102,15 @@ int cmd_launch(struct mem *m, struct options *options)
 	struct launch l = { .m = m, .options = options, .record = { NULL, -1, false },
 			    .environment = options->environment };
 	const struct operation *blocker;
-	int error;
+	int status;
 
 	if (options->is_off)
 		return launch_exec(&l, options->environment);
 	commands_detect(m, options, &l.facts);
-	error = -l.facts.command.error;
-	if (error == ENOENT || error == EACCES || error == EISDIR) {
-		commands_complain(m, "'%s': %s", options->argv[0], strerror(error));
-		return launch_exit_code(error);
+	status = commands_command_status(&l.facts);
+	if (status) {
+		commands_complain(m, "'%s': %s", options->argv[0], strerror(-l.facts.command.error));
+		return status;
 	}
 	policy_decide(m, &l.facts, options, &l.plan);
 	blocker = plan_find_blocker(&l.plan);

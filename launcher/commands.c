@@ -36,6 +36,18 @@ void commands_detect(struct mem *m, const struct options *options, struct facts 
 	facts_detect(&options->root, m, &request, ret);
 }
 
+int commands_exec_status(int error)
+{
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+int commands_command_status(const struct facts *facts)
+{
+	int error = -facts->command.error;
+
+	return error == ENOENT || error == EACCES || error == EISDIR ? commands_exec_status(error) : 0;
+}
+
 void commands_complain(struct mem *m, const char *format, ...)
 {
 	va_list args;
