@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Address space runs out: NULL and ENOMEM, and the process goes on.
+ *   out_of_memory big         on the main thread, in big blocks
+ *   out_of_memory thread      on another thread
+ *   out_of_memory small       in small blocks, which can be had again afterwards
+ *   out_of_memory released    what was freed can be mapped by others (a thread's stack) */
+#include "check.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+
+static size_t fill_memory(void **list, size_t max, size_t size)
+{
+	size_t count = 0;
+
+	while (count < max) {
+		errno = 0;
+		list[count] = malloc(size);
+		if (!list[count])
+			break;
+		memset(list[count++], 1, size);
+	}
+	return count;
+}
+
+static void *exhaust(void *arg)
+{
+	static void *big[100000];
+	size_t n = fill_memory(big, 100000, 100000);
+
+	CHECK(n > 100 && n < 100000);
+	CHECK(errno == ENOMEM);
+	for (size_t i = 0; i < n; i++)
+		free(big[i]);
+	return arg;
+}
+
+static void exhaust_on_thread(void)
+{
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, exhaust, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void exhaust_in_small_blocks(void)
+{
+	static void *small[8000000];
+	size_t n = fill_memory(small, 8000000, 600);
+	void *p;
+
+	CHECK(n > 100000 && n < 8000000 && errno == ENOMEM);
+	errno = 0;
+	CHECK(calloc(1000, 1000000) == NULL && errno == ENOMEM);
+	CHECK(posix_memalign(&p, 4096, (size_t)2 << 30) == ENOMEM);
+	for (size_t i = 0; i < n; i++)
+		free(small[i]);
+	/* Not all of it: what jemalloc's decay is just giving back cannot be had at once.
+	 * With dirty_decay_ms:0 or -1 it is all there. */
+	CHECK(fill_memory(small, 8000000, 600) > n / 10);
+}
+
+int main(int argc, char **argv)
+{
+	struct rlimit limit = {.rlim_cur = (rlim_t)1 << 30, .rlim_max = (rlim_t)1 << 30};
+
+	check_served("malloc");
+	CHECK(argc == 2);
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+
+	if (strcmp(argv[1], "big") == 0)
+		exhaust(NULL);
+	else if (strcmp(argv[1], "thread") == 0)
+		exhaust_on_thread();
+	else if (strcmp(argv[1], "small") == 0)
+		exhaust_in_small_blocks();
+	else if (strcmp(argv[1], "released") == 0) {
+		exhaust(NULL);
+		exhaust_on_thread();
+	} else
+		CHECK(!"a scenario that exists");
+	puts("ok");
+	return 0;
+}
