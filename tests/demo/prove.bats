@@ -7,8 +7,8 @@ bats_require_minimum_version 1.5.0
 load ../vllm/helpers
 
 setup() {
-  jemalloc=$(echo "$root"/build/prefix/lib/allocrun/jemalloc-*-glibc/libjemalloc.so.2)
-  mimalloc=$(echo "$root"/build/prefix/lib/allocrun/mimalloc-*-glibc/libmimalloc.so.*)
+  jemalloc=$(echo "$root"/build/prefix/lib/allocrun/*/jemalloc-*-glibc/libjemalloc.so.2)
+  mimalloc=$(echo "$root"/build/prefix/lib/allocrun/*/mimalloc-*-glibc/libmimalloc.so.*)
   [ -e "$jemalloc" ] || fails "$jemalloc" "built by make build" "not there"
   [ -e "$mimalloc" ] || fails "$mimalloc" "built by make build" "not there"
   started=()

@@ -80,7 +80,7 @@ tracker() { pgrep -P "$pid" -f multiprocessing.resource_tracker || echo none; }
   expect_ours
   maps=$(<"/proc/$pid/maps")
   expect_in "/proc/$pid/maps" "$(readlink -f "$iomp")" "$maps"
-  expect_not_in "/proc/$pid/maps" libtcmalloc "$maps"
+  expect_not_in "/proc/$pid/maps" libtcmalloc_minimal "$maps"
 }
 
 @test "PyTorch: the result is the same as without allocrun, and the proof sees the difference" {
