@@ -133,25 +133,29 @@ bench-launch: build packages-bench ## what a launch costs beside env, setpriv an
 
 # --- install -----------------------------------------------------------------
 
-# What the tree holds is what is installed, so that uninstall can name it.
-STAGED = $(shell cd $(STAGE) && find . -type f -o -type l | sed 's,^\./,,')
+# installed-files names what install made, folders with a slash at their end, so that
+# uninstall takes away that and nothing else. Folders of an earlier install stay listed.
+ROOT = $(DESTDIR)$(PREFIX)
+LIST = $(ROOT)/lib/allocrun/installed-files
 
 install: build ## into PREFIX, below DESTDIR
-	@mkdir -p "$(DESTDIR)$(PREFIX)"
-	@cd $(STAGE) && find . -type f | while read -r f; do \
+	@made=$$(grep '/$$' "$(LIST)" 2>/dev/null; [ -d "$(ROOT)" ] || echo ./; \
+		cd $(STAGE) && find . -mindepth 1 -type d -printf '%P/\n' | \
+		while read -r d; do [ -d "$(ROOT)/$$d" ] || echo "$$d"; done); \
+	cd $(STAGE) && find . -type f -printf '%P\n' | while read -r f; do \
 		mode=644; [ -x "$$f" ] && mode=755; \
-		install -D -m $$mode "$$f" "$(DESTDIR)$(PREFIX)/$$f"; done
-	@cd $(STAGE) && find . -type f | sort | sed 's,^\./,,' \
-		> "$(DESTDIR)$(PREFIX)/lib/allocrun/installed-files"
-	@echo "installed in $(DESTDIR)$(PREFIX); make uninstall takes it away again"
+		install -D -m $$mode "$$f" "$(ROOT)/$$f" || exit 1; done && \
+	{ echo "$$made"; find . -type f -printf '%P\n'; } | grep . | sort -u > "$(LIST)"
+	@echo "installed in $(ROOT); make uninstall takes it away again"
 
 uninstall: ## what install put there, and nothing else
-	@list="$(DESTDIR)$(PREFIX)/lib/allocrun/installed-files"; \
-	[ -f "$$list" ] || { echo "nothing of allocrun is installed in $(DESTDIR)$(PREFIX)" >&2; exit 1; }; \
-	cd "$(DESTDIR)$(PREFIX)" && xargs -d '\n' rm -f < "$$list" && \
-	sed 's,/[^/]*$$,,' "$$list" | sort -ru | grep allocrun | xargs -r -d '\n' rmdir -p --ignore-fail-on-non-empty 2>/dev/null; \
-	rm -f "$$list"; rmdir -p --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/lib/allocrun" 2>/dev/null; \
-	echo "uninstalled from $(DESTDIR)$(PREFIX)"
+	@[ -f "$(LIST)" ] || { echo "nothing of allocrun is installed in $(ROOT)" >&2; exit 1; }
+	@list=$$(cat "$(LIST)"); cd "$(ROOT)" && rm -f lib/allocrun/installed-files && \
+	echo "$$list" | grep -v '/$$' | xargs -d '\n' rm -f && \
+	echo "$$list" | grep '/$$' | grep -v '^\./$$' | sort -r | \
+		xargs -r -d '\n' rmdir --ignore-fail-on-non-empty 2>/dev/null; \
+	case "$$list" in *./*) cd / && rmdir --ignore-fail-on-non-empty "$(ROOT)" ;; esac; \
+	echo "uninstalled from $(ROOT)"
 
 # Sorted, without owners and times: the same tree gives the same bytes.
 PACKAGE := $(BUILD)/allocrun-$(VERSION)-$(MACHINE)-glibc.tar.gz
