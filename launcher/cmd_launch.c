@@ -47,8 +47,8 @@ static void launch_record(struct launch *l, int (*write)(struct launch *l, const
 	if (!l->record.path)
 		return;
 	json = report_plan_json(&l->facts, l->options, &l->plan, l->environment);
+	/* Not freed: the exec does it at once. */
 	r = write(l, report_dump_json(l->m, json));
-	json_decref(json);
 	/* By default a read-only /run is no news; a file that was asked for is. */
 	if (r < 0 && (l->options->settings[KEY_RECORD].origin != ORIGIN_BUILT_IN ||
 		      l->options->is_verbose))

@@ -59,7 +59,8 @@ static json_t *json_operation(const struct operation *op)
 	json_object_set_new(o, "why", json_text(op->why));
 	json_object_set_new(o, "ladder", json_text(ladder_name(op->ladder)));
 	json_object_set_new(o, "outcome", json_text(outcome_name(op->outcome)));
-	json_object_set_new(o, "detail", json_text(op->detail));
+	if (op->detail)
+		json_object_set_new(o, "detail", json_text(op->detail));
 	if (op->parts.n)
 		json_object_set_new(o, "parts", json_parts(&op->parts));
 	return o;
@@ -178,13 +179,16 @@ json_t *report_builds_json(struct mem *m, const struct facts *facts)
 
 char *report_dump_json(struct mem *m, const json_t *json)
 {
-	char *dump = json_dumps(json, JSON_INDENT(1));
-	size_t length = dump ? strlen(dump) : 0;
-	char *text = mem_alloc(m, length + 2);
+	/* Nearly always enough, and much cheaper than jansson's growing buffer. */
+	size_t size = 32 * 1024, length;
+	char *text = mem_alloc(m, size);
 
-	if (dump)
-		memcpy(text, dump, length);
+	length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
+	if (length > size - 2) {
+		size = length + 2;
+		text = mem_alloc(m, size);
+		length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
+	}
 	text[length] = '\n';
-	free(dump);
 	return text;
 }
