@@ -165,28 +165,65 @@ static int apply_environment(struct mem *m, struct operation *op, char ***enviro
 	return 0;
 }
 
-static int apply_user(struct mem *m, struct operation *op, char ***environment,
-		      const char **ret_detail)
+/* What changing the user changes, and what a failure half way puts back. */
+struct identity {
+	uid_t uid[3];
+	gid_t gid[3];
+	gid_t *groups;
+	int n_groups;
+};
+
+static int identity_read(struct mem *m, struct identity *ret)
 {
-	const struct account_facts *a = op->u.account;
+	int n = getgroups(0, NULL);
+
+	if (n < 0)
+		return -errno;
+	ret->groups = mem_alloc(m, ((size_t)n + 1) * sizeof *ret->groups);
+	ret->n_groups = getgroups(n, ret->groups);
+	if (ret->n_groups < 0 || getresuid(&ret->uid[0], &ret->uid[1], &ret->uid[2]) < 0 ||
+	    getresgid(&ret->gid[0], &ret->gid[1], &ret->gid[2]) < 0)
+		return -errno;
+	return 0;
+}
+
+static int identity_set(const struct account_facts *a)
+{
 	uid_t uid = (uid_t)a->uid, now[3];
 	gid_t gid = (gid_t)a->gid;
 
-	(void)m;
-	(void)environment;
-	/* The caps step comes after this one and still needs what it is to drop. */
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(a->n_groups, a->groups) < 0 ||
-	    setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0) {
-		int error = errno;
-
-		if (error == EPERM)
-			*ret_detail = "not permitted: changing the user needs CAP_SETUID and CAP_SETGID";
-		return -error;
-	}
-	if (getresuid(&now[0], &now[1], &now[2]) < 0 || now[0] != uid || now[1] != uid || now[2] != uid) {
-		*ret_detail = "the kernel reports another user than the one that was set";
+	if (setgroups(a->n_groups, a->groups) < 0 || setresgid(gid, gid, gid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
+		return -errno;
+	if (getresuid(&now[0], &now[1], &now[2]) < 0 || now[0] != uid || now[1] != uid || now[2] != uid)
 		return -EBUSY;
+	return 0;
+}
+
+static int apply_user(struct mem *m, struct operation *op, char ***environment,
+		      const char **ret_detail)
+{
+	struct identity before;
+	int r = identity_read(m, &before);
+
+	if (r < 0)
+		return r;
+	/* The caps step comes after this one and still needs what it is to drop. */
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
+	r = identity_set(op->u.account);
+	if (r == -EPERM)
+		*ret_detail = "not permitted: changing the user needs CAP_SETUID and CAP_SETGID";
+	if (r < 0) {
+		/* All or nothing; what cannot be put back either was never changed. */
+		if (setresgid(before.gid[0], before.gid[1], before.gid[2]) == 0 &&
+		    setgroups((size_t)before.n_groups, before.groups) == 0)
+			prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+		return r;
 	}
+	for (size_t i = 0; i < op->parts.n; i++)
+		*environment = environment_with(m, *environment, op->parts.items[i].name,
+						op->parts.items[i].value);
 	return 0;
 }
 

@@ -162,21 +162,21 @@ static bool catalog_may_fit(const struct build_facts *build, const struct comman
 	return command->libc == LIBC_UNKNOWN || command->libc == build->libc;
 }
 
-static void catalog_add_foreign(const struct root *root, struct mem *m,
+static void catalog_add_foreign(const struct root *root, struct mem *m, const char *path,
 				const struct detect_request *request,
 				const struct command_facts *command, struct catalog_facts *facts)
 {
 	static const char *const known[] = { "jemalloc", "mimalloc", "tcmalloc" };
 	struct build_facts *build = MEM_PUSH(m, facts->builds, facts->n_builds);
-	const char *name = text_basename(request->library);
+	const char *name = text_basename(path);
 	const char *allocator = "";
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
 		if (text_starts_with(name, "lib") && text_starts_with(name + 3, known[i]))
 			allocator = known[i];
 	}
-	build->id = mem_strdup(m, request->library);
-	build->path = mem_strdup(m, request->library);
+	build->id = mem_strdup(m, path);
+	build->path = mem_strdup(m, path);
 	build->allocator = mem_strdup(m, allocator);
 	build->version = mem_strdup(m, "");
 	build->variant = mem_strdup(m, "");
@@ -201,8 +201,14 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		if (catalog_may_fit(&ret->builds[i], command))
 			library_check(own, root, m, request->environment, &ret->builds[i]);
 	}
-	if (request->library)
-		catalog_add_foreign(root, m, request, command, ret);
+	for (const char *word = request->allocators; word && *word;) {
+		size_t length = strcspn(word, ",");
+
+		if (*word == '/')
+			catalog_add_foreign(root, m, mem_strndup(m, word, length), request,
+					    command, ret);
+		word += length + (word[length] == ',');
+	}
 }
 
 /* PREFIX of PREFIX/bin/NAME, the launcher's own file. */

@@ -14,7 +14,7 @@
 /* One operation's result, in memory that the child shares. */
 struct trial {
 	enum outcome outcome;
-	char detail[256];
+	char detail[8192]; /* room for a path and what is said of it */
 };
 
 static void explain_try_in_child(struct mem *m, struct plan *plan, char **environment,
@@ -91,7 +91,8 @@ int cmd_explain(struct mem *m, struct options *options)
 	int status;
 
 	if (options->is_off)
-		return commands_print(m, "ALLOCRUN=off: the command is executed unchanged\n");
+		return commands_print(m, options->is_json ? "{\"off\": true}\n" :
+				      "ALLOCRUN=off: the command is executed unchanged\n");
 	commands_detect(m, options, &facts);
 	policy_decide(m, &facts, options, &plan);
 	if (facts.is_live && explain_try(m, &plan, options->environment) == 0)

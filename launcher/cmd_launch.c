@@ -17,27 +17,11 @@ struct launch {
 	struct facts facts;
 	struct plan plan;
 	struct record record;
+	const char *not_started; /* why, for a record that could not be removed */
 	char **environment;
 };
 
-/* As env(1): the search on PATH, and the shell for a script without "#!". */
-static int launch_exec(struct launch *l, char **environment)
-{
-	char **argv = l->options->argv;
-	int error;
-
-	execvpe(argv[0], argv, environment);
-	error = errno;
-	if (error == E2BIG && environment != l->options->environment) {
-		/* What we added was too much; without us it would have started. */
-		commands_complain(l->m, "the environment has no room for LD_PRELOAD and options; starting without");
-		execvpe(argv[0], argv, l->options->environment);
-		error = errno;
-	}
-	record_remove(&l->record);
-	commands_complain(l->m, "'%s': %s", argv[0], strerror(error));
-	return commands_exec_status(error);
-}
+static int launch_exec(struct launch *l);
 
 static void launch_record(struct launch *l, int (*write)(struct launch *l, const char *text))
 {
@@ -47,6 +31,8 @@ static void launch_record(struct launch *l, int (*write)(struct launch *l, const
 	if (!l->record.path)
 		return;
 	json = report_plan_json(&l->facts, l->options, &l->plan, l->environment);
+	if (l->not_started)
+		json_object_set_new(json, "not_started", json_string(l->not_started));
 	/* Not freed: the exec does it at once. */
 	r = write(l, report_dump_json(l->m, json));
 	/* By default a read-only /run is no news; a file that was asked for is. */
@@ -90,11 +76,60 @@ static void launch_apply(struct launch *l)
 	launch_record(l, gives_up ? launch_amend : launch_publish);
 }
 
+/* The record of a start that is none goes, or, once the user is changed, says so. */
+static void launch_abandon(struct launch *l, const char *reason)
+{
+	if (record_remove(&l->record) == 0)
+		return;
+	l->not_started = reason;
+	launch_record(l, launch_amend);
+}
+
 static int launch_refuse(struct launch *l, const struct operation *blocker)
 {
-	record_remove(&l->record);
-	commands_complain(l->m, "%s", report_blocker(l->m, blocker));
+	const char *reason = report_blocker(l->m, blocker);
+
+	launch_abandon(l, reason);
+	commands_complain(l->m, "%s", reason);
 	return EXIT_LAUNCHER;
+}
+
+/* What we added was too much for exec; without us the command would have started. */
+static int launch_exec_unchanged(struct launch *l)
+{
+	const struct operation *blocker;
+
+	for (size_t i = 0; i < l->plan.n_operations; i++) {
+		struct operation *op = &l->plan.operations[i];
+
+		if (op->kind != OP_ENVIRONMENT || op->outcome != OUTCOME_DONE)
+			continue;
+		op->outcome = OUTCOME_REFUSED;
+		op->detail = "the environment has no room for it";
+	}
+	blocker = plan_find_blocker(&l->plan);
+	if (blocker)
+		return launch_refuse(l, blocker);
+	l->environment = l->options->environment;
+	launch_record(l, launch_amend);
+	if (!l->options->is_quiet)
+		output_write(STDERR_FILENO, report_warnings(l->m, &l->plan));
+	return launch_exec(l);
+}
+
+/* As env(1): the search on PATH, and the shell for a script without "#!". */
+static int launch_exec(struct launch *l)
+{
+	char **argv = l->options->argv;
+	int error;
+
+	execvpe(argv[0], argv, l->environment);
+	error = errno;
+	if (error == E2BIG && l->environment != l->options->environment)
+		return launch_exec_unchanged(l);
+	launch_abandon(l, strerror(error));
+	commands_complain(l->m, "'%s': %s", argv[0], strerror(error));
+	return commands_exec_status(error);
 }
 
 int cmd_launch(struct mem *m, struct options *options)
@@ -105,7 +140,7 @@ int cmd_launch(struct mem *m, struct options *options)
 	int status;
 
 	if (options->is_off)
-		return launch_exec(&l, options->environment);
+		return launch_exec(&l);
 	commands_detect(m, options, &l.facts);
 	status = commands_command_status(&l.facts);
 	if (status) {
@@ -126,5 +161,5 @@ int cmd_launch(struct mem *m, struct options *options)
 							   isatty(STDERR_FILENO)));
 	else if (!options->is_quiet)
 		output_write(STDERR_FILENO, report_warnings(m, &l.plan));
-	return launch_exec(&l, l.environment);
+	return launch_exec(&l);
 }

@@ -13,7 +13,7 @@ int cmd_list(struct mem *m, struct options *options)
 	if (!options->is_json) {
 		text = report_builds(m, &facts, options);
 	} else {
-		json = report_builds_json(m, &facts);
+		json = report_builds_json(m, &facts, options);
 		text = report_dump_json(m, json);
 		json_decref(json);
 	}

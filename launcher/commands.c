@@ -11,16 +11,16 @@
 #include "report.h"
 #include "util/output.h"
 
-/* The foreign library that --allocator names, if it names one. */
-static const char *commands_library(const struct options *o)
+/* --allocator, or what the profile's section says in its place. */
+static const char *commands_allocators(const struct options *o)
 {
-	const char *allocator = o->settings[KEY_ALLOCATOR].text;
+	const char *order = o->settings[KEY_ALLOCATOR].text;
 
-	for (size_t i = 0; !allocator && i < o->n_profiles; i++) {
+	for (size_t i = 0; (!order || strcmp(order, "auto") == 0) && i < o->n_profiles; i++) {
 		if (strcmp(o->profiles[i].name, o->settings[KEY_PROFILE].text) == 0)
-			allocator = o->profiles[i].settings[KEY_ALLOCATOR].text;
+			order = o->profiles[i].settings[KEY_ALLOCATOR].text;
 	}
-	return allocator && *allocator == '/' ? allocator : NULL;
+	return order;
 }
 
 void commands_detect(struct mem *m, const struct options *options, struct facts *ret)
@@ -28,7 +28,7 @@ void commands_detect(struct mem *m, const struct options *options, struct facts 
 	const struct detect_request request = {
 		.argv = (const char *const *)options->argv,
 		.environment = (const char *const *)options->environment,
-		.library = commands_library(options),
+		.allocators = commands_allocators(options),
 		.user = options->settings[KEY_USER].text,
 		.thorough = options->mode != MODE_LAUNCH,
 	};
@@ -43,9 +43,7 @@ int commands_exec_status(int error)
 
 int commands_command_status(const struct facts *facts)
 {
-	int error = -facts->command.error;
-
-	return error == ENOENT || error == EACCES || error == EISDIR ? commands_exec_status(error) : 0;
+	return facts->command.error ? commands_exec_status(-facts->command.error) : 0;
 }
 
 void commands_complain(struct mem *m, const char *format, ...)

@@ -20,10 +20,7 @@ int cmd_tune(struct mem *m, struct options *options);
 
 /* What env(1) exits with when exec fails with this errno: 126 or 127. */
 int commands_exec_status(int error);
-/*
- * What exec would surely say of the command: 0, or a status of the above. Only what
- * the search and the file's mode say; anything else is left to exec itself.
- */
+/* What exec would say of the command: 0, or one of these two. */
 int commands_command_status(const struct facts *facts);
 /* Runs the detectors for these options. */
 void commands_detect(struct mem *m, const struct options *options, struct facts *ret);

@@ -15,7 +15,7 @@ enum form { FORM_BOOL, FORM_UNSIGNED, FORM_SIGNED, FORM_SIZE, FORM_WORD, FORM_TE
 struct conf_key {
 	const char *name;
 	enum form form;
-	const char *words; /* FORM_WORD: "a b c" */
+	const char *words; /* "a b c": FORM_WORD's, or what stands for a number */
 };
 
 /* jemalloc 5.3.1, src/conf.c: every option that its parser takes. */
@@ -66,7 +66,7 @@ static const struct conf_key jemalloc_keys[] = {
 	{ "metadata_thp", FORM_WORD, "disabled auto always" },
 	{ "mutex_max_spin", FORM_SIGNED, NULL },
 	{ "muzzy_decay_ms", FORM_SIGNED, NULL },
-	{ "narenas", FORM_TEXT, NULL }, /* a number or "default" */
+	{ "narenas", FORM_UNSIGNED, "default" },
 	{ "narenas_ratio", FORM_TEXT, NULL },
 	{ "oversize_threshold", FORM_UNSIGNED, NULL },
 	{ "percpu_arena", FORM_WORD, "disabled percpu phycpu" },
@@ -216,6 +216,8 @@ static bool conf_is_word(const char *text, const char *words)
 /* NULL when the value is one that the allocator takes, else what it should be. */
 static const char *conf_check_value(struct mem *m, const struct conf_key *key, const char *value)
 {
+	if (key->words && conf_is_word(value, key->words))
+		return NULL;
 	switch (key->form) {
 	case FORM_BOOL:
 		return conf_is_word(value, "true false") ? NULL : "true or false";
@@ -226,7 +228,7 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 	case FORM_SIZE:
 		return conf_is_number(value, false, true) ? NULL : "a size, as in 64M";
 	case FORM_WORD:
-		return conf_is_word(value, key->words) ? NULL : mem_printf(m, "one of: %s", key->words);
+		return mem_printf(m, "one of: %s", key->words);
 	case FORM_TEXT:
 		return *value ? NULL : "a value";
 	}

@@ -11,7 +11,7 @@
 struct detect_request {
 	const char *const *argv;        /* the command; NULL = none (--list) */
 	const char *const *environment; /* NAME=VALUE…, NULL-terminated; for PATH and GPUs */
-	const char *library;            /* --allocator /PATH.so; NULL = none */
+	const char *allocators;         /* as --allocator: its paths are looked at; NULL = none */
 	const char *user;               /* --user; NULL = none */
 	/*
 	 * False, for a launch: what decides nothing there and costs three system calls a

@@ -14,7 +14,8 @@ static bool policy_is_set(enum key key, const struct setting *s)
 struct setting policy_setting(const struct decision *d, enum key key)
 {
 	const struct setting *option = &d->options->settings[key];
-	const struct setting *section = d->section ? &d->section->settings[key] : NULL;
+	const struct setting *section = d->section && key < KEY_PROFILE_COUNT ?
+					&d->section->settings[key] : NULL;
 	const char *where = mem_printf(d->m, "profile %s", d->profile->name);
 
 	if (policy_is_set(key, option))

@@ -208,10 +208,16 @@ int policy_file_parse(struct mem *m, struct options *o, const char *name, const 
 static int policy_file_read(struct mem *m, const struct root *root, struct options *o,
 			    const char *path, const char **ret_error)
 {
+	struct stat st;
 	char *text;
 	size_t length;
 	int r = root_read(root, m, path, POLICY_SIZE_MAX, &text, &length);
 
+	/* A pipe is read without waiting, and would seem to be empty. */
+	if (r == 0 && length == 0 && root_stat(root, path, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		*ret_error = mem_printf(m, "%s: cannot be read: it is a pipe, not a file", path);
+		return -EINVAL;
+	}
 	if (r < 0) {
 		*ret_error = mem_printf(m, "%s: cannot be read: %s", path, strerror(-r));
 		return r;

@@ -10,19 +10,6 @@
 #define CAPS "capabilities"
 #define NO_NEW_PRIVS "no-new-privs"
 
-/* HOME, USER and LOGNAME follow the user, as under systemd's User=. */
-static void user_set_variable(const struct decision *d, const char *variable, const char *value,
-			      const char *name)
-{
-	struct operation *op = plan_add(d->m, d->plan, STEP_USER, OP_ENVIRONMENT, variable,
-					policy_ladder(d, STEP_USER));
-
-	op->u.environment.variable = variable;
-	op->u.environment.text = value;
-	op->value = value;
-	op->why = mem_printf(d->m, "of the user %s", name);
-}
-
 /* As in a container that was started with this user: there is nothing to give up. */
 static bool user_is_current(const struct facts *f)
 {
@@ -60,11 +47,12 @@ static void user_decide(const struct decision *d)
 	op->value = mem_printf(d->m, "%s (%lld:%lld, %zu groups)", a->name ? a->name : s->text,
 			       (long long)a->uid, (long long)a->gid, a->n_groups);
 	op->why = mem_printf(d->m, "asked for (%s)", s->where);
+	/* These follow the user, as under systemd's User=. */
 	if (a->home)
-		user_set_variable(d, "HOME", a->home, a->name);
+		parts_add(d->m, &op->parts, "HOME", a->home, "of /etc/passwd");
 	if (a->name) {
-		user_set_variable(d, "USER", a->name, a->name);
-		user_set_variable(d, "LOGNAME", a->name, a->name);
+		parts_add(d->m, &op->parts, "USER", a->name, "follows the user");
+		parts_add(d->m, &op->parts, "LOGNAME", a->name, "follows the user");
 	}
 }
 
@@ -97,7 +85,8 @@ static void caps_keep(const struct decision *d, const char *list, bool is_asked_
 {
 	const struct process_facts *p = &d->facts->process;
 	enum ladder ladder = policy_ladder(d, STEP_CAPS);
-	uint64_t keep = strcmp(list, "none") == 0 ? 0 : caps_parse(d->m, list);
+	uint64_t keep = strcmp(list, "none") == 0 ? 0 :
+			strcmp(list, "all") == 0 ? p->permitted : caps_parse(d->m, list);
 	/* The bounding set can only be changed by those who hold some. */
 	uint64_t held = p->permitted | p->inheritable | p->ambient | (is_asked_for ? p->bounding : 0);
 	struct operation *op;
@@ -122,13 +111,15 @@ static void caps_decide(const struct decision *d)
 {
 	const struct setting *s = &d->options->settings[KEY_KEEP_CAPS];
 	const char *user = d->options->settings[KEY_USER].text;
-	bool keeps_all = s->text && strcmp(s->text, "all") == 0;
+	bool changes_user = user && d->facts->account.uid != 0 && !d->facts->account.problem &&
+			    !user_is_current(d->facts);
+	bool keeps_all = s->text && strcmp(s->text, "all") == 0 && !changes_user;
 
 	if (policy_is_off(d, STEP_CAPS, CAPS))
 		return;
 	if (s->text && !keeps_all)
 		caps_keep(d, s->text, true, mem_printf(d->m, "bounding and ambient sets included (%s)", s->where));
-	else if (!keeps_all && user && d->facts->account.uid != 0 && !d->facts->account.problem)
+	else if (!keeps_all && changes_user)
 		caps_keep(d, "none", false, "a user that is not root gets none unless keep-caps names them");
 	else
 		plan_add_nothing(d->m, d->plan, STEP_CAPS, CAPS, policy_ladder(d, STEP_CAPS),

@@ -14,8 +14,7 @@
 
 #define RECORD_FOLDER "/run/allocrun"
 #define RECORDS_KEPT 64
-#define RECORDS_PRUNED 64     /* in one launch, so that none pays for all */
-#define RECORDS_PRUNE_EVERY 8 /* launches, by their PID */
+#define RECORDS_PRUNED 64 /* in one launch, so that none pays for all */
 
 struct record record_prepare(struct mem *m, const char *setting)
 {
@@ -114,7 +113,7 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 		return r;
 	}
 	record->fd = fd;
-	if (record->is_shared && getpid() % RECORDS_PRUNE_EVERY == 0)
+	if (record->is_shared)
 		record_prune();
 	return 0;
 }
@@ -131,11 +130,13 @@ int record_amend(struct record *record, const char *text)
 	return r;
 }
 
-void record_remove(struct record *record)
+int record_remove(struct record *record)
 {
 	if (record->fd < 0)
-		return;
+		return 0;
+	if (unlink(record->path) < 0)
+		return -errno;
 	close(record->fd);
 	record->fd = -1;
-	unlink(record->path);
+	return 0;
 }

@@ -32,7 +32,7 @@ int record_publish(struct mem *m, struct record *record, const char *text);
  */
 int record_amend(struct record *record, const char *text);
 
-/* The command was not executed after all. */
-void record_remove(struct record *record);
+/* The command was not executed after all. -errno when the file could not be removed. */
+int record_remove(struct record *record);
 
 #endif

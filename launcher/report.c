@@ -12,7 +12,10 @@
 
 #define LABEL_WIDTH 11
 
-/* A growing text with colours that are empty strings away from a terminal. */
+/*
+ * A growing text. All that is added is escaped: names, paths and values come from
+ * anywhere. Colours and line ends are ours alone.
+ */
 struct text {
 	struct mem *m;
 	char *s;
@@ -27,24 +30,34 @@ static void text_add(struct text *t, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	t->s = mem_printf(t->m, "%s%s", t->s, mem_vprintf(t->m, format, args));
+	t->s = mem_printf(t->m, "%s%s", t->s, report_escape(t->m, mem_vprintf(t->m, format, args)));
 	va_end(args);
 }
 
-static const char *text_paint(const struct text *t, const char *color, const char *words)
+static void text_end_line(struct text *t)
 {
-	return t->has_color ? mem_printf(t->m, "\033[%sm%s\033[0m", color, words) : words;
+	t->s = mem_printf(t->m, "%s\n", t->s);
+}
+
+static void text_paint(struct text *t, const char *color, const char *words)
+{
+	t->s = mem_printf(t->m, t->has_color ? "%s\033[%sm%s\033[0m" : "%s%.0s%s", t->s, color,
+			  report_escape(t->m, words));
 }
 
 static void text_heading(struct text *t, const char *words)
 {
-	text_add(t, "\n%s\n", text_paint(t, "1", words));
+	text_end_line(t);
+	text_paint(t, "1", words);
+	text_end_line(t);
 }
 
 /* "Label      value": the label is painted after it has got its width. */
 static void text_row(struct text *t, const char *label, const char *value)
 {
-	text_add(t, "%s%s\n", text_paint(t, "1", mem_printf(t->m, "%-*s", LABEL_WIDTH, label)), value);
+	text_paint(t, "1", mem_printf(t->m, "%-*s", LABEL_WIDTH, label));
+	text_add(t, "%s", value);
+	text_end_line(t);
 }
 
 char *report_escape(struct mem *m, const char *text)
@@ -96,7 +109,7 @@ static void report_command(struct text *t, const struct facts *f, const struct p
 		return;
 	}
 	for (size_t i = 0; o->argv[i] && i < 8; i++)
-		line = mem_printf(t->m, "%s%s%s", line, i ? " " : "", report_escape(t->m, o->argv[i]));
+		line = mem_printf(t->m, "%s%s%s", line, i ? " " : "", o->argv[i]);
 	text_row(t, "Command", line);
 	if (c->error) {
 		text_row(t, "", mem_printf(t->m, "cannot be executed: %s", strerror(-c->error)));
@@ -104,7 +117,7 @@ static void report_command(struct text *t, const struct facts *f, const struct p
 	}
 	line = mem_strdup(t->m, "");
 	for (size_t i = 0; i < c->n_chain; i++)
-		line = mem_printf(t->m, "%s%s%s", line, i ? " -> " : "", report_escape(t->m, c->chain[i]));
+		line = mem_printf(t->m, "%s%s%s", line, i ? " -> " : "", c->chain[i]);
 	if (c->elf.problem)
 		line = mem_printf(t->m, "%s (no ELF file)", line);
 	else
@@ -208,8 +221,7 @@ static void report_gpus(struct text *t, const struct facts *f)
 					  g->gpus[i].node < 0 ? "unknown" :
 					  mem_printf(t->m, "%d", g->gpus[i].node));
 	}
-	text_row(t, "GPUs", g->visible_by ? mem_printf(t->m, "%s (%s)", line,
-						       report_escape(t->m, g->visible_by)) : line);
+	text_row(t, "GPUs", g->visible_by ? mem_printf(t->m, "%s (%s)", line, g->visible_by) : line);
 }
 
 static void report_process(struct text *t, const struct facts *f)
@@ -217,8 +229,10 @@ static void report_process(struct text *t, const struct facts *f)
 	const struct process_facts *p = &f->process;
 
 	text_row(t, "Process", mem_printf(
-		t->m, "uid %lld, %d capabilities, no_new_privs %s, seccomp %s", (long long)p->uid,
-		__builtin_popcountll(p->effective),
+		t->m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",
+		p->uid == FACT_UNKNOWN ? "unknown" : mem_printf(t->m, "%lld", (long long)p->uid),
+		p->capabilities_known != TRI_YES ? "unknown" :
+			mem_printf(t->m, "%d", __builtin_popcountll(p->effective)),
 		p->no_new_privs == TRI_YES ? "on" : p->no_new_privs == TRI_NO ? "off" : "unknown",
 		p->seccomp == 0 ? "off" : p->seccomp > 0 ? "on" : "unknown"));
 }
@@ -243,57 +257,72 @@ static void report_settings(struct text *t, const struct options *o, const struc
 	for (size_t i = 0; i < plan->settings.n; i++) {
 		const struct part *s = &plan->settings.items[i];
 
-		text_add(t, "  %-14s %-26s %s\n", s->name, report_escape(t->m, s->value), s->why);
+		text_add(t, "  %-14s %-26s %s", s->name, s->value, s->why);
+		text_end_line(t);
 	}
-	for (size_t i = 0; i < o->n_policy_files; i++)
-		text_add(t, "  policy file    %s\n", o->policy_files[i]);
+	for (size_t i = 0; i < o->n_policy_files; i++) {
+		text_add(t, "  policy file    %s", o->policy_files[i]);
+		text_end_line(t);
+	}
 }
 
-static const char *report_mark(const struct text *t, const struct operation *op)
+/* One width, so that the steps stand in a column. */
+static void report_mark(struct text *t, const struct operation *op)
 {
-	switch (op->outcome) {
-	case OUTCOME_DONE:
-		return text_paint(t, "32", "ok      ");
-	case OUTCOME_PLANNED:
-		return text_paint(t, "32", "planned ");
-	case OUTCOME_DEGRADED:
-		return text_paint(t, "33", "degraded");
-	case OUTCOME_REFUSED:
-		return text_paint(t, "31", "REFUSED ");
-	case OUTCOME_OFF:
-		return "off     ";
-	case OUTCOME_NOTHING:
-		break;
+	static const struct {
+		const char *color, *word;
+	} marks[] = {
+		[OUTCOME_PLANNED] = { "32", "planned " },  [OUTCOME_NOTHING] = { "0", "-       " },
+		[OUTCOME_OFF] = { "0", "off     " },       [OUTCOME_DONE] = { "32", "ok      " },
+		[OUTCOME_DEGRADED] = { "33", "degraded" }, [OUTCOME_REFUSED] = { "31", "REFUSED " },
+	};
+
+	text_paint(t, marks[op->outcome].color, marks[op->outcome].word);
+}
+
+#define INDENT "                         "
+
+static void report_parts(struct text *t, const struct operation *op)
+{
+	/* Our library alone stands in the value already. */
+	if (op->step == STEP_PRELOAD && op->parts.n == 1 && op->value)
+		return;
+	for (size_t i = 0; i < op->parts.n; i++) {
+		const struct part *p = &op->parts.items[i];
+
+		if (op->step == STEP_PRELOAD)
+			text_add(t, INDENT "%c %s: %s", p->value ? '+' : '-', p->name, p->why);
+		else
+			text_add(t, INDENT "  %-32s %s", mem_printf(t->m, "%s:%s", p->name, p->value), p->why);
+		text_end_line(t);
 	}
-	return "-       ";
 }
 
 static void report_operation(struct text *t, const struct operation *op)
 {
-	const char *indent = "                         ";
-
-	text_add(t, "  %s %-13s ", report_mark(t, op), step_name(op->step));
-	if (op->value)
-		text_add(t, "%s = %s\n%s%s\n", op->name, report_escape(t->m, op->value), indent, op->why);
-	else if (strcmp(op->name, step_name(op->step)) == 0)
-		text_add(t, "%s\n", op->why);
-	else
-		text_add(t, "%s: %s\n", op->name, op->why);
-	/* Our library alone stands in the value already. */
-	for (size_t i = 0; i < op->parts.n && !(op->step == STEP_PRELOAD && op->parts.n == 1 && op->value); i++) {
-		const struct part *p = &op->parts.items[i];
-		char *name = report_escape(t->m, p->name);
-
-		if (op->step == STEP_PRELOAD)
-			text_add(t, "%s%c %s: %s\n", indent, p->value ? '+' : '-', name, p->why);
-		else
-			text_add(t, "%s  %-32s %s\n", indent, mem_printf(t->m, "%s:%s", name, p->value),
-				 p->why);
+	text_add(t, "  ");
+	report_mark(t, op);
+	text_add(t, " %-13s ", step_name(op->step));
+	if (op->value) {
+		text_add(t, "%s = %s", op->name, op->value);
+		text_end_line(t);
+		text_add(t, INDENT "%s", op->why);
+	} else if (strcmp(op->name, step_name(op->step)) == 0) {
+		text_add(t, "%s", op->why);
+	} else {
+		text_add(t, "%s: %s", op->name, op->why);
 	}
-	if (op->detail)
-		text_add(t, "%s%s\n", indent, op->detail);
-	if (op->ladder == LADDER_REQUIRE && op->outcome == OUTCOME_REFUSED)
-		text_add(t, "%s%s\n", indent, text_paint(t, "31", "required: the command would not be started"));
+	text_end_line(t);
+	report_parts(t, op);
+	if (op->detail) {
+		text_add(t, INDENT "%s", op->detail);
+		text_end_line(t);
+	}
+	if (op->ladder == LADDER_REQUIRE && op->outcome == OUTCOME_REFUSED) {
+		text_add(t, INDENT);
+		text_paint(t, "31", "required: the command would not be started");
+		text_end_line(t);
+	}
 }
 
 char *report_explain(struct mem *m, const struct facts *facts, const struct options *options,
@@ -314,8 +343,10 @@ char *report_explain(struct mem *m, const struct facts *facts, const struct opti
 		report_operation(&t, &plan->operations[i]);
 	if (plan->n_warnings)
 		text_heading(&t, "Worth knowing");
-	for (size_t i = 0; i < plan->n_warnings; i++)
-		text_add(&t, "  %s\n", report_escape(m, plan->warnings[i]));
+	for (size_t i = 0; i < plan->n_warnings; i++) {
+		text_add(&t, "  %s", plan->warnings[i]);
+		text_end_line(&t);
+	}
 	return t.s;
 }
 
@@ -353,19 +384,22 @@ char *report_builds(struct mem *m, const struct facts *facts, const struct optio
 	const struct catalog_facts *c = &facts->catalog;
 	const char *no_command = policy_reject_command(m, facts, options);
 
-	if (c->problem)
-		text_add(&t, "%s\n", c->problem);
+	if (c->problem) {
+		text_add(&t, "%s", c->problem);
+		text_end_line(&t);
+	}
 	for (size_t i = 0; i < c->n_builds; i++) {
 		const struct build_facts *b = &c->builds[i];
-		const char *reason = policy_reject_build(m, facts, b);
+		const char *reason = no_command ? no_command : policy_reject_build(m, facts, b);
 
-		text_add(&t, "%-34s %s\n", b->id, reason ? mem_printf(m, "does not fit: %s", reason) :
-			 "fits");
-		text_add(&t, "  %s\n", b->path);
-		if (b->build_id)
-			text_add(&t, "  build ID %s\n", b->build_id);
+		text_add(&t, "%-34s %s%s", b->id, reason ? "does not fit: " : "fits", reason ? reason : "");
+		text_end_line(&t);
+		text_add(&t, "  %s", b->path);
+		text_end_line(&t);
+		if (b->build_id) {
+			text_add(&t, "  build ID %s", b->build_id);
+			text_end_line(&t);
+		}
 	}
-	if (no_command)
-		text_add(&t, "%s\n", no_command);
 	return t.s;
 }

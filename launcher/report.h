@@ -32,7 +32,7 @@ char *report_blocker(struct mem *m, const struct operation *op);
 /* The object of --explain --format json and of the launch record. */
 json_t *report_plan_json(const struct facts *facts, const struct options *options,
 			 const struct plan *plan, char *const *environment);
-json_t *report_builds_json(struct mem *m, const struct facts *facts);
+json_t *report_builds_json(struct mem *m, const struct facts *facts, const struct options *options);
 /* Serialised with a newline at its end, in the pool. */
 char *report_dump_json(struct mem *m, const json_t *json);
 

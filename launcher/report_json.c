@@ -159,13 +159,14 @@ json_t *report_plan_json(const struct facts *facts, const struct options *option
 	return o;
 }
 
-json_t *report_builds_json(struct mem *m, const struct facts *facts)
+json_t *report_builds_json(struct mem *m, const struct facts *facts, const struct options *options)
 {
+	const char *no_command = policy_reject_command(m, facts, options);
 	json_t *o = json_object(), *builds = json_array();
 
 	for (size_t i = 0; i < facts->catalog.n_builds; i++) {
 		const struct build_facts *b = &facts->catalog.builds[i];
-		const char *reason = policy_reject_build(m, facts, b);
+		const char *reason = no_command ? no_command : policy_reject_build(m, facts, b);
 		json_t *row = json_build(b);
 
 		json_object_set_new(row, "fits", json_boolean(reason == NULL));

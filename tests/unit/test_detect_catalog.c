@@ -307,7 +307,7 @@ static void test_foreign_library(void **state)
 	tree_open(&t);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		write_elf(&t, cases[i].path, &library);
-		request.library = cases[i].path;
+		request.allocators = cases[i].path;
 		facts = read_with(&t, &request, &glibc_command);
 		assert_int_equal(facts.n_builds, 1);
 		assert_string_equal(facts.builds[0].id, cases[i].path);
@@ -320,7 +320,7 @@ static void test_foreign_library(void **state)
 		assert_false(facts.builds[0].is_bundled);
 		assert_null(facts.builds[0].problem);
 	}
-	request.library = "/usr/lib/none.so";
+	request.allocators = "/usr/lib/none.so";
 	facts = read_with(&t, &request, &glibc_command);
 	assert_string_equal(facts.builds[0].problem, "/usr/lib/none.so is missing");
 	tree_close(&t);

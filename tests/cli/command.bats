@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# Bad input: the command. Exit codes and search are those of env(1), which runs beside.
+# shellcheck disable=SC2016,SC2154 # text for another shell; what helpers.bash sets
+bats_require_minimum_version 1.5.0
+
+load helpers
+
+# expect_as_env STATUS COMMAND...: allocrun and env end alike, and so.
+expect_as_env() {
+  local wanted=$1
+  shift
+  attempt env -- "$@"
+  expect_status "$wanted"
+  launch -- "$@"
+  expect_status "$wanted"
+}
+
+@test "command missing: 127, as env" {
+  expect_as_env 127 no-such-command-anywhere
+  expect_one_line
+  expect_err "'no-such-command-anywhere': No such file or directory"
+  expect_as_env 127 ./no-such-command
+  expect_as_env 127 /nowhere/command
+  expect_as_env 127 ''
+  expect_one_line
+}
+
+@test "command not executable: 126, as env" {
+  touch "$BATS_TEST_TMPDIR/plain"
+  expect_as_env 126 "$BATS_TEST_TMPDIR/plain"
+  expect_one_line
+  expect_err "Permission denied"
+  expect_as_env 126 "$BATS_TEST_TMPDIR/plain/below"
+  expect_one_line
+}
+
+@test "command a directory: 126, as env" {
+  expect_as_env 126 "$BATS_TEST_TMPDIR"
+  expect_one_line
+  expect_as_env 126 /
+  mkdir "$BATS_TEST_TMPDIR/server"
+  PATH=$BATS_TEST_TMPDIR:/usr/bin:/bin expect_as_env 126 server
+}
+
+@test "command found on PATH as env finds it" {
+  mkdir "$BATS_TEST_TMPDIR"/{first,second}
+  printf '#!/bin/sh\necho first\n' >"$BATS_TEST_TMPDIR/first/server"
+  printf '#!/bin/sh\necho second\n' >"$BATS_TEST_TMPDIR/second/server"
+  chmod +x "$BATS_TEST_TMPDIR/second/server"
+  # One that may not be executed is passed over.
+  PATH=$BATS_TEST_TMPDIR/first:$BATS_TEST_TMPDIR/second:$PATH expect_as_env 0 server
+  expect_out_is second
+  # And reported when there is no other.
+  PATH=$BATS_TEST_TMPDIR/first:/usr/bin:/bin expect_as_env 126 server
+  cd "$BATS_TEST_TMPDIR/second"
+  PATH=/usr/bin::/bin expect_as_env 0 server
+  PATH=/usr/bin:/bin expect_as_env 127 server
+  attempt env -u PATH "$allocrun" -- true
+  expect_status 0
+}
+
+@test "command whose #! interpreter is missing: 127, as env" {
+  printf '#!/nowhere/python\n' >"$BATS_TEST_TMPDIR/script"
+  chmod +x "$BATS_TEST_TMPDIR/script"
+  expect_as_env 127 "$BATS_TEST_TMPDIR/script"
+  expect_one_line
+  printf '#!%s\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/script"
+  expect_as_env 126 "$BATS_TEST_TMPDIR/script"
+}
+
+@test "command whose loader is missing: 127, as env" {
+  expect_as_env 127 "$programs/no-loader" -
+  expect_err "'$programs/no-loader': No such file"
+}
+
+@test "command whose #! lines run in a circle: as env" {
+  printf '#!%s\n' "$BATS_TEST_TMPDIR/b" >"$BATS_TEST_TMPDIR/a"
+  printf '#!%s\n' "$BATS_TEST_TMPDIR/a" >"$BATS_TEST_TMPDIR/b"
+  chmod +x "$BATS_TEST_TMPDIR"/{a,b}
+  expect_as_env 126 "$BATS_TEST_TMPDIR/a"
+}
+
+@test "command a script without #!: run by the shell, as env" {
+  printf 'echo "ran $1"\nexit 7\n' >"$BATS_TEST_TMPDIR/script"
+  chmod +x "$BATS_TEST_TMPDIR/script"
+  expect_as_env 7 "$BATS_TEST_TMPDIR/script" it
+  expect_out_is "ran it"
+}
+
+@test "command an empty file, a FIFO, a socket: as env" {
+  : >"$BATS_TEST_TMPDIR/empty"
+  mkfifo "$BATS_TEST_TMPDIR/fifo"
+  chmod +x "$BATS_TEST_TMPDIR"/{empty,fifo}
+  expect_as_env 0 "$BATS_TEST_TMPDIR/empty"
+  expect_as_env 126 "$BATS_TEST_TMPDIR/fifo"
+  expect_as_env 126 /dev/null
+}
+
+@test "command that may be executed and not read: runs" {
+  needs_root "to be another user"
+  cp "$show" "$BATS_TEST_TMPDIR/show"
+  chmod 711 "$BATS_TEST_TMPDIR/show"
+  attempt "${as_nobody[@]}" "$allocrun" -- "$BATS_TEST_TMPDIR/show" -
+  expect_system_malloc
+  expect_err "Permission denied"
+}
+
+@test "command on a file system without execution: 126, as env" {
+  needs_mounts "to mount one"
+  noexec="mount -t tmpfs -o noexec none '$BATS_TEST_TMPDIR'; cp '$programs/show-static' '$BATS_TEST_TMPDIR/show'"
+  attempt in_mounts "$noexec" env "$BATS_TEST_TMPDIR/show" -
+  expect_status 126
+  attempt in_mounts "$noexec" "$allocrun" -- "$BATS_TEST_TMPDIR/show" -
+  expect_status 126
+  expect_one_line
+  expect_err "Permission denied"
+}
+
+@test "exit codes of the command are its own" {
+  for code in 0 1 3 124 125 126 127 255; do
+    launch -- sh -c "exit $code"
+    expect_status "$code"
+    expect_quiet
+  done
+}
+
+@test "a command killed by a signal ends so" {
+  for signal in TERM KILL SEGV PIPE; do
+    attempt sh -c "\"\$@\"; exit \$?" sh "$allocrun" -- sh -c "kill -$signal \$\$"
+    expect_status $((128 + $(kill -l "$signal")))
+  done
+}
+
+@test "a script through env and a script are launched with their interpreter's allocator" {
+  printf '#!/usr/bin/env sh\nexec %s -\n' "$show" >"$BATS_TEST_TMPDIR/one"
+  printf '#!%s\n' "$BATS_TEST_TMPDIR/one" >"$BATS_TEST_TMPDIR/two"
+  printf '#!/usr/bin/env -S FOO=bar sh -e\nexec %s -\n' "$show" >"$BATS_TEST_TMPDIR/three"
+  chmod +x "$BATS_TEST_TMPDIR"/{one,two,three}
+  for script in one two three; do
+    launch -- "$BATS_TEST_TMPDIR/$script"
+    expect_malloc "$(library_of jemalloc)"
+    expect_quiet
+  done
+}

@@ -1,0 +1,50 @@
+# Once for all files here: the tree under test is copied, so that a build that runs
+# meanwhile changes nothing, and the programs that the tests start are compiled.
+# shellcheck shell=bash
+
+setup_suite() {
+  local here root tree
+  here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+  root=$(cd -- "$here/../.." && pwd -P)
+  tree=${TREE_UNDER_TEST:-$root/build/prefix}
+  if [ ! -x "$tree/bin/allocrun" ] || [ ! -e "$tree/lib/allocrun/manifest.json" ]; then
+    echo "no allocrun in $tree: make build" >&2
+    return 1
+  fi
+  if [ -e /etc/allocrun ]; then
+    echo "/etc/allocrun is there: the tests would read the policy of this machine" >&2
+    return 1
+  fi
+  # Other users than root must get at what the tests start.
+  umask 022
+  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR"
+  export suite=$BATS_SUITE_TMPDIR
+  cp -a "$tree" "$suite/prefix"
+  mkdir "$suite/programs" "$suite/libraries"
+  compile_programs "$here/targets" "$suite/programs"
+  compile_libraries "$here/targets" "$suite/libraries"
+}
+
+compile_programs() {
+  local flags=(-std=gnu17 -Wall -Wextra -Werror -O1)
+  gcc "${flags[@]}" -o "$2/show" "$1/show.c" -ldl
+  gcc "${flags[@]}" -DSHOW_STATIC -static -o "$2/show-static" "$1/show.c"
+  gcc "${flags[@]}" -DSHOW_STATIC -static-pie -o "$2/show-static-pie" "$1/show.c"
+  musl-gcc "${flags[@]}" -o "$2/show-musl" "$1/show.c"
+  gcc "${flags[@]}" -o "$2/refuse" "$1/refuse.c"
+  gcc "${flags[@]}" -o "$2/odd" "$1/odd.c"
+  # A loader that is not there: only execve(2) itself finds out.
+  gcc "${flags[@]}" -DSHOW_STATIC -Wl,--dynamic-linker=/nowhere/ld-linux.so.2 -o "$2/no-loader" "$1/show.c"
+}
+
+# Libraries that do nothing: by their names they are allocators and OpenMP runtimes.
+compile_libraries() {
+  local name
+  for name in libtcmalloc_minimal.so.4 libjemalloc.so.2 libmimalloc.so.2 libgomp.so.1 libiomp5.so libother.so; do
+    gcc -shared -fPIC -Wl,-soname,"$name" -o "$2/$name" "$1/empty.c"
+  done
+  gcc -shared -fPIC -Wl,-soname,libnotthere.so.1 -o "$suite/libnotthere.so.1" "$1/empty.c"
+  mkdir "$2/needy"
+  gcc -shared -fPIC -Wl,-soname,libjemalloc.so.2 -Wl,--no-as-needed -o "$2/needy/libjemalloc.so.2" "$1/empty.c" "$suite/libnotthere.so.1"
+  rm "$suite/libnotthere.so.1"
+}
