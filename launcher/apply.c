@@ -200,6 +200,13 @@ static int identity_set(const struct account_facts *a)
 	return 0;
 }
 
+void apply_user_environment(struct mem *m, const struct operation *op, char ***environment)
+{
+	for (size_t i = 0; i < op->parts.n; i++)
+		*environment = environment_with(m, *environment, op->parts.items[i].name,
+						op->parts.items[i].value);
+}
+
 static int apply_user(struct mem *m, struct operation *op, char ***environment,
 		      const char **ret_detail)
 {
@@ -221,9 +228,7 @@ static int apply_user(struct mem *m, struct operation *op, char ***environment,
 			prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 		return r;
 	}
-	for (size_t i = 0; i < op->parts.n; i++)
-		*environment = environment_with(m, *environment, op->parts.items[i].name,
-						op->parts.items[i].value);
+	apply_user_environment(m, op, environment);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct launch {
 	struct record record;
 	const char *not_started; /* why, for a record that could not be removed */
 	char **environment;
+	bool is_stripped;        /* of what the preload and options steps had added */
 };
 
 static int launch_exec(struct launch *l);
@@ -94,15 +95,21 @@ static int launch_refuse(struct launch *l, const struct operation *blocker)
 	return EXIT_LAUNCHER;
 }
 
-/* What we added was too much for exec; without us the command would have started. */
-static int launch_exec_unchanged(struct launch *l)
+/*
+ * What we added was too much for exec; without it the command would have started.
+ * Only what belongs to a changed user stays: another's HOME would be half a change.
+ */
+static int launch_exec_without_options(struct launch *l)
 {
 	const struct operation *blocker;
 
+	l->environment = l->options->environment;
 	for (size_t i = 0; i < l->plan.n_operations; i++) {
 		struct operation *op = &l->plan.operations[i];
 
-		if (op->kind != OP_ENVIRONMENT || op->outcome != OUTCOME_DONE)
+		if (op->outcome == OUTCOME_DONE && op->kind == OP_USER)
+			apply_user_environment(l->m, op, &l->environment);
+		if (op->outcome != OUTCOME_DONE || op->kind != OP_ENVIRONMENT)
 			continue;
 		op->outcome = OUTCOME_REFUSED;
 		op->detail = "the environment has no room for it";
@@ -110,7 +117,7 @@ static int launch_exec_unchanged(struct launch *l)
 	blocker = plan_find_blocker(&l->plan);
 	if (blocker)
 		return launch_refuse(l, blocker);
-	l->environment = l->options->environment;
+	l->is_stripped = true;
 	launch_record(l, launch_amend);
 	if (!l->options->is_quiet)
 		output_write(STDERR_FILENO, report_warnings(l->m, &l->plan));
@@ -125,8 +132,8 @@ static int launch_exec(struct launch *l)
 
 	execvpe(argv[0], argv, l->environment);
 	error = errno;
-	if (error == E2BIG && l->environment != l->options->environment)
-		return launch_exec_unchanged(l);
+	if (error == E2BIG && !l->is_stripped && l->environment != l->options->environment)
+		return launch_exec_without_options(l);
 	launch_abandon(l, strerror(error));
 	commands_complain(l->m, "'%s': %s", argv[0], strerror(error));
 	return commands_exec_status(error);

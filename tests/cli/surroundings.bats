@@ -126,6 +126,14 @@ load helpers
   expect_refusal "preload is required"
 }
 
+@test "an environment with no room, and --user: not started as a user with another's HOME" {
+  needs_root "to change the user"
+  attempt "$programs/odd" full -- "$allocrun" --user nobody --record "$BATS_TEST_TMPDIR/record" -- "$show" -
+  expect_status 126
+  expect_err "Argument list too long"
+  expect_equal "not_started" "Argument list too long" "$(jq -r .not_started "$BATS_TEST_TMPDIR/record")"
+}
+
 @test "a variable twice in the environment: the loader's one counts" {
   attempt "$programs/odd" twice=LD_PRELOAD -- "$allocrun" -- "$show" -
   expect_malloc "$(library_of jemalloc)"

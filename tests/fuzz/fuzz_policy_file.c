@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A policy file. */
+#include <errno.h>
+
+#include "fuzz.h"
+#include "options.h"
+#include "profiles.h"
+
+#define NAME "p.conf"
+
+static void check_setting(struct mem *m, enum key key, const struct setting *s)
+{
+	const char *error;
+
+	if (!s->text)
+		return;
+	FUZZ_CHECK(s->origin == ORIGIN_POLICY_FILE);
+	FUZZ_CHECK(strncmp(s->where, NAME ":", sizeof NAME) == 0 && atoi(s->where + sizeof NAME) > 0);
+	/* Of option strings the pieces were checked, each by itself. */
+	FUZZ_CHECK(key_check_value(m, key, s->text, &error) == 0);
+}
+
+static void check_options(struct mem *m, const struct options *o)
+{
+	for (int k = 0; k < KEY_COUNT; k++)
+		check_setting(m, (enum key)k, &o->settings[k]);
+	for (int s = 0; s < STEP_COUNT; s++)
+		FUZZ_CHECK(o->ladders[s].ladder >= LADDER_OFF && o->ladders[s].ladder <= LADDER_REQUIRE);
+	for (size_t i = 0; i < o->n_profiles; i++) {
+		FUZZ_CHECK(o->profiles[i].name && *o->profiles[i].name && o->profiles[i].where);
+		FUZZ_CHECK(profile_find(o->profiles[i].base) != NULL);
+		for (int k = 0; k < KEY_PROFILE_COUNT; k++)
+			check_setting(m, (enum key)k, &o->profiles[i].settings[k]);
+		for (size_t other = 0; other < i; other++)
+			FUZZ_CHECK(strcmp(o->profiles[i].name, o->profiles[other].name) != 0);
+	}
+}
+
+/* "p.conf:LINE: words", of a line that there is. */
+static void check_error(const char *error, const uint8_t *data, size_t size)
+{
+	long line, lines = 1;
+	char *end;
+
+	FUZZ_CHECK(error && strncmp(error, NAME ":", sizeof NAME) == 0);
+	line = strtol(error + sizeof NAME, &end, 10);
+	FUZZ_CHECK(strncmp(end, ": ", 2) == 0 && end[2]);
+	for (size_t i = 0; i < size; i++)
+		lines += data[i] == '\n';
+	FUZZ_CHECK(line >= 1 && line <= lines);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct mem m = MEM_INIT;
+	struct options o = { 0 };
+	const char *error = NULL;
+	/* Not NUL-terminated, as a file is not. */
+	char *text = mem_dup(&m, data, size);
+	int r = policy_file_parse(&m, &o, NAME, text, size, &error);
+
+	FUZZ_CHECK(r == 0 || r == -EINVAL);
+	if (r == 0)
+		check_options(&m, &o);
+	else
+		check_error(error, data, size);
+	mem_free_all(&m);
+	return 0;
+}
