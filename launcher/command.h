@@ -27,7 +27,7 @@ int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size,
  */
 char *command_parse_env(struct mem *m, const char *argument);
 
-/* Fills libc and libc_minor from what elf.interpreter says. */
+/* Fills libc from what elf.interpreter says. */
 void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts);
 
 #endif

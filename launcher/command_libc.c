@@ -84,25 +84,35 @@ static void command_find_glibc(const struct root *root, struct mem *m, const cha
 	}
 }
 
-void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts)
+/* Where the loader really lies: its name is a link into the libc's folder. */
+static const char *command_find_loader(const struct root *root, struct mem *m, const char *interpreter)
 {
-	const char *interpreter = facts->elf.interpreter;
-	const char *loader = interpreter;
 	char target[PATH_MAX];
 
-	if (!interpreter)
+	if (root_readlink(root, interpreter, target, sizeof target) < 0)
+		return interpreter;
+	return target[0] == '/' ? mem_strdup(m, target) :
+	       mem_printf(m, "%s/%s", text_dirname(m, interpreter), target);
+}
+
+void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts)
+{
+	const char *loader;
+
+	if (!facts->elf.interpreter)
 		return;
-	facts->libc = command_libc_of(interpreter);
+	facts->libc = command_libc_of(facts->elf.interpreter);
 	if (facts->libc != LIBC_GLIBC)
 		return;
-	if (root_readlink(root, interpreter, target, sizeof target) == 0) {
-		loader = target[0] == '/' ? target :
-			 mem_printf(m, "%s/%s", text_dirname(m, interpreter), target);
-		/* Alpine's gcompat gives glibc programs musl under the loader's usual name. */
-		if (strstr(target, "musl") || strstr(target, "gcompat")) {
-			facts->libc = LIBC_MUSL;
-			return;
-		}
-	}
-	command_find_glibc(root, m, loader, facts);
+	loader = command_find_loader(root, m, facts->elf.interpreter);
+	/* Alpine's gcompat gives glibc programs musl under the loader's usual name. */
+	if (strstr(loader, "musl") || strstr(loader, "gcompat"))
+		facts->libc = LIBC_MUSL;
+}
+
+void command_detect_glibc_version(const struct root *root, struct mem *m,
+				  struct command_facts *facts)
+{
+	if (facts->libc == LIBC_GLIBC)
+		command_find_glibc(root, m, command_find_loader(root, m, facts->elf.interpreter), facts);
 }

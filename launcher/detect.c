@@ -11,6 +11,8 @@
 /* The first mapping's KernelPageSize stands within this much of smaps. */
 #define DETECT_SMAPS_START 4096
 #define DETECT_LD_SO_PRELOAD_MAX (64 * 1024)
+/* 2.17, of 2012 and of RHEL 7: the oldest that Python wheels are built for (PEP 599). */
+#define DETECT_GLIBC_OLDEST 17
 
 /* A captured machine has no auxiliary vector; smaps says the same. */
 static int64_t detect_page_size(const struct root *root, struct mem *m)
@@ -59,6 +61,16 @@ static void detect_meminfo(const struct root *root, struct mem *m, int64_t *ret_
 		text_parse_kib(value, ret_hugetlb);
 }
 
+/* A build that asks for no more than the oldest glibc in use fits them all. */
+static bool detect_needs_glibc_version(const struct catalog_facts *catalog)
+{
+	for (size_t i = 0; i < catalog->n_builds; i++) {
+		if (catalog->builds[i].libc_minor > DETECT_GLIBC_OLDEST)
+			return true;
+	}
+	return false;
+}
+
 void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request,
 		  struct facts *ret)
 {
@@ -85,6 +97,8 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	gpu_detect(root, m, request->environment, &ret->gpu);
 	command_detect(root, m, request->argv, request->environment, &ret->command);
 	catalog_detect(root, m, request, &ret->command, &ret->catalog);
+	if (request->thorough || detect_needs_glibc_version(&ret->catalog))
+		command_detect_glibc_version(root, m, &ret->command);
 	if (request->user)
 		account_detect(root, m, request->user, &ret->account);
 }

@@ -41,6 +41,9 @@ void gpu_detect(const struct root *root, struct mem *m, const char *const *envir
  * the THP state that stand in the same files.
  */
 void process_detect(const struct root *root, struct mem *m, struct facts *ret);
+/* Fills libc_minor: eight system calls that only a build with a newer glibc is worth. */
+void command_detect_glibc_version(const struct root *root, struct mem *m,
+				  struct command_facts *facts);
 void command_detect(const struct root *root, struct mem *m, const char *const *argv,
 		    const char *const *environment, struct command_facts *ret);
 /* "NAME", "UID", each with ":GROUP" or ":GID". */

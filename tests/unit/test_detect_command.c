@@ -34,6 +34,7 @@ static struct command_facts detect(struct tree *t, const char *name)
 	struct command_facts facts;
 
 	command_detect(&t->root, &t->mem, argv, path_environment, &facts);
+	command_detect_glibc_version(&t->root, &t->mem, &facts);
 	return facts;
 }
 
@@ -300,6 +301,7 @@ static void test_live_commands(void **state)
 	(void)state;
 	assert_int_equal(root_open(NULL, &live), 0);
 	command_detect(&live, &m, argv, NULL, &facts);
+	command_detect_glibc_version(&live, &m, &facts);
 	assert_int_equal(facts.error, 0);
 	assert_string_equal(facts.path, "/bin/sh");
 	assert_int_equal(facts.elf.problem, 0);
