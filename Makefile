@@ -128,7 +128,10 @@ fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
 
 bench: bench-launch ## all benchmarks
-bench-launch: build packages-bench ## what a launch costs beside env, setpriv and numactl
+$(BUILD)/bench/spawn: tests/bench/spawn.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+bench-launch: build packages-bench $(BUILD)/bench/spawn ## what a launch costs beside env, setpriv and numactl
 	@tests/bench/launch
 
 # --- install -----------------------------------------------------------------

@@ -21,7 +21,7 @@
 #define NODE_BITS 1024
 #define NODE_WORDS (NODE_BITS / 64)
 
-/* 0, or -errno with *ret_detail perhaps set to more than strerror() knows. */
+/* 0, 1 for degraded, or -errno; *ret_detail is set where more is known than strerror() says. */
 typedef int applier(struct mem *m, struct operation *op, char ***environment,
 		    const char **ret_detail);
 
@@ -35,12 +35,11 @@ static int apply_affinity(struct mem *m, struct operation *op, char ***environme
 		return -errno;
 	if (sched_getaffinity(0, sizeof now, (cpu_set_t *)&now) < 0)
 		return -errno;
-	if (!bitmap_is_equal(&now, op->u.cpus)) {
-		*ret_detail = mem_printf(m, "the kernel gave CPUs %s instead: the cpuset has changed",
-					 bitmap_format_list(m, &now));
-		return -EBUSY;
-	}
-	return 0;
+	if (bitmap_is_equal(&now, op->u.cpus))
+		return 0;
+	*ret_detail = mem_printf(m, "the kernel gave CPUs %s instead: the cpuset has changed",
+				 bitmap_format_list(m, &now));
+	return 1;
 }
 
 static int mempolicy_set(const struct mempolicy *policy)

@@ -37,11 +37,11 @@ static bool cgroup_has_word(const char *text, size_t length, char separator, con
 static bool cgroup_split_self(const char *line, const char **ret_controllers, size_t *ret_length,
 			      const char **ret_path)
 {
-	const char *end = strchr(line, '\n');
-	const char *first = strchr(line, ':');
-	const char *second = first ? strchr(first + 1, ':') : NULL;
+	const char *first = line + strcspn(line, ":\n");
+	const char *second = *first == ':' ? first + 1 + strcspn(first + 1, ":\n") : first;
 
-	if (!end || !second || second > end || second[1] != '/')
+	/* A line that was cut off has no end, and its path none. */
+	if (*first != ':' || *second != ':' || second[1] != '/' || !strchr(second, '\n'))
 		return false;
 	*ret_controllers = first + 1;
 	*ret_length = (size_t)(second - first - 1);

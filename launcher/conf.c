@@ -6,11 +6,20 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util/nearest.h"
 
 /* The forms of a value. Ranges are left to the allocator, except signs. */
-enum form { FORM_BOOL, FORM_UNSIGNED, FORM_SIGNED, FORM_SIZE, FORM_WORD, FORM_TEXT };
+enum form {
+	FORM_BOOL,
+	FORM_UNSIGNED, /* in C's notation, as jemalloc and glibc read numbers */
+	FORM_SIGNED,
+	FORM_OPTION,   /* mimalloc: a decimal number, or a word for 1 or 0 */
+	FORM_SIZE,     /* mimalloc: the same with a unit */
+	FORM_WORD,
+	FORM_TEXT,
+};
 
 struct conf_key {
 	const char *name;
@@ -115,42 +124,42 @@ static const struct conf_key jemalloc_keys[] = {
 
 /* mimalloc 3.5.0, src/options.c, without the deprecated ones. */
 static const struct conf_key mimalloc_keys[] = {
-	{ "allow_large_os_pages", FORM_SIGNED, NULL },
-	{ "allow_thp", FORM_SIGNED, NULL },
-	{ "arena_eager_commit", FORM_SIGNED, NULL },
-	{ "arena_is_numa_local", FORM_SIGNED, NULL },
+	{ "allow_large_os_pages", FORM_OPTION, NULL },
+	{ "allow_thp", FORM_OPTION, NULL },
+	{ "arena_eager_commit", FORM_OPTION, NULL },
+	{ "arena_is_numa_local", FORM_OPTION, NULL },
 	{ "arena_max_object_size", FORM_SIZE, NULL },
-	{ "arena_purge_mult", FORM_SIGNED, NULL },
+	{ "arena_purge_mult", FORM_OPTION, NULL },
 	{ "arena_reserve", FORM_SIZE, NULL },
-	{ "destroy_on_exit", FORM_SIGNED, NULL },
-	{ "disallow_arena_alloc", FORM_SIGNED, NULL },
-	{ "disallow_os_alloc", FORM_SIGNED, NULL },
-	{ "generic_collect", FORM_SIGNED, NULL },
-	{ "guarded_max", FORM_SIGNED, NULL },
-	{ "guarded_min", FORM_SIGNED, NULL },
-	{ "guarded_precise", FORM_SIGNED, NULL },
-	{ "guarded_sample_rate", FORM_SIGNED, NULL },
-	{ "guarded_sample_seed", FORM_SIGNED, NULL },
-	{ "max_errors", FORM_SIGNED, NULL },
-	{ "max_vabits", FORM_SIGNED, NULL },
-	{ "max_warnings", FORM_SIGNED, NULL },
+	{ "destroy_on_exit", FORM_OPTION, NULL },
+	{ "disallow_arena_alloc", FORM_OPTION, NULL },
+	{ "disallow_os_alloc", FORM_OPTION, NULL },
+	{ "generic_collect", FORM_OPTION, NULL },
+	{ "guarded_max", FORM_OPTION, NULL },
+	{ "guarded_min", FORM_OPTION, NULL },
+	{ "guarded_precise", FORM_OPTION, NULL },
+	{ "guarded_sample_rate", FORM_OPTION, NULL },
+	{ "guarded_sample_seed", FORM_OPTION, NULL },
+	{ "max_errors", FORM_OPTION, NULL },
+	{ "max_vabits", FORM_OPTION, NULL },
+	{ "max_warnings", FORM_OPTION, NULL },
 	{ "minimal_purge_size", FORM_SIZE, NULL },
-	{ "page_commit_on_demand", FORM_SIGNED, NULL },
-	{ "page_cross_thread_max_reclaim", FORM_SIGNED, NULL },
-	{ "page_full_retain", FORM_SIGNED, NULL },
-	{ "page_max_candidates", FORM_SIGNED, NULL },
-	{ "page_max_reclaim", FORM_SIGNED, NULL },
-	{ "page_reclaim_on_free", FORM_SIGNED, NULL },
-	{ "pagemap_commit", FORM_SIGNED, NULL },
-	{ "purge_decommits", FORM_SIGNED, NULL },
-	{ "purge_delay", FORM_SIGNED, NULL },
-	{ "reserve_huge_os_pages", FORM_SIGNED, NULL },
-	{ "reserve_huge_os_pages_at", FORM_SIGNED, NULL },
+	{ "page_commit_on_demand", FORM_OPTION, NULL },
+	{ "page_cross_thread_max_reclaim", FORM_OPTION, NULL },
+	{ "page_full_retain", FORM_OPTION, NULL },
+	{ "page_max_candidates", FORM_OPTION, NULL },
+	{ "page_max_reclaim", FORM_OPTION, NULL },
+	{ "page_reclaim_on_free", FORM_OPTION, NULL },
+	{ "pagemap_commit", FORM_OPTION, NULL },
+	{ "purge_decommits", FORM_OPTION, NULL },
+	{ "purge_delay", FORM_OPTION, NULL },
+	{ "reserve_huge_os_pages", FORM_OPTION, NULL },
+	{ "reserve_huge_os_pages_at", FORM_OPTION, NULL },
 	{ "reserve_os_memory", FORM_SIZE, NULL },
-	{ "show_errors", FORM_SIGNED, NULL },
-	{ "show_stats", FORM_SIGNED, NULL },
-	{ "use_numa_nodes", FORM_SIGNED, NULL },
-	{ "verbose", FORM_SIGNED, NULL },
+	{ "show_errors", FORM_OPTION, NULL },
+	{ "show_stats", FORM_OPTION, NULL },
+	{ "use_numa_nodes", FORM_OPTION, NULL },
+	{ "verbose", FORM_OPTION, NULL },
 	{ NULL, FORM_TEXT, NULL },
 };
 
@@ -184,7 +193,7 @@ static const struct conf_grammar {
 	[CONF_GLIBC] = { "glibc tunable", glibc_keys, '=', "glibc.malloc.", ':' },
 };
 
-static bool conf_is_number(const char *text, bool is_signed, bool has_unit)
+static bool conf_is_number(const char *text, bool is_signed)
 {
 	char *end;
 
@@ -194,9 +203,22 @@ static bool conf_is_number(const char *text, bool is_signed, bool has_unit)
 		return false;
 	errno = 0;
 	strtoull(text, &end, 0);
-	if (has_unit && *end && strchr("KMGT", *end))
-		end++;
 	return errno == 0 && *end == '\0';
+}
+
+/* "10", "-1", or a size: "64M", "1GiB". */
+static bool conf_is_decimal(const char *text, bool is_size)
+{
+	size_t digits;
+
+	text += !is_size && *text == '-';
+	digits = strspn(text, "0123456789");
+	if (digits == 0 || digits > 18)
+		return false;
+	text += digits;
+	if (is_size && *text && strchr("KMGTkmgt", *text))
+		text += strncasecmp(text + 1, "iB", 2) == 0 ? 3 : strncasecmp(text + 1, "B", 1) == 0 ? 2 : 1;
+	return *text == '\0';
 }
 
 static bool conf_is_word(const char *text, const char *words)
@@ -222,11 +244,14 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 	case FORM_BOOL:
 		return conf_is_word(value, "true false") ? NULL : "true or false";
 	case FORM_UNSIGNED:
-		return conf_is_number(value, false, false) ? NULL : "a number";
+		return conf_is_number(value, false) ? NULL : "a number";
 	case FORM_SIGNED:
-		return conf_is_number(value, true, false) ? NULL : "a number";
+		return conf_is_number(value, true) ? NULL : "a number";
+	case FORM_OPTION:
+		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ?
+		       NULL : "a number";
 	case FORM_SIZE:
-		return conf_is_number(value, false, true) ? NULL : "a size, as in 64M";
+		return conf_is_decimal(value, true) ? NULL : "a size, as in 64M";
 	case FORM_WORD:
 		return mem_printf(m, "one of: %s", key->words);
 	case FORM_TEXT:

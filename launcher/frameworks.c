@@ -126,10 +126,12 @@ static const struct framework *framework_in_python(const char *const *argv)
 	for (size_t i = 1; argv[i]; i++) {
 		const char *a = argv[i];
 
-		if (strcmp(a, "-m") == 0)
-			return argv[i + 1] ? framework_by_module(argv[i + 1]) : NULL;
-		if (strncmp(a, "-m", 2) == 0)
-			return framework_by_module(a + 2);
+		/* "-m", and at the end of others without a value: "-um" */
+		if (*a == '-' && a[1] != '-' && a[strspn(a, "-bBdEhiIOPqsSuvx")] == 'm') {
+			a += strcspn(a, "m") + 1;
+			a = *a ? a : argv[i + 1];
+			return a ? framework_by_module(a) : NULL;
+		}
 		if (strcmp(a, "-c") == 0)
 			return NULL;
 		if ((strcmp(a, "-X") == 0 || strcmp(a, "-W") == 0) && argv[i + 1])
@@ -158,10 +160,18 @@ const char *framework_name(const struct framework *framework)
 	return framework->name;
 }
 
+/* Does the argument start with the flag? Python servers take '_' for '-'. */
+static bool framework_is_flag(const char *argument, const char *flag)
+{
+	while (*flag && (*argument == *flag || (*argument == '_' && *flag == '-')))
+		argument++, flag++;
+	return *flag == '\0';
+}
+
 static bool framework_has_flag(const char *const *argv, const char *prefix)
 {
 	for (size_t i = 1; argv[i] && strcmp(argv[i], "--") != 0; i++) {
-		if (strncmp(argv[i], prefix, strlen(prefix)) == 0)
+		if (framework_is_flag(argv[i], prefix))
 			return true;
 	}
 	return false;

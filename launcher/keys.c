@@ -109,11 +109,19 @@ static int check_list(struct mem *m, const char *text, value_check *check, const
 	}
 }
 
+/* "auto" stands for a whole list, and so in none. */
+static int check_allocator_choice(struct mem *m, const char *text, const char **ret_error)
+{
+	if (strcmp(text, "auto") == 0)
+		return value_refuse(ret_error, "(it stands alone: it is the profile's own list)");
+	return check_allocator_word(m, text, ret_error);
+}
+
 static int check_allocator(struct mem *m, const char *text, const char **ret_error)
 {
 	if (!strchr(text, ','))
 		return check_allocator_word(m, text, ret_error);
-	return check_list(m, text, check_allocator_word, ret_error);
+	return check_list(m, text, check_allocator_choice, ret_error);
 }
 
 static int check_step(struct mem *m, const char *text, const char **ret_error)

@@ -194,6 +194,16 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 	}
 }
 
+/* The place of the next "--"; `from` when there is none. */
+static int options_find_command(int argc, char **argv, int from)
+{
+	for (int i = from; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	}
+	return from;
+}
+
 /* Reads argv up to the command. With ALLOCRUN=off errors are passed over. */
 static int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
 			     struct command_line *line, const char **ret_error)
@@ -207,8 +217,11 @@ static int options_read_argv(struct mem *m, int argc, char **argv, struct option
 	opterr = 0;
 	/* "+": the command's own options are its own. */
 	while ((value = getopt_long(argc, argv, "+:hVqv", table, NULL)) != -1) {
-		if (o->is_off && (value == '?' || value == ':'))
+		if (o->is_off && (value == '?' || value == ':')) {
+			/* Whether the next word is its value, only "--" could tell. */
+			optind = options_find_command(argc, argv, optind);
 			continue;
+		}
 		if (value == '?')
 			return options_refuse(ret_error, options_unknown(
 				m, strncmp(argv[optind - 1], "--", 2) == 0 || !optopt ? argv[optind - 1] :

@@ -36,17 +36,28 @@ static int policy_refuse(struct policy_reader *p, const char *text)
 	return 0; /* inih: not handled */
 }
 
+/* Without the blanks that nobody sees. */
+static char *policy_trim(struct mem *m, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (n > 0 && strchr(" \t", name[n - 1]))
+		n--;
+	return mem_strndup(m, name, n);
+}
+
 static struct profile_section *policy_find_profile(struct policy_reader *p, const char *name)
 {
 	struct options *o = p->options;
 	struct profile_section *section;
 
+	name = policy_trim(p->m, name);
 	for (size_t i = 0; i < o->n_profiles; i++) {
 		if (strcmp(o->profiles[i].name, name) == 0)
 			return &o->profiles[i];
 	}
 	section = MEM_PUSH(p->m, o->profiles, o->n_profiles);
-	section->name = mem_strdup(p->m, name);
+	section->name = name;
 	section->base = profile_find(name) ? section->name : "balanced";
 	section->where = mem_printf(p->m, "%s:%d", p->name, p->line);
 	return section;
@@ -245,7 +256,8 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 	for (; names && *names; names++) {
 		size_t n = strlen(*names);
 
-		if (n < 6 || strcmp(*names + n - 5, ".conf") != 0)
+		/* A hidden one is an editor's. */
+		if (**names == '.' || n < 6 || strcmp(*names + n - 5, ".conf") != 0)
 			continue;
 		r = policy_file_read(m, root, o, mem_printf(m, POLICY_FOLDER "/%s", *names),
 				     ret_error);

@@ -107,6 +107,9 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	if (*machine && strcmp(b->machine, machine) != 0)
 		return mem_printf(m, "it is built for %s, %s is %s", b->machine,
 				  has_elf ? "the command" : "this machine", machine);
+	/* x32 has the machine of x86_64 and half its width; the bundled builds are all 64-bit. */
+	if (has_elf && c->elf.bits == 32)
+		return mem_printf(m, "it is built for 64 bits, the command has 32");
 	if (has_elf && b->libc != c->libc && c->libc != LIBC_UNKNOWN)
 		return mem_printf(m, "it is built for %s, the command uses %s", libc_name(b->libc),
 				  libc_name(c->libc));
@@ -245,7 +248,8 @@ void policy_decide_preload(const struct decision *d)
 
 	if (policy_is_off(d, STEP_PRELOAD, PRELOAD))
 		return;
-	if (strcmp(s.text, "system") == 0) {
+	/* What follows "system" is never reached. */
+	if (strcmp(s.text, "system") == 0 || strncmp(s.text, "system,", strlen("system,")) == 0) {
 		preload_decide_system(d, s.where);
 		return;
 	}

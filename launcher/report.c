@@ -65,9 +65,10 @@ char *report_escape(struct mem *m, const char *text)
 	char *out = mem_alloc(m, 4 * strlen(text) + 1), *o = out;
 
 	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+		unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
 
-		if (c < 0x20 || c == 0x7f)
+		/* U+0080 to U+009F are control characters as well. */
+		if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
 			o += sprintf(o, "\\x%02x", c);
 		else
 			*o++ = (char)c;

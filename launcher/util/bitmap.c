@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every other number, each with a comma, is the longest list. */
+#define BITMAP_TEXT_MAX (BITMAP_BITS / 2 * 5 + 1)
+
 static uint64_t bitmap_mask(int bit)
 {
 	return UINT64_C(1) << (bit % BITMAP_WORD_BITS);
@@ -151,20 +154,17 @@ int bitmap_parse_list(const char *text, struct bitmap *ret)
 
 char *bitmap_format_list(struct mem *m, const struct bitmap *b)
 {
-	char *text = NULL;
+	char text[BITMAP_TEXT_MAX] = "none";
+	size_t length = 0;
 
 	for (int first = bitmap_next(b, 0); first >= 0;) {
 		int last = first;
-		char range[32];
 
 		while (bitmap_has(b, last + 1))
 			last++;
-		if (last > first)
-			snprintf(range, sizeof range, "%d-%d", first, last);
-		else
-			snprintf(range, sizeof range, "%d", first);
-		text = text ? mem_printf(m, "%s,%s", text, range) : mem_strdup(m, range);
+		length += (size_t)snprintf(text + length, sizeof text - length,
+					   last > first ? "%s%d-%d" : "%s%d", length ? "," : "", first, last);
 		first = bitmap_next(b, last + 1);
 	}
-	return text ? text : mem_strdup(m, "none");
+	return mem_strdup(m, text);
 }

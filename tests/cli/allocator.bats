@@ -85,6 +85,12 @@ expect_mapped() {
   expect_err "a space or a colon"
 }
 
+@test "allocators in order: what stands behind system is not reached" {
+  launch --allocator system,jemalloc --require preload -- "$show" -
+  expect_system_malloc
+  expect_quiet
+}
+
 @test "allocators in order: the first that fits, system ends the list" {
   expect_mapped "$(library_of mimalloc)" --allocator mimalloc,jemalloc
   launch --allocator jemalloc-9.9.9,mimalloc -- "$show" -

@@ -77,6 +77,12 @@ setup() { inside=(); }
   expect_unchanged --user nobody --no-new-privs --thp off --oom-score-adj 7
 }
 
+@test "ALLOCRUN=off: the command behind -- is found whatever stands before it" {
+  attempt env ALLOCRUN=off "$allocrun" --numb 1 --thp -- "$show" -
+  expect_system_malloc
+  expect_quiet
+}
+
 @test "ALLOCRUN=off: explain says so" {
   attempt env ALLOCRUN=off "$allocrun" --explain -- true
   expect_status 0

@@ -72,6 +72,10 @@ static const struct parse_case parse_cases[] = {
 	/* mimalloc */
 	{ "mimalloc", CONF_MIMALLOC, "purge_delay=0,arena_reserve=1G,allow_thp=0",
 	  "purge_delay=0,arena_reserve=1G,allow_thp=0", { NULL } },
+	{ "mimalloc words and units", CONF_MIMALLOC, "allow_thp=no,arena_reserve=1GiB,verbose=on",
+	  "allow_thp=no,arena_reserve=1GiB,verbose=on", { NULL } },
+	{ "mimalloc reads decimal numbers alone", CONF_MIMALLOC, "purge_delay=0x10", "",
+	  { "mimalloc option 'purge_delay' wants a number, not '0x10'" } },
 	{ "mimalloc never purges", CONF_MIMALLOC, "purge_delay=-1", "purge_delay=-1", { NULL } },
 	{ "mimalloc with jemalloc's separator", CONF_MIMALLOC, "purge_delay:0", "",
 	  { "'purge_delay:0' is not of the form key=value" } },

@@ -17,6 +17,9 @@ static const struct {
 	{ { "/opt/vllm/bin/server" }, NULL },
 	{ { "python3", "-m", "vllm.entrypoints.openai.api_server", "--port", "1" }, "vLLM" },
 	{ { "python", "-m", "vllm" }, "vLLM" },
+	{ { "python3", "-um", "vllm" }, "vLLM" },
+	{ { "python3", "-mvllm" }, "vLLM" },
+	{ { "python3", "-Wm", "tool.py" }, "Python" }, /* -W takes the rest as its value */
 	{ { "python", "-mvllm.entrypoints.cli.main" }, "vLLM" },
 	{ { "python", "-m", "vllm_tool" }, "Python" },
 	{ { "/usr/bin/python3.12", "-u", "-m", "vllm" }, "vLLM" },
@@ -87,6 +90,7 @@ static const struct {
 	{ { "vllm", "serve", "m" }, "VLLM_CPU_OMP_THREADS_BIND=0-31|32-63", NULL, VLLM_CPU },
 	{ { "vllm", "serve", "m" }, "VLLM_CPU_OMP_THREADS_BIND=nobind", NULL, NULL },
 	{ { "vllm", "serve", "m", "--numa-bind" }, NULL, VLLM_FLAG, VLLM_FLAG },
+	{ { "vllm", "serve", "m", "--numa_bind" }, NULL, VLLM_FLAG, VLLM_FLAG },
 	{ { "vllm", "serve", "m", "--numa-bind-nodes=0,1" }, NULL, VLLM_FLAG, VLLM_FLAG },
 	{ { "vllm", "serve", "--numa-bind" }, "VLLM_CPU_OMP_THREADS_BIND=nobind", VLLM_FLAG, VLLM_FLAG },
 	{ { "vllm", "serve", "m", "--", "--numa-bind" }, NULL, NULL, VLLM_CPU },

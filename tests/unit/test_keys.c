@@ -17,7 +17,7 @@ static const struct {
 	    "/opt/lib/libfoo.so", "jemalloc,system", "mimalloc,jemalloc-5.3.1,system" },
 	  { "", "jemaloc", "JEMALLOC", "jemalloc-", "jemallocs", "tcmalloc", "system-1", "auto-1",
 	    "lib.so", "./lib.so", "jemalloc,", ",jemalloc", "jemalloc,,system", "jemalloc, system",
-	    "jemalloc system", "-5.3.1" } },
+	    "jemalloc system", "-5.3.1", "auto,system", "jemalloc,auto" } },
 	{ KEY_CONF,
 	  { "", "narenas:4", "narenas:4,retain:true," },
 	  { "narenas=4", "narena:4", "narenas:", "narenas:4,x", "background_thread:1" } },

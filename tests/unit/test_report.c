@@ -18,6 +18,7 @@ static void test_escape(void **state)
 		{ "\001\037", "\\x01\\x1f" },
 		{ "\xc3\xa4 \xe2\x82\xac", "\xc3\xa4 \xe2\x82\xac" }, /* UTF-8 stays */
 		{ "back\\slash", "back\\slash" },
+		{ "a\xc2\x9b" "31m", "a\\xc2\x9b" "31m" }, /* U+009B, a one-character escape */
 	};
 
 	(void)state;
