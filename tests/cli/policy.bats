@@ -214,6 +214,7 @@ POLICY
   echo $'[launch]\noom-score-adj = 3' >"$etc/allocrun/policy.d/20-b.conf"
   echo 'nonsense' >"$etc/allocrun/policy.d/30-c.conf.rpmnew"
   echo 'nonsense' >"$etc/allocrun/policy.d/README"
+  echo 'nonsense' >"$etc/allocrun/policy.d/.40-d.conf"
   explain_in_etc
   expect_of .policy_problem null
   expect_of .profile memory
