@@ -36,7 +36,7 @@ static int account_parse_id(const char *text, int64_t *ret)
 
 static FILE *account_open(const struct root *root, const char *path)
 {
-	int fd = root_openat(root, path, O_RDONLY);
+	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 	return fd < 0 ? NULL : fdopen(fd, "r");
 }

@@ -52,9 +52,10 @@ static int mempolicy_set(const struct mempolicy *policy)
 	/* Where even asking is blocked, the call's own answer has to do. */
 	if (syscall(SYS_get_mempolicy, &mode, nodes, NODE_BITS + 1, NULL, 0) < 0)
 		return 0;
-	if (mode != policy->mode || memcmp(nodes, policy->nodes.words, sizeof nodes) != 0)
-		return -EBUSY;
-	return 0;
+	if (mode == policy->mode && memcmp(nodes, policy->nodes.words, sizeof nodes) == 0)
+		return 0;
+	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
+	return -EBUSY;
 }
 
 static const char *mempolicy_explain(int error)
@@ -252,6 +253,18 @@ static int caps_set_inherited(uint64_t keep)
 	return -error;
 }
 
+/* The ambient set alone, which needs no capability, once `keep` is inheritable. */
+static int caps_set_ambient(uint64_t keep)
+{
+	if (cap_reset_ambient() < 0)
+		return -errno;
+	for (cap_value_t c = 0; c < cap_max_bits(); c++) {
+		if ((keep & (UINT64_C(1) << c)) && cap_set_ambient(c, CAP_SET) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static int caps_set_own(uint64_t keep)
 {
 	cap_t caps = cap_init();
@@ -276,12 +289,14 @@ static int caps_set_own(uint64_t keep)
 static int apply_caps(struct mem *m, struct operation *op, char ***environment,
 		      const char **ret_detail)
 {
-	int r = caps_set_inherited(op->u.capabilities);
+	int r = op->u.caps.leaves_bounding ? 0 : caps_set_inherited(op->u.caps.keep);
 
 	(void)m;
 	(void)environment;
 	if (r == 0)
-		r = caps_set_own(op->u.capabilities);
+		r = caps_set_own(op->u.caps.keep);
+	if (r == 0 && op->u.caps.leaves_bounding)
+		r = caps_set_ambient(op->u.caps.keep);
 	if (r == -EPERM)
 		*ret_detail = "not permitted: dropping from the bounding set needs CAP_SETPCAP";
 	return r;

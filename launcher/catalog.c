@@ -46,6 +46,17 @@ static int64_t catalog_parse_glibc(const char *text)
 	return minor;
 }
 
+/* "x86-64-v2" -> 2 */
+static int64_t catalog_parse_isa(const char *text)
+{
+	static const char prefix[] = "x86-64-v";
+
+	if (!text || !text_starts_with(text, prefix) || text[sizeof prefix - 1] < '1' ||
+	    text[sizeof prefix - 1] > '4')
+		return FACT_UNKNOWN;
+	return text[sizeof prefix - 1] - '0';
+}
+
 static char **catalog_dup_features(struct mem *m, const json_t *list)
 {
 	char **features = NULL;
@@ -88,6 +99,7 @@ static const char *catalog_parse_build(struct mem *m, const char *prefix, const 
 	ret->libc_minor = catalog_parse_glibc(
 		json_string_value(json_object_get(entry, "min_glibc")));
 	ret->page_size = json_is_integer(page_size) ? json_integer_value(page_size) : FACT_UNKNOWN;
+	ret->x86_level = catalog_parse_isa(json_string_value(json_object_get(entry, "isa")));
 	ret->build_id = catalog_dup(m, entry, "build_id");
 	ret->sha256 = catalog_dup(m, entry, "sha256");
 	ret->features = catalog_dup_features(m, json_object_get(entry, "features"));
@@ -181,6 +193,7 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 	build->version = mem_strdup(m, "");
 	build->variant = mem_strdup(m, "");
 	build->libc_minor = FACT_UNKNOWN;
+	build->x86_level = FACT_UNKNOWN;
 	/* p_align is how it was linked; what the allocator inside was built for, it does not say. */
 	build->page_size = FACT_UNKNOWN;
 	/* Given for this command: its libraries are found or not by the command's libc. */

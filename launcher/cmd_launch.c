@@ -144,16 +144,13 @@ int cmd_launch(struct mem *m, struct options *options)
 	struct launch l = { .m = m, .options = options, .record = { NULL, -1, false },
 			    .environment = options->environment };
 	const struct operation *blocker;
-	int status;
 
 	if (options->is_off)
 		return launch_exec(&l);
 	commands_detect(m, options, &l.facts);
-	status = commands_command_status(&l.facts);
-	if (status) {
-		commands_complain(m, "'%s': %s", options->argv[0], strerror(-l.facts.command.error));
-		return status;
-	}
+	/* exec has the last word on what it can execute; it will say the same, or know better. */
+	if (commands_command_status(&l.facts) && options->ladders[STEP_PRELOAD].ladder != LADDER_REQUIRE)
+		return launch_exec(&l);
 	policy_decide(m, &l.facts, options, &l.plan);
 	blocker = plan_find_blocker(&l.plan);
 	if (blocker)

@@ -14,7 +14,8 @@
 enum form {
 	FORM_BOOL,
 	FORM_UNSIGNED, /* in C's notation, as jemalloc and glibc read numbers */
-	FORM_SIGNED,
+	FORM_POSITIVE, /* one or more */
+	FORM_SIGNED,   /* or -1, "never" or "no limit" */
 	FORM_OPTION,   /* mimalloc: a decimal number, or a word for 1 or 0 */
 	FORM_SIZE,     /* mimalloc: the same with a unit */
 	FORM_WORD,
@@ -70,12 +71,12 @@ static const struct conf_key jemalloc_keys[] = {
 	{ "lg_tcache_flush_large_div", FORM_UNSIGNED, NULL },
 	{ "lg_tcache_flush_small_div", FORM_UNSIGNED, NULL },
 	{ "lg_tcache_max", FORM_SIGNED, NULL },
-	{ "lg_tcache_nslots_mul", FORM_SIGNED, NULL },
-	{ "max_background_threads", FORM_UNSIGNED, NULL },
+	{ "lg_tcache_nslots_mul", FORM_TEXT, NULL },
+	{ "max_background_threads", FORM_POSITIVE, NULL },
 	{ "metadata_thp", FORM_WORD, "disabled auto always" },
 	{ "mutex_max_spin", FORM_SIGNED, NULL },
 	{ "muzzy_decay_ms", FORM_SIGNED, NULL },
-	{ "narenas", FORM_UNSIGNED, "default" },
+	{ "narenas", FORM_POSITIVE, "default" },
 	{ "narenas_ratio", FORM_TEXT, NULL },
 	{ "oversize_threshold", FORM_UNSIGNED, NULL },
 	{ "percpu_arena", FORM_WORD, "disabled percpu phycpu" },
@@ -193,12 +194,10 @@ static const struct conf_grammar {
 	[CONF_GLIBC] = { "glibc tunable", glibc_keys, '=', "glibc.malloc.", ':' },
 };
 
-static bool conf_is_number(const char *text, bool is_signed)
+static bool conf_is_number(const char *text)
 {
 	char *end;
 
-	if (is_signed && *text == '-')
-		text++;
 	if (!isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
@@ -244,9 +243,11 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 	case FORM_BOOL:
 		return conf_is_word(value, "true false") ? NULL : "true or false";
 	case FORM_UNSIGNED:
-		return conf_is_number(value, false) ? NULL : "a number";
+		return conf_is_number(value) ? NULL : "a number";
+	case FORM_POSITIVE:
+		return conf_is_number(value) && strtoull(value, NULL, 0) > 0 ? NULL : "a number above 0";
 	case FORM_SIGNED:
-		return conf_is_number(value, true) ? NULL : "a number";
+		return conf_is_number(value) || strcmp(value, "-1") == 0 ? NULL : "a number or -1";
 	case FORM_OPTION:
 		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ?
 		       NULL : "a number";

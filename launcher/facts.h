@@ -27,6 +27,7 @@ struct cpu_facts {
 	struct bitmap online;   /* /sys/devices/system/cpu/online */
 	struct bitmap allowed;  /* affinity within the cpuset: status, Cpus_allowed_list */
 	int64_t quota_milli;    /* tightest cgroup quota, 1000 = one CPU; FACT_UNLIMITED */
+	int64_t x86_level;      /* N of the psABI's x86-64-vN; live x86_64 only */
 	int64_t effective;      /* min(allowed and online, quota rounded up), at least 1 */
 };
 
@@ -125,8 +126,9 @@ struct process_facts {
 	uint64_t permitted, effective, inheritable, bounding, ambient; /* bit N = CAP_… N */
 	enum tristate no_new_privs;
 	int64_t seccomp;     /* 0 off, 1 strict, 2 filter */
-	struct limit memlock, core;
+	struct limit memlock, core, address_space;
 	int64_t oom_score_adj;
+	int64_t memory_policy; /* MPOL_*, inherited from whoever started us; live only */
 	int64_t start_time;  /* /proc/self/stat field 22, clock ticks since boot; live only */
 };
 
@@ -178,6 +180,7 @@ struct build_facts {
 	enum libc_kind libc;
 	int64_t libc_minor;  /* needs at least glibc 2.N; FACT_UNKNOWN */
 	int64_t page_size;   /* largest system page it works with; FACT_UNKNOWN */
+	int64_t x86_level;   /* needs x86-64-vN; FACT_UNKNOWN = any CPU of its machine */
 	char *build_id;
 	char *sha256;
 	char **features;     /* NULL-terminated, or NULL */

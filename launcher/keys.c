@@ -81,7 +81,7 @@ static int check_allocator_word(struct mem *m, const char *text, const char **re
 	if (*text == '/')
 		return 0;
 	for (size_t i = 1; i < 3; i++) {
-		if (text[length] == '-' && text[length + 1] && strlen(words[i]) == length &&
+		if (text[length] == '-' && isdigit((unsigned char)text[length + 1]) && strlen(words[i]) == length &&
 		    strncmp(words[i], text, length) == 0)
 			return 0;
 	}

@@ -82,5 +82,7 @@ const char *mempolicy_describe(struct mem *m, const struct mempolicy *policy)
 		[MPOL_LOCAL] = "local",           [MPOL_PREFERRED_MANY] = "preferred-many",
 	};
 
+	if (bitmap_is_empty(&policy->nodes))
+		return names[policy->mode];
 	return mem_printf(m, "%s %s", names[policy->mode], bitmap_format_list(m, &policy->nodes));
 }

@@ -87,7 +87,10 @@ struct operation {
 			const char *library; /* the file that must be readable, NULL = none */
 		} environment;
 		const struct account_facts *account;       /* OP_USER; points into the facts */
-		uint64_t capabilities;                     /* OP_CAPS: those that stay */
+		struct {                                   /* OP_CAPS: bit N = CAP_… N */
+			uint64_t keep;
+			bool leaves_bounding;
+		} caps;
 	} u;
 };
 

@@ -137,35 +137,57 @@ static void numa_place_at(const struct decision *d, const char *list, const char
 				       list, where, bitmap_format_list(d->m, &online));
 }
 
+/* Asked for in so many words, and not a profile's wish. */
+static bool numa_is_explicit(const struct setting *s)
+{
+	return s->origin != ORIGIN_BUILT_IN && strcmp(s->text, "auto") != 0;
+}
+
+/* Why a choice that nobody asked for by name is not ours to make; NULL = it is. */
+static const char *numa_find_owner(const struct decision *d)
+{
+	const struct facts *f = d->facts;
+	bool has_gpu = false;
+
+	if (f->process.memory_policy != FACT_UNKNOWN && f->process.memory_policy != MPOL_DEFAULT)
+		return "a memory policy was set from outside, as by numactl";
+	for (size_t i = 0; i < f->gpu.n_gpus; i++)
+		has_gpu |= f->gpu.gpus[i].visible != TRI_NO;
+	if (!d->framework || !d->options->argv)
+		return NULL;
+	return framework_binds_itself(d->framework, (const char *const *)d->options->argv,
+				      (const char *const *)d->options->environment, has_gpu);
+}
+
 static void numa_choose(const struct decision *d, struct placement *p)
 {
 	const struct facts *f = d->facts;
 	struct setting s = policy_setting(d, KEY_NUMA);
-	bool is_list = isdigit((unsigned char)s.text[0]);
-	bool has_gpu = false;
-	const char *owner = NULL;
+	bool is_explicit = numa_is_explicit(&s);
+	const char *owner = numa_find_owner(d);
 
-	for (size_t i = 0; i < f->gpu.n_gpus; i++)
-		has_gpu |= f->gpu.gpus[i].visible != TRI_NO;
-	if (d->framework && d->options->argv)
-		owner = framework_binds_itself(d->framework, (const char *const *)d->options->argv,
-					       (const char *const *)d->options->environment, has_gpu);
 	if (strcmp(s.text, "off") == 0)
 		p->leave = mem_printf(d->m, "numa is off (%s)", s.where);
 	else if (f->numa.known != TRI_YES || f->numa.n_nodes == 0)
 		p->leave = "the kernel shows no NUMA nodes";
-	else if (is_list)
+	else if (isdigit((unsigned char)s.text[0]))
 		numa_place_at(d, s.text, s.where, p);
+	else if (strcmp(s.text, "gpu") == 0)
+		numa_place_at_gpus(d, true, p);
 	else if (f->numa.n_nodes == 1)
 		p->leave = "one NUMA node: there is nothing to choose";
-	else if (owner)
+	else if (owner && !is_explicit)
 		p->leave = owner;
 	else if (strcmp(s.text, "interleave") == 0)
 		numa_place_interleaved(d, s.where, p);
 	else
-		numa_place_at_gpus(d, strcmp(s.text, "gpu") == 0, p);
-	if (is_list && owner && !p->leave && !p->refuse)
-		plan_warn(d->m, d->plan, "--numa %s goes ahead although %s", s.text, owner);
+		numa_place_at_gpus(d, false, p);
+	/* Interleaving over what is there has nothing to do on one node; a place has to exist. */
+	if (p->leave && !p->refuse && is_explicit &&
+	    (strcmp(s.text, "gpu") == 0 || isdigit((unsigned char)s.text[0])))
+		p->refuse = p->leave;
+	if (is_explicit && owner && !p->leave && !p->refuse)
+		plan_warn(d->m, d->plan, "numa %s (%s) goes ahead although %s", s.text, s.where, owner);
 }
 
 static void numa_decide_affinity(const struct decision *d, const struct placement *p)
@@ -214,7 +236,8 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 	const struct facts *f = d->facts;
 	enum ladder ladder = policy_ladder(d, STEP_MEMPOLICY);
 	bool is_strict = setting_is_on(&d->options->settings[KEY_NUMA_STRICT]);
-	struct bitmap nodes = { { 0 } }, first = { { 0 } };
+	struct bitmap nodes = { { 0 } };
+	const struct bitmap none = { { 0 } };
 	struct operation *op;
 
 	BITMAP_FOR_EACH(id, &p->nodes) {
@@ -231,16 +254,16 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY, ladder);
-	bitmap_set(&first, bitmap_next(&nodes, 0));
 	if (p->is_interleaved) {
 		numa_add_choice(d->m, op, MPOL_INTERLEAVE, &nodes);
 	} else if (is_strict) {
 		numa_add_choice(d->m, op, MPOL_BIND, &nodes);
 	} else {
-		/* One node needs no PREFERRED_MANY, which came with kernel 5.15. */
+		/* Several nodes need kernel 5.15; before it, each thread's own is the next best. */
+		numa_add_choice(d->m, op, bitmap_count(&nodes) > 1 ? MPOL_PREFERRED_MANY : MPOL_PREFERRED,
+				&nodes);
 		if (bitmap_count(&nodes) > 1)
-			numa_add_choice(d->m, op, MPOL_PREFERRED_MANY, &nodes);
-		numa_add_choice(d->m, op, MPOL_PREFERRED, &first);
+			numa_add_choice(d->m, op, MPOL_LOCAL, &none);
 	}
 	op->value = mempolicy_describe(d->m, &op->u.memory.choices[0]);
 	op->why = p->is_interleaved ? p->why : mem_printf(d->m, "%s; when %s full, %s", p->why,

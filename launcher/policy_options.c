@@ -6,6 +6,7 @@
 
 #include "environment.h"
 #include "policy_steps.h"
+#include "preload.h"
 
 #define OPTIONS "allocator options"
 #define MALLOC_CONF "MALLOC_CONF"
@@ -120,6 +121,20 @@ static void options_set_decay(const struct decision *d, struct conf *conf)
 	conf_set(d->m, conf, "dirty_decay_ms", mem_printf(d->m, "%lld", (long long)decay), why);
 }
 
+/*
+ * Under a limit on address space what jemalloc keeps mapped is missed elsewhere: after
+ * a peak there may be no room for a thread's stack.
+ */
+static void options_set_retain(const struct decision *d, struct conf *conf)
+{
+	int64_t limit = d->facts->process.address_space.soft;
+
+	if (limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
+		conf_set(d->m, conf, "retain", "false", mem_printf(
+			d->m, "address space is limited to %lld MiB (ulimit -v): what is freed is unmapped",
+			(long long)limit >> 20));
+}
+
 static void options_set_thp(const struct decision *d, struct conf *conf)
 {
 	struct setting s = policy_setting(d, KEY_THP);
@@ -141,24 +156,39 @@ static bool options_has_feature(const struct build_facts *build, const char *fea
 	return false;
 }
 
-/* A build without heap profiling complains about each prof key in every process. */
-static void options_drop_prof(const struct decision *d, struct conf *conf)
+/* What is compiled out of the bundled builds (allocator/jemalloc), by the start of the key. */
+static const struct {
+	const char *prefix;
+	const char *feature; /* a build that has it takes the key; NULL: none does */
+} compiled_out[] = {
+	{ "prof", BUILD_FEATURE_PROF },
+	{ "lg_prof", BUILD_FEATURE_PROF },
+	{ "xmalloc", NULL },
+	{ "utrace", NULL },
+	{ "experimental_infallible_new", NULL },
+	{ "lg_san_uaf_align", NULL },
+};
+
+/* jemalloc would complain about each of them in every process. */
+static void options_drop_compiled_out(const struct decision *d, struct conf *conf)
 {
 	const struct build_facts *build = d->plan->build;
-	bool dropped = false;
+	char *dropped = NULL;
 
-	if (options_has_feature(build, BUILD_FEATURE_PROF) || !build->is_bundled)
-		return;
-	for (size_t i = conf->n; i-- > 0;) {
+	for (size_t i = conf->n; build->is_bundled && i-- > 0;) {
 		const char *key = conf->items[i].key;
 
-		if (strncmp(key, "prof", 4) == 0 || strncmp(key, "lg_prof", 7) == 0) {
+		for (size_t k = 0; k < sizeof compiled_out / sizeof *compiled_out; k++) {
+			if (strncmp(key, compiled_out[k].prefix, strlen(compiled_out[k].prefix)) != 0 ||
+			    (compiled_out[k].feature && options_has_feature(build, compiled_out[k].feature)))
+				continue;
+			dropped = dropped ? mem_printf(d->m, "%s, %s", key, dropped) : mem_strdup(d->m, key);
 			conf_remove(conf, key);
-			dropped = true;
+			break;
 		}
 	}
 	if (dropped)
-		plan_warn(d->m, d->plan, "no heap profiling: %s is built without it", build->id);
+		plan_warn(d->m, d->plan, "left out, for %s is built without it: %s", build->id, dropped);
 }
 
 static void options_warn_unbounded(const struct decision *d, const struct conf *conf)
@@ -179,9 +209,10 @@ static void options_decide_jemalloc(const struct decision *d)
 	/* The computed ones first: every layer above the profile may change them. */
 	options_set_arenas(d, &conf);
 	options_set_decay(d, &conf);
+	options_set_retain(d, &conf);
 	options_set_thp(d, &conf);
 	options_merge_layers(d, CONF_JEMALLOC, d->profile->jemalloc, MALLOC_CONF, &conf);
-	options_drop_prof(d, &conf);
+	options_drop_compiled_out(d, &conf);
 	options_warn_unbounded(d, &conf);
 	op = options_add(d, MALLOC_CONF, conf_format(d->m, CONF_JEMALLOC, &conf),
 			 mem_printf(d->m, "profile %s for this machine, then MALLOC_CONF, then --conf",
@@ -302,10 +333,28 @@ static void options_decide_glibc(const struct decision *d)
 		parts_add(d->m, &op->parts, conf.items[i].key, conf.items[i].value, conf.items[i].why);
 }
 
+/* Nothing else in sight that brings a malloc, and a loader that heeds the tunables. */
+static bool options_glibc_serves(const struct decision *d)
+{
+	const struct facts *f = d->facts;
+	const char *current = options_variable(d, "LD_PRELOAD");
+	bool is_system = strcmp(policy_setting(d, KEY_ALLOCATOR).text, "system") == 0;
+
+	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
+		if (preload_allocator_of(f->command.elf.needed[i]) ||
+		    preload_sanitizer_of(f->command.elf.needed[i]))
+			return false;
+	}
+	if (current && (preload_find_sanitizer(d->m, current) ||
+			(!is_system && preload_find_allocator(d->m, current))))
+		return false;
+	return f->command.libc == LIBC_GLIBC &&
+	       !(f->ld_so_preload && preload_find_allocator(d->m, f->ld_so_preload));
+}
+
 void policy_decide_options(const struct decision *d)
 {
 	const struct build_facts *build = d->plan->build;
-	const struct command_facts *c = &d->facts->command;
 
 	if (policy_is_off(d, STEP_OPTIONS, OPTIONS))
 		return;
@@ -314,7 +363,7 @@ void policy_decide_options(const struct decision *d)
 	else if (build && strcmp(build->allocator, "mimalloc") == 0)
 		options_decide_mimalloc(d);
 	else if (!build && d->options->ladders[STEP_PRELOAD].ladder != LADDER_OFF &&
-		 c->libc == LIBC_GLIBC)
+		 options_glibc_serves(d))
 		options_decide_glibc(d);
 	else
 		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),

@@ -47,6 +47,18 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f,
 			  what);
 }
 
+/* The sanitizer's runtime that the command links or is given, NULL = none. */
+static const char *preload_sanitizer(struct mem *m, const struct facts *f, const struct options *o)
+{
+	const char *current = environment_get((const char *const *)o->environment, PRELOAD);
+
+	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
+		if (preload_sanitizer_of(f->command.elf.needed[i]))
+			return f->command.elf.needed[i];
+	}
+	return current ? preload_find_sanitizer(m, current) : NULL;
+}
+
 const char *policy_reject_command(struct mem *m, const struct facts *f, const struct options *o)
 {
 	const struct command_facts *c = &f->command;
@@ -63,13 +75,17 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 		return mem_printf(m, "the ELF headers of %s cannot be read: %s", path,
 				  strerror(-c->elf.problem));
 	if (!c->elf.interpreter)
-		return mem_printf(m, "%s is statically linked: nothing can be preloaded into it", path);
+		return mem_printf(m, "%s is statically linked: nothing can be preloaded into it "
+				  "(where it only starts the server, put allocrun behind it)", path);
 	if (c->libc != LIBC_GLIBC && c->libc != LIBC_MUSL)
 		return mem_printf(m, "%s wants the loader %s, whose libc is not known", path,
 				  c->elf.interpreter);
 	other = preload_secure_reason(m, f, o);
 	if (other)
 		return other;
+	other = preload_sanitizer(m, f, o);
+	if (other)
+		return mem_printf(m, "%s has a malloc of its own and works with no other", other);
 	other = f->ld_so_preload ? preload_find_allocator(m, f->ld_so_preload) : NULL;
 	if (other)
 		return mem_printf(m, "/etc/ld.so.preload loads %s into every process; two allocators "
@@ -113,6 +129,11 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	if (has_elf && b->libc != c->libc && c->libc != LIBC_UNKNOWN)
 		return mem_printf(m, "it is built for %s, the command uses %s", libc_name(b->libc),
 				  libc_name(c->libc));
+	/* The loader would not leave it out: it ends the program. */
+	if (b->x86_level != FACT_UNKNOWN && f->cpu.x86_level != FACT_UNKNOWN &&
+	    f->cpu.x86_level < b->x86_level)
+		return mem_printf(m, "it needs a CPU of level x86-64-v%lld, this one has v%lld",
+				  (long long)b->x86_level, (long long)f->cpu.x86_level);
 	if (b->page_size != FACT_UNKNOWN && f->page_size > b->page_size)
 		return mem_printf(m, "it works with pages up to %lld KiB, this kernel's have %lld KiB",
 				  (long long)b->page_size / 1024, (long long)f->page_size / 1024);
@@ -208,7 +229,10 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 	op->value = *text ? text : "(unset)";
 	op->why = why;
 	for (size_t i = rejected->n; i < op->parts.n; i++) {
-		if (!op->parts.items[i].value)
+		bool is_ours = build && strcmp(op->parts.items[i].name, build->path) == 0;
+
+		/* Ours twice is a launch below a launch. */
+		if (!op->parts.items[i].value && !is_ours)
 			plan_warn(d->m, d->plan, "%s is taken out of LD_PRELOAD: %s",
 				  op->parts.items[i].name, op->parts.items[i].why);
 	}

@@ -10,13 +10,17 @@
 #define CAPS "capabilities"
 #define NO_NEW_PRIVS "no-new-privs"
 
-/* As in a container that was started with this user: there is nothing to give up. */
+/*
+ * As in a container that was started with this user. Who may change users sets the
+ * groups as well, which may be another's.
+ */
 static bool user_is_current(const struct facts *f)
 {
+	const uint64_t changers = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
 	const struct process_facts *p = &f->process;
 
 	return p->uid == f->account.uid && p->euid == p->uid && p->gid == f->account.gid &&
-	       p->egid == p->gid;
+	       p->egid == p->gid && (p->permitted & changers) == 0;
 }
 
 static void user_decide(const struct decision *d)
@@ -102,7 +106,10 @@ static void caps_keep(const struct decision *d, const char *list, bool is_asked_
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_CAPS, OP_CAPS, CAPS, ladder);
-	op->u.capabilities = keep;
+	op->u.caps.keep = keep;
+	/* "all" drops nothing; and what nobody asked for goes as far as it is allowed. */
+	op->u.caps.leaves_bounding = strcmp(list, "all") == 0 ||
+				     (!is_asked_for && !(p->permitted & UINT64_C(1) << CAP_SETPCAP));
 	op->value = keep ? mem_printf(d->m, "keep %s", list) : "none";
 	op->why = why;
 }
@@ -111,15 +118,14 @@ static void caps_decide(const struct decision *d)
 {
 	const struct setting *s = &d->options->settings[KEY_KEEP_CAPS];
 	const char *user = d->options->settings[KEY_USER].text;
-	bool changes_user = user && d->facts->account.uid != 0 && !d->facts->account.problem &&
-			    !user_is_current(d->facts);
-	bool keeps_all = s->text && strcmp(s->text, "all") == 0 && !changes_user;
+	bool becomes_user = user && d->facts->account.uid != 0 && !d->facts->account.problem;
+	bool keeps_all = s->text && strcmp(s->text, "all") == 0 && !becomes_user;
 
 	if (policy_is_off(d, STEP_CAPS, CAPS))
 		return;
 	if (s->text && !keeps_all)
 		caps_keep(d, s->text, true, mem_printf(d->m, "bounding and ambient sets included (%s)", s->where));
-	else if (!keeps_all && changes_user)
+	else if (!keeps_all && becomes_user)
 		caps_keep(d, "none", false, "a user that is not root gets none unless keep-caps names them");
 	else
 		plan_add_nothing(d->m, d->plan, STEP_CAPS, CAPS, policy_ladder(d, STEP_CAPS),

@@ -64,7 +64,10 @@ void policy_decide_thp(const struct decision *d)
 
 	if (policy_is_off(d, STEP_THP, THP))
 		return;
-	if (thp->known == TRI_NO)
+	if (thp->known == TRI_NO && strcmp(s.text, "on") == 0)
+		plan_add_refused(d->m, d->plan, STEP_THP, THP, policy_ladder(d, STEP_THP),
+				 "the kernel has none");
+	else if (thp->known == TRI_NO)
 		thp_leave(d, "the kernel has none");
 	else if (strcmp(s.text, "advised") == 0)
 		thp_decide_advised(d, s.where);

@@ -7,11 +7,13 @@
 #define PRELOAD_SEPARATORS " :"
 #define PRELOAD_FILE_SEPARATORS " :\t\r\n"
 
-/* Libraries that define malloc for the whole process when they are preloaded. */
-static const struct {
+struct preload_name {
 	const char *prefix;
 	const char *name;
-} allocators[] = {
+};
+
+/* Libraries that define malloc for the whole process when they are preloaded. */
+static const struct preload_name allocators[] = {
 	{ "libjemalloc", "jemalloc" },
 	{ "libtcmalloc", "tcmalloc" },
 	{ "libmimalloc", "mimalloc" },
@@ -21,18 +23,42 @@ static const struct {
 	{ "libscudo", "scudo" },
 	{ "libhoard", "hoard" },
 	{ "libhardened_malloc", "hardened_malloc" },
+	{ NULL, NULL },
 };
 
-const char *preload_allocator_of(const char *path)
+/* They abort when they are not first, or crash under another malloc. */
+static const struct preload_name sanitizers[] = {
+	{ "libasan", "AddressSanitizer" },
+	{ "libhwasan", "HWAddressSanitizer" },
+	{ "liblsan", "LeakSanitizer" },
+	{ "libtsan", "ThreadSanitizer" },
+	{ "libclang_rt.asan", "AddressSanitizer" },
+	{ "libclang_rt.hwasan", "HWAddressSanitizer" },
+	{ "libclang_rt.lsan", "LeakSanitizer" },
+	{ "libclang_rt.tsan", "ThreadSanitizer" },
+	{ NULL, NULL },
+};
+
+static const char *preload_name_of(const struct preload_name *names, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
 
-	for (size_t i = 0; i < sizeof allocators / sizeof *allocators; i++) {
-		if (strncmp(base, allocators[i].prefix, strlen(allocators[i].prefix)) == 0)
-			return allocators[i].name;
+	for (; names->prefix; names++) {
+		if (strncmp(base, names->prefix, strlen(names->prefix)) == 0)
+			return names->name;
 	}
 	return NULL;
+}
+
+const char *preload_allocator_of(const char *path)
+{
+	return preload_name_of(allocators, path);
+}
+
+const char *preload_sanitizer_of(const char *path)
+{
+	return preload_name_of(sanitizers, path);
 }
 
 bool preload_can_express(const char *path)
@@ -55,15 +81,25 @@ static char *preload_next(struct mem *m, const char **cursor, const char *separa
 	return entry;
 }
 
-const char *preload_find_allocator(struct mem *m, const char *entries)
+static const char *preload_find(struct mem *m, const struct preload_name *names, const char *entries)
 {
 	const char *cursor = entries;
 
 	for (char *entry; (entry = preload_next(m, &cursor, PRELOAD_FILE_SEPARATORS));) {
-		if (preload_allocator_of(entry))
+		if (preload_name_of(names, entry))
 			return entry;
 	}
 	return NULL;
+}
+
+const char *preload_find_allocator(struct mem *m, const char *entries)
+{
+	return preload_find(m, allocators, entries);
+}
+
+const char *preload_find_sanitizer(struct mem *m, const char *entries)
+{
+	return preload_find(m, sanitizers, entries);
 }
 
 static bool preload_has(const struct parts *parts, const char *entry)

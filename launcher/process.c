@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "util/text.h"
 
@@ -87,9 +89,11 @@ static void process_read_status(const struct root *root, struct mem *m, struct f
 /* What the file cannot say, or where /proc is not mounted. */
 static void process_ask_kernel(struct facts *facts)
 {
-	int thp = prctl(PR_GET_THP_DISABLE, 0L, 0L, 0L, 0L);
+	int thp = prctl(PR_GET_THP_DISABLE, 0L, 0L, 0L, 0L), mode;
 	cpu_set_t set[BITMAP_BITS / CPU_SETSIZE];
 
+	if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) == 0)
+		facts->process.memory_policy = mode;
 	if (thp == THP_PROCESS_ALLOWED || thp == THP_PROCESS_DISABLED ||
 	    thp == THP_PROCESS_EXCEPT_ADVISED)
 		facts->thp.process = (enum thp_process)thp;
@@ -160,6 +164,8 @@ void process_detect(const struct root *root, struct mem *m, struct facts *ret)
 		.seccomp = FACT_UNKNOWN,
 		.memlock = { FACT_UNKNOWN, FACT_UNKNOWN },
 		.core = { FACT_UNKNOWN, FACT_UNKNOWN },
+		.address_space = { FACT_UNKNOWN, FACT_UNKNOWN },
+		.memory_policy = FACT_UNKNOWN,
 		.oom_score_adj = FACT_UNKNOWN,
 		.start_time = FACT_UNKNOWN,
 	};
@@ -168,6 +174,7 @@ void process_detect(const struct root *root, struct mem *m, struct facts *ret)
 	if (root_read_record(root, m, PROCESS_FOLDER "/limits", &limits) == 0) {
 		process_parse_limit(limits, "Max locked memory", &ret->process.memlock);
 		process_parse_limit(limits, "Max core file size", &ret->process.core);
+		process_parse_limit(limits, "Max address space", &ret->process.address_space);
 	}
 	root_read_i64(root, &ret->process.oom_score_adj, PROCESS_FOLDER "/oom_score_adj");
 	if (!root->live)

@@ -7,10 +7,12 @@ CC=gcc
 
 # The oldest CPUs that inference servers still run on are far newer than this
 # (Nehalem, 2009), and PyTorch's own wheels ask for more. The linker notes the
-# level in the file, so that a loader on an older CPU (or a VM that hides the
-# features) says so and goes on without us instead of dying of SIGILL.
-TARGET_CFLAGS=(-march=x86-64-v2 -mtune=generic)
-TARGET_LDFLAGS=(-Wl,-z,x86-64-v2 -Wl,-z,max-page-size=4096)
+# level in the file, and the manifest has it too: the launcher does not preload the
+# library on an older CPU (or in a VM that hides the features), where the loader
+# would end the program.
+ISA=x86-64-v2
+TARGET_CFLAGS=("-march=$ISA" -mtune=generic)
+TARGET_LDFLAGS=("-Wl,-z,$ISA" -Wl,-z,max-page-size=4096)
 
 # Pages are 4 KiB on every x86_64 machine; PMD huge pages are 2 MiB.
 PAGE_SIZE=4096

@@ -34,7 +34,7 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
 @test "MALLOC_CONF with a bad value: warned, the rest still merged" {
   attempt env MALLOC_CONF='dirty_decay_ms:soon,background_thread:maybe,narenas:3' "$allocrun" -- "$show" -
   expect_malloc "$(library_of jemalloc)"
-  expect_err "MALLOC_CONF: jemalloc option 'dirty_decay_ms' wants a number, not 'soon'; left out"
+  expect_err "MALLOC_CONF: jemalloc option 'dirty_decay_ms' wants a number or -1, not 'soon'; left out"
   expect_err "'background_thread' wants true or false"
   expect_conf dirty_decay_ms 10000
   expect_conf narenas 3
@@ -177,7 +177,7 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
     skip "a profiling build is bundled"
   launch --profile debug -- "$show" -
   expect_malloc "$(library_of jemalloc)"
-  expect_err "no heap profiling"
+  expect_err "is built without it: prof, prof_active, lg_prof_sample"
   expect_not_in MALLOC_CONF prof "$(variable MALLOC_CONF)"
 }
 

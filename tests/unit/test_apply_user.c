@@ -18,7 +18,7 @@ static void test_user_and_capabilities(void **state)
 	assert_outcome(0, OUTCOME_REFUSED, "not permitted: changing the user needs CAP_SETUID and CAP_SETGID");
 	if (geteuid() != 0)
 		skip();
-	add(STEP_CAPS, OP_CAPS)->u.capabilities = UINT64_C(1) << CAP_NET_BIND_SERVICE;
+	add(STEP_CAPS, OP_CAPS)->u.caps.keep = UINT64_C(1) << CAP_NET_BIND_SERVICE;
 	add(STEP_NO_NEW_PRIVS, OP_NO_NEW_PRIVS);
 	apply_in_child(true);
 	for (size_t i = 0; i < 3; i++) {
@@ -32,7 +32,7 @@ static void test_user_and_capabilities(void **state)
 	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(result->capabilities[i], "0000000000000400");
 	assert_int_equal(result->no_new_privs, 1);
-	plan.operations[1].u.capabilities = 0;
+	plan.operations[1].u.caps.keep = 0;
 	apply_in_child(true);
 	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(result->capabilities[i], "0000000000000000");
@@ -66,7 +66,7 @@ static void test_half_a_user(void **state)
 static void test_capabilities_refused(void **state)
 {
 	(void)state;
-	add(STEP_CAPS, OP_CAPS)->u.capabilities = 0;
+	add(STEP_CAPS, OP_CAPS)->u.caps.keep = 0;
 	apply_in_child(false);
 	assert_outcome(0, OUTCOME_REFUSED, "not permitted: dropping from the bounding set needs CAP_SETPCAP");
 }

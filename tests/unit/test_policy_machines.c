@@ -29,7 +29,8 @@ struct placement_case {
 static const struct placement_case placement_cases[] = {
 	/* One node, or none that is shown. */
 	{ "laptop-one-node", NULL, { "python3", "x.py" }, NOTHING, ONE_NODE, NOTHING },
-	{ "laptop-one-node", NULL, { "--numa=gpu", "python3" }, NOTHING, ONE_NODE, NOTHING },
+	{ "laptop-one-node", NULL, { "--numa=gpu", "python3" }, "refused",
+	  "no GPU is visible to the command", "refused" },
 	{ "laptop-one-node", NULL, { "--numa=interleave", "x" }, NOTHING, ONE_NODE, NOTHING },
 	{ "laptop-one-node", NULL, { "--numa=0", "x" }, NOTHING, EXACTLY, "preferred 0" },
 	{ "laptop-one-node", NULL, { "--numa=0-1", "x" }, "refused",
@@ -37,7 +38,8 @@ static const struct placement_case placement_cases[] = {
 	{ "hybrid-cgroup-vm", NULL, { "x" }, NOTHING, ONE_NODE, NOTHING },
 	{ "cgroup-v1-quota", NULL, { "x" }, NOTHING, ONE_NODE, NOTHING },
 	{ "no-numa-sysfs", NULL, { "x" }, NOTHING, "the kernel shows no NUMA nodes", NOTHING },
-	{ "no-numa-sysfs", NULL, { "--numa=0", "x" }, NOTHING, "the kernel shows no NUMA nodes", NOTHING },
+	{ "no-numa-sysfs", NULL, { "--numa=0", "x" }, "refused", "the kernel shows no NUMA nodes", "refused" },
+	{ "no-numa-sysfs", NULL, { "--numa=interleave", "x" }, NOTHING, "the kernel shows no NUMA nodes", NOTHING },
 	/* GPUs on a subset of the nodes; the folder hides the second half. */
 	{ HGX, NULL, { "python3", "x.py" }, HGX_0, AT_GPU, "preferred 0" },
 	{ HGX, NULL, { "vllm", "serve", "m" }, HGX_0, AT_GPU, "preferred 0" },
@@ -45,7 +47,7 @@ static const struct placement_case placement_cases[] = {
 	{ HGX, "CUDA_VISIBLE_DEVICES=6", { "--numa-strict", "x" }, HGX_1, AT_GPU, "bind 1" },
 	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "--numa=gpu", "x" }, NOTHING, EXACTLY,
-	  "preferred-many 0-1 | preferred 0" },
+	  "preferred-many 0-1 | local" },
 	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "--numa=gpu", "--numa-strict", "x" }, NOTHING, EXACTLY, "bind 0-1" },
 	{ HGX, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ HGX, "CUDA_VISIBLE_DEVICES=", { "x" }, NOTHING, NO_GPU, NOTHING },
@@ -54,7 +56,7 @@ static const struct placement_case placement_cases[] = {
 	/* What is asked for. */
 	{ HGX, NULL, { "--numa=off", "x" }, NOTHING, "numa is off (--numa)", NOTHING },
 	{ HGX, "", { "--numa=1", "x" }, HGX_1, "asked for (--numa)", "preferred 1" },
-	{ HGX, "", { "--numa=0-1", "x" }, NOTHING, EXACTLY, "preferred-many 0-1 | preferred 0" },
+	{ HGX, "", { "--numa=0-1", "x" }, NOTHING, EXACTLY, "preferred-many 0-1 | local" },
 	{ HGX, "", { "--numa=1,2", "x" }, "refused",
 	  "nodes 1,2 are asked for (--numa), and this machine has 0-1", "refused" },
 	{ HGX, "", { "--numa=interleave", "x" }, NOTHING, "memory is interleaved", "interleave 0-1" },
@@ -67,7 +69,7 @@ static const struct placement_case placement_cases[] = {
 	{ HGX, NULL, { "--off=mempolicy,affinity", "--numa=7", "x" }, "off", "switched off (--off)", "off" },
 	/* Servers that bind by themselves. */
 	{ HGX, NULL, { "vllm", "serve", "m", "--numa-bind" }, NOTHING, "--numa-bind", NOTHING },
-	{ HGX, NULL, { "--numa=gpu", "vllm", "serve", "m", "--numa-bind" }, NOTHING, "--numa-bind", NOTHING },
+	{ HGX, NULL, { "--numa=gpu", "vllm", "serve", "m", "--numa-bind" }, HGX_0, AT_GPU, "preferred 0" },
 	{ HGX, NULL, { "sglang", "serve" }, NOTHING, "SGLANG_NUMA_BIND_V2", NOTHING },
 	{ HGX, "SGLANG_NUMA_BIND_V2=0", { "--numa=0", "sglang" }, HGX_0, "asked for", "preferred 0" },
 	{ HGX, "CUDA_VISIBLE_DEVICES=", { "vllm", "serve" }, NOTHING, "VLLM_CPU_OMP_THREADS_BIND", NOTHING },
@@ -79,7 +81,7 @@ static const struct placement_case placement_cases[] = {
 	/* Four nodes of one socket, AMD. */
 	{ NPS4, NULL, { "x" }, "CPUs 32-47,96-111", AT_GPU, "preferred 2" },
 	{ NPS4, "HIP_VISIBLE_DEVICES=0,3", { "x" }, "CPUs 0-15,48-79,112-127",
-	  "the nodes of the ", "preferred-many 0,3 | preferred 0" },
+	  "the nodes of the ", "preferred-many 0,3 | local" },
 	{ NPS4, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ NPS4, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-3" },
 	/* Memory-only nodes have no CPUs to give, and are not interleaved over by themselves. */
@@ -87,17 +89,17 @@ static const struct placement_case placement_cases[] = {
 	{ SUPERCHIP, "CUDA_VISIBLE_DEVICES=2", { "x" }, "CPUs 72-143", AT_GPU, "preferred 1" },
 	{ SUPERCHIP, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-1" },
 	{ SUPERCHIP, "", { "--profile=embedding", "x" }, NOTHING, "interleaved", "interleave 0-1" },
-	{ SUPERCHIP, "", { "--numa=0,10", "x" }, "CPUs 0-71", "asked for", "preferred-many 0,10 | preferred 0" },
+	{ SUPERCHIP, "", { "--numa=0,10", "x" }, "CPUs 0-71", "asked for", "preferred-many 0,10 | local" },
 	{ SUPERCHIP, "", { "--numa=18", "x" }, "refused",
 	  "nodes 18 have no CPU that this process may use (allowed: 0-143)", "preferred 18" },
 	{ SUPERCHIP, "", { "--numa=3", "x" }, "refused", "this machine has 0-2,10,18,26", "refused" },
 	/* 16 nodes; CPUs above 255 are taken from us, 510 and 511 are offline. */
 	{ NODES_16, "", { "x" }, NOTHING, NO_GPU, NOTHING },
 	{ NODES_16, "", { "--numa=15", "x" }, "CPUs 240-255", "asked for", "preferred 15" },
-	{ NODES_16, "", { "--numa=0-15", "x" }, NOTHING, EXACTLY, "preferred-many 0-15 | preferred 0" },
+	{ NODES_16, "", { "--numa=0-15", "x" }, NOTHING, EXACTLY, "preferred-many 0-15 | local" },
 	{ NODES_16, "", { "--numa=1-15:2", "x" },
 	  "CPUs 16-31,48-63,80-95,112-127,144-159,176-191,208-223,240-255", "asked for",
-	  "preferred-many 1,3,5,7,9,11,13,15 | preferred 1" },
+	  "preferred-many 1,3,5,7,9,11,13,15 | local" },
 	{ NODES_16, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-15" },
 };
 
@@ -155,7 +157,7 @@ static void test_cpuset(void **state)
 	assert_placement("refused", "preferred 1");
 	scenario_open(HGX, no_variables, WORDS("--numa=0-1", "x"));
 	limit_cpus("0-3");
-	assert_placement("nothing to do", "preferred-many 0-1 | preferred 0");
+	assert_placement("nothing to do", "preferred-many 0-1 | local");
 	/* Only one node of the two has CPUs and memory for us. */
 	scenario_open(HGX, no_variables, WORDS("--numa=interleave", "x"));
 	limit_cpus("0-3");
@@ -241,7 +243,7 @@ static void test_list_against_the_framework(void **state)
 	(void)state;
 	scenario_open(HGX, NULL, WORDS("--numa=1", "sglang", "serve"));
 	scenario_decide();
-	assert_true(scenario_warns("--numa 1 goes ahead although SGLang"));
+	assert_true(scenario_warns("numa 1 (--numa) goes ahead although SGLang"));
 	assert_string_equal(scenario.plan.framework, "SGLang");
 	scenario_close();
 	scenario_open(HGX, NULL, WORDS("--numa=1", "python3", "x.py"));

@@ -51,7 +51,7 @@ static const struct thp_case thp_cases[] = {
 	{ HGX, "--thp=advised", AS_IT_IS, ALLOWED, "only where advised", "(--thp)", 1, 2 },
 	{ HGX, "--thp=advised", AS_IT_IS, ADVISED, NOTHING, "already only where advised", 0, 0 },
 	{ HGX, "--thp=on", AS_IT_IS, ALLOWED, NOTHING, "this process may have them", 0, 0 },
-	{ NO_THP, "--thp=on", AS_IT_IS, UNKNOWN, NOTHING, "the kernel has none", 0, 0 },
+	{ NO_THP, "--thp=on", AS_IT_IS, UNKNOWN, "refused", "the kernel has none", 0, 0 },
 	{ NO_THP, "--thp=off", AS_IT_IS, UNKNOWN, NOTHING, "the kernel has none", 0, 0 },
 };
 
@@ -199,7 +199,7 @@ static void test_user(void **state)
 	/* What root had is not left to a user. */
 	op = scenario_find(STEP_CAPS, NULL);
 	assert_string_equal(scenario_result(op), "none");
-	assert_int_equal(op->u.capabilities, 0);
+	assert_int_equal(op->u.caps.keep, 0);
 	scenario_close();
 
 	/* A bare number has no name and no home. */
@@ -271,7 +271,7 @@ static void test_caps(void **state)
 		op = scenario_find(STEP_CAPS, NULL);
 		assert_row_string(cases[i].word, scenario_result(op), cases[i].result);
 		if (op->kind == OP_CAPS)
-			assert_row_int(cases[i].word, (long long)op->u.capabilities, (long long)cases[i].keep);
+			assert_row_int(cases[i].word, (long long)op->u.caps.keep, (long long)cases[i].keep);
 		if (op->outcome == OUTCOME_REFUSED)
 			assert_row_contains(cases[i].word, op->why, "allocrun itself does not hold cap_sys_nice");
 		scenario_close();
@@ -286,7 +286,7 @@ static void test_caps(void **state)
 	scenario.machine.facts.process.permitted = docker;
 	scenario_decide();
 	assert_string_equal(scenario_result(scenario_find(STEP_CAPS, NULL)), "keep all");
-	assert_int_equal(scenario_find(STEP_CAPS, NULL)->u.capabilities, docker);
+	assert_int_equal(scenario_find(STEP_CAPS, NULL)->u.caps.keep, docker);
 	scenario_close();
 }
 

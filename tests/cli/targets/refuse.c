@@ -39,6 +39,7 @@ static const struct {
 	{ "prctl", SYS_prctl },
 	{ "prlimit64", SYS_prlimit64 },
 	{ "sched_setaffinity", SYS_sched_setaffinity },
+	{ "faccessat2", SYS_faccessat2 },
 	{ "set_mempolicy", SYS_set_mempolicy },
 	{ "setgroups", SYS_setgroups },
 	{ "setresuid", SYS_setresuid },

@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# A start that works without allocrun works with it: programs and surroundings in which a
+# second malloc, a thread or a system call more is one too many.
+# shellcheck disable=SC2034,SC2154 # what helpers.bash reads and sets
+bats_require_minimum_version 1.5.0
+
+load helpers
+
+@test "target with a sanitizer: started without another malloc" {
+  local kind
+  for kind in address thread; do
+    # Its runtime does not look for leaks under a tracer, and randomisation confuses old ones.
+    gcc -fsanitize="$kind" -o "$BATS_TEST_TMPDIR/$kind" -x c - <<<'#include <stdlib.h>
+int main(void) { void *volatile p = malloc(9); free(p); return 0; }'
+    attempt "$BATS_TEST_TMPDIR/$kind"
+    expect_status 0
+    launch -- "$BATS_TEST_TMPDIR/$kind"
+    expect_status 0
+    expect_err "has a malloc of its own"
+  done
+  attempt env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" "$allocrun" -- "$show" -
+  expect_status 0
+  expect_err "has a malloc of its own"
+}
+
+@test "CPU older than the build: not preloaded, for the loader would end the program" {
+  make_prefix
+  edit_manifest '.builds[].isa = "x86-64-v4"'
+  attempt "$other/bin/allocrun" -- "$show" -
+  [ "$(uname -m)" = x86_64 ] || skip "x86_64 alone has these levels"
+  expect_system_malloc
+  expect_err "it needs a CPU of level x86-64-v4"
+}
+
+@test "PATH: a script without its interpreter is passed over, as by execvp" {
+  mkdir "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+  printf '#!/nonexistent\n' >"$BATS_TEST_TMPDIR/a/server"
+  cp "$show" "$BATS_TEST_TMPDIR/b/server"
+  chmod 755 "$BATS_TEST_TMPDIR/a/server"
+  attempt env PATH="$BATS_TEST_TMPDIR/a:$BATS_TEST_TMPDIR/b:$PATH" "$allocrun" -- server -
+  expect_status 0
+  expect_out "arg server"
+}
+
+@test "faccessat2 refused, as by older seccomp profiles: started, and preloaded" {
+  attempt "$programs/refuse" faccessat2 -- "$allocrun" -- "$show" -
+  expect_malloc "$(library_of jemalloc)"
+}
+
+@test "--user with CAP_SETUID and CAP_SETGID alone: no need for more" {
+  needs_root "to give the rest away"
+  attempt setpriv --bounding-set -all,+setuid,+setgid --inh-caps -all "$allocrun" --user nobody -- cat /proc/self/status
+  expect_status 0
+  expect_out $'Uid:\t65534'
+  expect_out $'CapEff:\t0000000000000000'
+}
+
+@test "--user that is the current one: capabilities that were left go" {
+  needs_root "to become that user first"
+  attempt setpriv --clear-groups --reuid 65534 --regid 65534 --inh-caps +net_raw --ambient-caps +net_raw \
+    "$allocrun" --user nobody -- cat /proc/self/status
+  expect_status 0
+  expect_out $'CapEff:\t0000000000000000'
+  expect_out $'CapAmb:\t0000000000000000'
+}
+
+@test "limited address space: jemalloc keeps none of it" {
+  attempt bash -c 'ulimit -v 4000000; exec "$@"' bash "$allocrun" -- "$show" -
+  expect_status 0
+  expect_in MALLOC_CONF "retain:false" "$(variable MALLOC_CONF)"
+}
+
+@test "a memory policy from outside stays" {
+  attempt numactl --interleave=0 "$allocrun" --profile embedding -- "$show" -
+  expect_status 0
+  explain --sysroot "$root/tests/machines/hgx-8gpu-two-socket"
+  expect_of '.plan[] | select(.step == "mempolicy").outcome' "nothing to do"
+}
+
+@test "a launch below a launch: quiet, and the inner one decides" {
+  launch -- sh -c 'exec "$@"' sh "$allocrun" -- "$show" -
+  expect_malloc "$(library_of jemalloc)"
+  expect_quiet
+}
+
+@test "options that the bundled build is made without: left out, said, and the rest merged" {
+  local key
+  for key in prof:true xmalloc:true utrace:true experimental_infallible_new:true lg_san_uaf_align:12; do
+    attempt env MALLOC_CONF="$key,retain:false" "$allocrun" -- "$show" -
+    expect_status 0
+    expect_err "is built without it: ${key%%:*}"
+    expect_no_err "<jemalloc>"
+    expect_in MALLOC_CONF "retain:false" "$(variable MALLOC_CONF)"
+  done
+  for key in narenas:0 dirty_decay_ms:-5; do
+    launch --conf "$key" -- true
+    expect_status 125
+  done
+}
+
+@test "a capture with a pipe in it: no waiting" {
+  mkdir -p "$BATS_TEST_TMPDIR/machine/etc"
+  mkfifo "$BATS_TEST_TMPDIR/machine/etc/passwd"
+  launch --explain --sysroot "$BATS_TEST_TMPDIR/machine" --user bob
+  expect_status 125
+  expect_out "no user 'bob' in /etc/passwd"
+}
