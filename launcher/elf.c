@@ -24,7 +24,7 @@ struct elf_program {
 };
 
 struct elf_dynamic {
-	uint64_t strings, strings_size, verdef, verdef_count, soname, runpath;
+	uint64_t strings, strings_size, verdef, verdef_count, verneed, verneed_count, soname, runpath;
 	bool has_soname, has_runpath;
 	uint64_t needed[ELF_NEEDED_MAX];
 	size_t n_needed;
@@ -240,6 +240,8 @@ static void elf_add_dynamic(struct elf_dynamic *dynamic, uint64_t tag, uint64_t 
 	case DT_STRSZ: dynamic->strings_size = value; break;
 	case DT_VERDEF: dynamic->verdef = value; break;
 	case DT_VERDEFNUM: dynamic->verdef_count = value; break;
+	case DT_VERNEED: dynamic->verneed = value; break;
+	case DT_VERNEEDNUM: dynamic->verneed_count = value; break;
 	case DT_SONAME:
 		dynamic->soname = value;
 		dynamic->has_soname = true;
@@ -293,6 +295,8 @@ static int elf_parse_dynamic(struct elf_file *file, struct mem *m, struct elf_fa
 	file->strings_size = dynamic.strings_size;
 	file->verdef = dynamic.verdef ? elf_offset_of(file, dynamic.verdef) : 0;
 	file->verdef_count = dynamic.verdef_count;
+	file->verneed = dynamic.verneed ? elf_offset_of(file, dynamic.verneed) : 0;
+	file->verneed_count = dynamic.verneed_count;
 	if (dynamic.has_soname)
 		facts->soname = elf_dynamic_string(file, m, dynamic.soname);
 	if (dynamic.has_runpath)

@@ -39,15 +39,42 @@ static size_t elf_list_versions(const struct elf_file *file, uint64_t *ret_names
 	return n;
 }
 
-int elf_glibc_minor(const struct elf_file *file, struct mem *m, int64_t *ret)
+/* The same for the versions that a library asks of others: a list of lists. */
+static size_t elf_list_needed_versions(const struct elf_file *file, uint64_t *ret_names)
 {
-	uint64_t names[ELF_VERSIONS_MAX];
-	int64_t highest = -1;
-	size_t n;
+	uint64_t at = file->verneed;
+	size_t n = 0;
 
-	if (!file->verdef)
-		return -ENODATA;
-	n = elf_list_versions(file, names);
+	/* Elf32_Verneed and Elf64_Verneed are the same. */
+	for (uint64_t i = 0; i < file->verneed_count && n < ELF_VERSIONS_MAX; i++) {
+		const unsigned char *need = elf_view(file->reader, at, sizeof(Elf64_Verneed));
+		uint64_t aux_at = at;
+		uint32_t step = need ? elf_get32(file, need + offsetof(Elf64_Verneed, vn_aux)) : 0;
+		uint32_t next = need ? elf_get32(file, need + offsetof(Elf64_Verneed, vn_next)) : 0;
+
+		while (step && n < ELF_VERSIONS_MAX) {
+			const unsigned char *aux;
+
+			aux_at += step;
+			aux = elf_view(file->reader, aux_at, sizeof(Elf64_Vernaux));
+			if (!aux)
+				break;
+			ret_names[n++] = elf_get32(file, aux + offsetof(Elf64_Vernaux, vna_name));
+			step = elf_get32(file, aux + offsetof(Elf64_Vernaux, vna_next));
+		}
+		if (!next)
+			break;
+		at += next;
+	}
+	return n;
+}
+
+/* The highest N among the names that are GLIBC_2.N. */
+static int elf_highest_glibc(const struct elf_file *file, struct mem *m, const uint64_t *names,
+			     size_t n, int64_t *ret)
+{
+	int64_t highest = -1;
+
 	for (size_t i = 0; i < n; i++) {
 		char *name = elf_dynamic_string(file, m, names[i]);
 		int64_t minor;
@@ -62,4 +89,22 @@ int elf_glibc_minor(const struct elf_file *file, struct mem *m, int64_t *ret)
 		return -ENODATA;
 	*ret = highest;
 	return 0;
+}
+
+int elf_glibc_minor(const struct elf_file *file, struct mem *m, int64_t *ret)
+{
+	uint64_t names[ELF_VERSIONS_MAX];
+
+	if (!file->verdef)
+		return -ENODATA;
+	return elf_highest_glibc(file, m, names, elf_list_versions(file, names), ret);
+}
+
+int elf_glibc_needed(const struct elf_file *file, struct mem *m, int64_t *ret)
+{
+	uint64_t names[ELF_VERSIONS_MAX];
+
+	if (!file->verneed)
+		return -ENODATA;
+	return elf_highest_glibc(file, m, names, elf_list_needed_versions(file, names), ret);
 }

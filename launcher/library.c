@@ -148,6 +148,21 @@ static void library_compare(struct mem *m, const struct elf_facts *elf, struct b
 					    build->path, elf->build_id, build->build_id);
 }
 
+/* A manifest has the version; of a library that was named by its path only it itself knows. */
+static void library_read_glibc(const struct root *own, struct mem *m, struct build_facts *build)
+{
+	struct elf_reader reader;
+	struct elf_facts elf;
+	struct elf_file file;
+
+	if (elf_reader_open(own, build->path, &reader) < 0)
+		return;
+	elf_parse_reader(&reader, m, &elf, &file);
+	if (elf.problem == 0)
+		elf_glibc_needed(&file, m, &build->libc_minor);
+	elf_reader_close(&reader);
+}
+
 void library_check(const struct root *own, const struct root *root, struct mem *m,
 		   const char *const *environment, struct build_facts *build)
 {
@@ -165,5 +180,7 @@ void library_check(const struct root *own, const struct root *root, struct mem *
 		build->machine = mem_strdup(m, elf.machine);
 	if (!build->build_id)
 		build->build_id = elf.build_id;
+	if (!build->is_bundled)
+		library_read_glibc(own, m, build);
 	library_check_needed(own, root, m, environment, &elf, build);
 }
