@@ -148,9 +148,6 @@ int cmd_launch(struct mem *m, struct options *options)
 	if (options->is_off)
 		return launch_exec(&l);
 	commands_detect(m, options, &l.facts);
-	/* exec has the last word on what it can execute; it will say the same, or know better. */
-	if (commands_command_status(&l.facts) && options->ladders[STEP_PRELOAD].ladder != LADDER_REQUIRE)
-		return launch_exec(&l);
 	policy_decide(m, &l.facts, options, &l.plan);
 	blocker = plan_find_blocker(&l.plan);
 	if (blocker)
@@ -163,7 +160,11 @@ int cmd_launch(struct mem *m, struct options *options)
 	if (options->is_verbose)
 		output_write(STDERR_FILENO, report_explain(m, &l.facts, options, &l.plan, REPORT_APPLIED,
 							   isatty(STDERR_FILENO)));
-	else if (!options->is_quiet)
+	/*
+	 * exec has the last word on what it can execute. Where it will most likely refuse,
+	 * its own line is enough; where it knows better, all steps have been taken.
+	 */
+	else if (!options->is_quiet && !commands_command_status(&l.facts))
 		output_write(STDERR_FILENO, report_warnings(m, &l.plan));
 	return launch_exec(&l);
 }

@@ -115,3 +115,15 @@ int library_stat(const char *p) { struct stat s; return stat(p, &s); }'
   expect_system_malloc
   expect_err "it needs glibc 2.99"
 }
+
+@test "--user with a command that only exec finds: never as the user that was to be left" {
+  needs_root "to change the user"
+  mkdir "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+  chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+  printf '#!/nonexistent\n' >"$BATS_TEST_TMPDIR/a/server"
+  printf '#!/bin/sh\nid -u\n' >"$BATS_TEST_TMPDIR/b/server"
+  chmod 755 "$BATS_TEST_TMPDIR/a/server" "$BATS_TEST_TMPDIR/b/server"
+  attempt env PATH="$BATS_TEST_TMPDIR/a:$BATS_TEST_TMPDIR/b:$PATH" "$allocrun" --user nobody -- server
+  expect_status 0
+  expect_out_is "$nobody"
+}
