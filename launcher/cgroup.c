@@ -2,7 +2,6 @@
 #include "cgroup.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "detect.h"

@@ -14,12 +14,11 @@
 /* --allocator, or what the profile's section says in its place. */
 static const char *commands_allocators(const struct options *o)
 {
+	const struct profile_section *section = options_find_section(o, o->settings[KEY_PROFILE].text);
 	const char *order = o->settings[KEY_ALLOCATOR].text;
 
-	for (size_t i = 0; (!order || strcmp(order, "auto") == 0) && i < o->n_profiles; i++) {
-		if (strcmp(o->profiles[i].name, o->settings[KEY_PROFILE].text) == 0)
-			order = o->profiles[i].settings[KEY_ALLOCATOR].text;
-	}
+	if (section && (!order || strcmp(order, "auto") == 0))
+		order = section->settings[KEY_ALLOCATOR].text;
 	return order;
 }
 

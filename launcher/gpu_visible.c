@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "util/text.h"

@@ -310,22 +310,27 @@ static bool options_read_switch(struct mem *m, struct options *o)
 	return false;
 }
 
+struct profile_section *options_find_section(const struct options *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_profiles; i++) {
+		if (strcmp(o->profiles[i].name, name) == 0)
+			return &o->profiles[i];
+	}
+	return NULL;
+}
+
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error)
 {
 	const struct setting *s = &o->settings[KEY_PROFILE];
 	const char **names = NULL;
 	size_t n = 0;
 
-	if (!s->text)
+	if (!s->text || profile_find(s->text) || options_find_section(o, s->text))
 		return 0;
 	for (const char *const *p = profile_names(); *p; p++)
 		*MEM_PUSH(m, names, n) = *p;
 	for (size_t i = 0; i < o->n_profiles; i++)
 		*MEM_PUSH(m, names, n) = o->profiles[i].name;
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(names[i], s->text) == 0)
-			return 0;
-	}
 	*MEM_PUSH(m, names, n) = NULL;
 	*ret_error = mem_printf(m, "%s: no profile '%s'%s", s->where, s->text,
 				nearest_hint(m, s->text, names));

@@ -122,6 +122,9 @@ struct options {
 int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error);
 
+/* The section of a policy file's profile; NULL = there is none of this name. */
+struct profile_section *options_find_section(const struct options *o, const char *name);
+
 /* -EINVAL when the chosen profile is neither built in nor of a policy file. */
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error);
 

@@ -60,10 +60,7 @@ static void policy_find_profile(struct decision *d)
 {
 	const char *name = d->options->settings[KEY_PROFILE].text;
 
-	for (size_t i = 0; i < d->options->n_profiles; i++) {
-		if (strcmp(d->options->profiles[i].name, name) == 0)
-			d->section = &d->options->profiles[i];
-	}
+	d->section = options_find_section(d->options, name);
 	d->profile = profile_find(d->section ? d->section->base : name);
 	d->plan->profile = name;
 }

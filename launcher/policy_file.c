@@ -52,10 +52,9 @@ static struct profile_section *policy_find_profile(struct policy_reader *p, cons
 	struct profile_section *section;
 
 	name = policy_trim(p->m, name);
-	for (size_t i = 0; i < o->n_profiles; i++) {
-		if (strcmp(o->profiles[i].name, name) == 0)
-			return &o->profiles[i];
-	}
+	section = options_find_section(o, name);
+	if (section)
+		return section;
 	section = MEM_PUSH(p->m, o->profiles, o->n_profiles);
 	section->name = name;
 	section->base = profile_find(name) ? section->name : "balanced";

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chosen allocator's options: MALLOC_CONF, MIMALLOC_*, GLIBC_TUNABLES. Pure. */
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "environment.h"

@@ -2,13 +2,11 @@
 /* What people read: --explain, --list, warnings. */
 #include "report.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "policy.h"
-#include "version.h"
 
 #define LABEL_WIDTH 11
 
