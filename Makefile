@@ -22,7 +22,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-strong \
 	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
-LIBS := -lcap -linih -ljansson
+LIBS := -lcap -linih -ljansson -lmd
 
 SOURCES := $(wildcard launcher/*.c launcher/util/*.c)
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
@@ -79,7 +79,7 @@ $(STAGE)/share/zsh/site-functions/_allocrun: launcher/allocrun.zsh
 	@install -D -m 644 $< $@
 
 # What is linked statically comes with its licence, as Debian's packages have it.
-LINKED := libcap-dev libinih-dev libjansson-dev libc6-dev
+LINKED := libcap-dev libinih-dev libjansson-dev libmd-dev libc6-dev
 licences: $(STAGE)/share/doc/allocrun/licenses/allocrun.txt \
 	$(LINKED:%=$(STAGE)/share/doc/allocrun/licenses/%.txt)
 $(STAGE)/share/doc/allocrun/licenses/allocrun.txt: LICENSE

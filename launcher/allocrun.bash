@@ -15,7 +15,7 @@ _allocrun() {
   local options='--profile --allocator --conf --mimalloc --glibc --numa --numa-strict
     --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
-  local steps='affinity mempolicy thp rlimits oom-score preload options user caps
+  local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
     no-new-privs'
   COMPREPLY=()
 

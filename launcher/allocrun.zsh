@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 local -a steps
-steps=(affinity mempolicy thp rlimits oom-score preload options user caps no-new-privs)
+steps=(affinity mempolicy thp rlimits oom-score preload integrity options user caps no-new-privs)
 
 _arguments -S \
   '(- *)'{-h,--help}'[show the options]' \

@@ -102,6 +102,10 @@ static const char *catalog_parse_build(struct mem *m, const char *prefix, const 
 	ret->x86_level = catalog_parse_isa(json_string_value(json_object_get(entry, "isa")));
 	ret->build_id = catalog_dup(m, entry, "build_id");
 	ret->sha256 = catalog_dup(m, entry, "sha256");
+	ret->flags = catalog_dup(m, entry, "flags");
+	ret->compiler = catalog_dup(m, entry, "compiler");
+	ret->source_sha256 = catalog_dup(m, entry, "source_sha256");
+	ret->licence = catalog_dup(m, entry, "licence");
 	ret->features = catalog_dup_features(m, json_object_get(entry, "features"));
 	if (!ret->id || !ret->allocator || !ret->version || !ret->machine || !file)
 		return "lacks one of id, allocator, version, machine, file";
@@ -200,6 +204,8 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 	if (command)
 		build->libc = command->libc;
 	library_check(root, root, m, request->environment, build);
+	if (request->integrity && !build->problem)
+		digest_file(root, m, path, &build->digest);
 }
 
 void catalog_read(const struct root *own, const struct root *root, struct mem *m,
@@ -211,8 +217,11 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		catalog_read_manifest(own, m, prefix, ret);
 	}
 	for (size_t i = 0; i < ret->n_builds; i++) {
-		if (catalog_may_fit(&ret->builds[i], command))
-			library_check(own, root, m, request->environment, &ret->builds[i]);
+		if (!catalog_may_fit(&ret->builds[i], command))
+			continue;
+		library_check(own, root, m, request->environment, &ret->builds[i]);
+		if (request->integrity && !ret->builds[i].problem)
+			digest_file(own, m, ret->builds[i].path, &ret->builds[i].digest);
 	}
 	for (const char *word = request->allocators; word && *word;) {
 		size_t length = strcspn(word, ",");

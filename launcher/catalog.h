@@ -15,6 +15,9 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		  const char *prefix, const struct detect_request *request,
 		  const struct command_facts *command, struct catalog_facts *ret);
 
+/* The SHA-256 of a file in hex, in the pool. -errno. */
+int digest_file(const struct root *root, struct mem *m, const char *path, char **ret);
+
 /* The file behind build->path, in `own`: fills build->problem, and build_id if unknown. */
 void library_check(const struct root *own, const struct root *root, struct mem *m,
 		   const char *const *environment, struct build_facts *build);

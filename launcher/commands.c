@@ -30,6 +30,8 @@ void commands_detect(struct mem *m, const struct options *options, struct facts 
 		.allocators = commands_allocators(options),
 		.user = options->settings[KEY_USER].text,
 		.thorough = options->mode != MODE_LAUNCH,
+		.integrity = options->mode == MODE_LIST || options->mode == MODE_CHECK ||
+			     options->ladders[STEP_INTEGRITY].ladder != LADDER_OFF,
 	};
 
 	facts_detect(&options->root, m, &request, ret);

@@ -18,6 +18,7 @@ struct detect_request {
 	 * value is left unknown (THP sizes other than the PMD's, hugetlb overcommit).
 	 */
 	bool thorough;
+	bool integrity; /* read the builds whole and compare them with the manifest */
 };
 
 /* All detectors in turn. Never fails: what is missing is unknown. */

@@ -182,7 +182,9 @@ struct build_facts {
 	int64_t page_size;   /* largest system page it works with; FACT_UNKNOWN */
 	int64_t x86_level;   /* needs x86-64-vN; FACT_UNKNOWN = any CPU of its machine */
 	char *build_id;
-	char *sha256;
+	char *sha256;        /* as the manifest has it */
+	char *digest;        /* that of the file; NULL = not asked for, or not readable */
+	char *flags, *compiler, *source_sha256, *licence; /* for --list alone; NULL = unknown */
 	char **features;     /* NULL-terminated, or NULL */
 	bool is_bundled;
 	char *problem;       /* NULL, or why it cannot be loaded: "truncated: …" */

@@ -52,9 +52,9 @@ char *options_help(struct mem *m)
 	text = options_help_row(m, text, "--sysroot DIR", "look at the machine captured in DIR (--explain, --list)");
 	text = options_help_row(m, text, "--quiet, -q", "no warnings");
 	text = options_help_row(m, text, "--verbose, -v", "print the plan on stderr before the start");
-	return mem_printf(m, "%s\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, options, user,\n"
-		"caps, no-new-privs. Each is preferred, save for the last three, which are\n"
-		"required once asked for.\n"
+	return mem_printf(m, "%s\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, integrity, options,\n"
+		"user, caps, no-new-privs. Each is preferred, save for integrity (off, for it reads\n"
+		"the libraries whole) and the last three, which are required once asked for.\n"
 		"\nALLOCRUN=off runs COMMAND unchanged.\n"
 		"\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
 		"127 COMMAND not found; otherwise COMMAND's own. See allocrun(8), policy.conf(5).\n", text);

@@ -84,6 +84,7 @@ void policy_decide(struct mem *m, const struct facts *facts, const struct option
 	policy_decide_thp(&d);
 	policy_decide_limits(&d);
 	policy_decide_preload(&d);
+	policy_decide_integrity(&d);
 	policy_decide_options(&d);
 	policy_decide_privileges(&d);
 }

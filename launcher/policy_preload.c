@@ -141,6 +141,9 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	    b->libc_minor > c->libc_minor)
 		return mem_printf(m, "it needs glibc 2.%lld, the command's is 2.%lld",
 				  (long long)b->libc_minor, (long long)c->libc_minor);
+	if (b->digest && b->sha256 && strcmp(b->digest, b->sha256) != 0)
+		return mem_printf(m, "its bytes are not those that the manifest knows: sha256 is %s, "
+				  "the manifest says %s", b->digest, b->sha256);
 	linked = has_elf ? preload_linked_allocator(f, b) : NULL;
 	if (linked)
 		return mem_printf(m, "the command links %s itself; two allocators are never loaded together",
@@ -158,11 +161,16 @@ static bool preload_names_build(const char *word, const struct build_facts *b)
 	return b->is_bundled && strncmp(b->id, word, n) == 0 && (b->id[n] == '\0' || b->id[n] == '-');
 }
 
-/* The first build for `word` that fits; those that do not go to *parts with the reason. */
+/*
+ * The build for `word` that fits; those that do not go to *parts with the reason. Of
+ * several the one for the smallest pages: an allocator for 64 KiB pages works on a 4 KiB
+ * kernel, and rounds all that it maps to 64 KiB there.
+ */
 static const struct build_facts *preload_choose_build(const struct decision *d, const char *word,
 						      const char *variant, struct parts *parts)
 {
 	const struct catalog_facts *catalog = &d->facts->catalog;
+	const struct build_facts *best = NULL;
 	bool is_known = false;
 
 	for (size_t i = 0; i < catalog->n_builds; i++) {
@@ -174,14 +182,15 @@ static const struct build_facts *preload_choose_build(const struct decision *d, 
 			continue;
 		is_known = true;
 		reason = policy_reject_build(d->m, d->facts, b);
-		if (!reason)
-			return b;
-		parts_add(d->m, parts, b->id, NULL, reason);
+		if (reason)
+			parts_add(d->m, parts, b->id, NULL, reason);
+		else if (!best || b->page_size < best->page_size)
+			best = b;
 	}
 	if (!is_known)
 		parts_add(d->m, parts, *variant ? mem_printf(d->m, "%s (%s build)", word, variant) : word,
 			  NULL, catalog->problem ? catalog->problem : "no such build is bundled");
-	return NULL;
+	return best;
 }
 
 /*

@@ -2,61 +2,10 @@
 /* What people read: --explain, --list, warnings. */
 #include "report.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy.h"
-
-#define LABEL_WIDTH 11
-
-/*
- * A growing text. All that is added is escaped: names, paths and values come from
- * anywhere. Colours and line ends are ours alone.
- */
-struct text {
-	struct mem *m;
-	char *s;
-	bool has_color;
-};
-
-static void text_add(struct text *t, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void text_add(struct text *t, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	t->s = mem_printf(t->m, "%s%s", t->s, report_escape(t->m, mem_vprintf(t->m, format, args)));
-	va_end(args);
-}
-
-static void text_end_line(struct text *t)
-{
-	t->s = mem_printf(t->m, "%s\n", t->s);
-}
-
-static void text_paint(struct text *t, const char *color, const char *words)
-{
-	t->s = mem_printf(t->m, t->has_color ? "%s\033[%sm%s\033[0m" : "%s%.0s%s", t->s, color,
-			  report_escape(t->m, words));
-}
-
-static void text_heading(struct text *t, const char *words)
-{
-	text_end_line(t);
-	text_paint(t, "1", words);
-	text_end_line(t);
-}
-
-/* "Label      value": the label is painted after it has got its width. */
-static void text_row(struct text *t, const char *label, const char *value)
-{
-	text_paint(t, "1", mem_printf(t->m, "%-*s", LABEL_WIDTH, label));
-	text_add(t, "%s", value);
-	text_end_line(t);
-}
+#include "page.h"
 
 char *report_escape(struct mem *m, const char *text)
 {
@@ -96,7 +45,7 @@ static const char *report_word(const char *word)
 	return *word ? word : "unknown";
 }
 
-static void report_command(struct text *t, const struct facts *f, const struct plan *plan,
+static void report_command(struct page *t, const struct facts *f, const struct plan *plan,
 			   const struct options *o)
 {
 	const struct command_facts *c = &f->command;
@@ -104,14 +53,14 @@ static void report_command(struct text *t, const struct facts *f, const struct p
 	char *line = mem_strdup(t->m, "");
 
 	if (!c->name) {
-		text_row(t, "Command", "none given; the plan is for an ordinary glibc program");
+		page_row(t, "Command", "none given; the plan is for an ordinary glibc program");
 		return;
 	}
 	for (size_t i = 0; o->argv[i] && i < 8; i++)
 		line = mem_printf(t->m, "%s%s%s", line, i ? " " : "", o->argv[i]);
-	text_row(t, "Command", line);
+	page_row(t, "Command", line);
 	if (c->error) {
-		text_row(t, "", mem_printf(t->m, "cannot be executed: %s", strerror(-c->error)));
+		page_row(t, "", mem_printf(t->m, "cannot be executed: %s", strerror(-c->error)));
 		return;
 	}
 	line = mem_strdup(t->m, "");
@@ -122,12 +71,12 @@ static void report_command(struct text *t, const struct facts *f, const struct p
 	else
 		line = mem_printf(t->m, "%s (%s, %s)", line, c->elf.machine,
 				  c->elf.interpreter ? libcs[c->libc] : "static");
-	text_row(t, "", line);
+	page_row(t, "", line);
 	if (plan->framework)
-		text_row(t, "", mem_printf(t->m, "recognised as %s", plan->framework));
+		page_row(t, "", mem_printf(t->m, "recognised as %s", plan->framework));
 }
 
-static void report_cpus(struct text *t, const struct facts *f)
+static void report_cpus(struct page *t, const struct facts *f)
 {
 	const struct cpu_facts *c = &f->cpu;
 	const char *quota = c->quota_milli == FACT_UNLIMITED ? "no quota" :
@@ -135,14 +84,14 @@ static void report_cpus(struct text *t, const struct facts *f)
 			    mem_printf(t->m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
 
 	if (c->effective == FACT_UNKNOWN)
-		text_row(t, "CPUs", "unknown");
+		page_row(t, "CPUs", "unknown");
 	else
-		text_row(t, "CPUs", mem_printf(t->m, "%lld usable (%d online, %d allowed, %s)",
+		page_row(t, "CPUs", mem_printf(t->m, "%lld usable (%d online, %d allowed, %s)",
 					       (long long)c->effective, bitmap_count(&c->online),
 					       bitmap_count(&c->allowed), quota));
 }
 
-static void report_memory(struct text *t, const struct facts *f)
+static void report_memory(struct page *t, const struct facts *f)
 {
 	static const char *const versions[] = { "cgroup unknown", "no cgroup", "cgroup v1", "cgroup v2",
 						"cgroup v1 and v2" };
@@ -150,17 +99,17 @@ static void report_memory(struct text *t, const struct facts *f)
 	const char *limit = c->memory_max == FACT_UNLIMITED ? "no limit" :
 			    mem_printf(t->m, "limit %s", report_size(t->m, c->memory_max));
 
-	text_row(t, "Memory", mem_printf(t->m, "%s, %s (%s)", report_size(t->m, f->memory_total), limit,
+	page_row(t, "Memory", mem_printf(t->m, "%s, %s (%s)", report_size(t->m, f->memory_total), limit,
 					 versions[c->version]));
 }
 
-static void report_numa(struct text *t, const struct facts *f)
+static void report_numa(struct page *t, const struct facts *f)
 {
 	const struct numa_facts *n = &f->numa;
 	char *line;
 
 	if (n->known != TRI_YES) {
-		text_row(t, "NUMA", n->known == TRI_NO ? "not in this kernel" : "unknown");
+		page_row(t, "NUMA", n->known == TRI_NO ? "not in this kernel" : "unknown");
 		return;
 	}
 	line = mem_printf(t->m, "%zu node%s", n->n_nodes, n->n_nodes == 1 ? "" : "s");
@@ -172,10 +121,10 @@ static void report_numa(struct text *t, const struct facts *f)
 				  mem_printf(t->m, "CPUs %s", bitmap_format_list(t->m, &node->cpus)),
 				  report_size(t->m, node->memory_total));
 	}
-	text_row(t, "NUMA", mem_printf(t->m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
+	page_row(t, "NUMA", mem_printf(t->m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
 }
 
-static void report_thp(struct text *t, const struct facts *f)
+static void report_thp(struct page *t, const struct facts *f)
 {
 	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
 	const struct thp_facts *thp = &f->thp;
@@ -184,13 +133,13 @@ static void report_thp(struct text *t, const struct facts *f)
 			      thp->process == THP_PROCESS_EXCEPT_ADVISED ? "only where advised" : "unknown";
 
 	if (thp->known == TRI_NO)
-		text_row(t, "THP", "not in this kernel");
+		page_row(t, "THP", "not in this kernel");
 	else
-		text_row(t, "THP", mem_printf(t->m, "enabled=%s, defrag=%s; for this process: %s",
+		page_row(t, "THP", mem_printf(t->m, "enabled=%s, defrag=%s; for this process: %s",
 					      modes[thp->enabled], report_word(thp->defrag), process));
 }
 
-static void report_hugepages(struct text *t, const struct facts *f)
+static void report_hugepages(struct page *t, const struct facts *f)
 {
 	char *line = mem_strdup(t->m, f->hugetlb.n_pools ? "" : "no pools");
 
@@ -201,10 +150,10 @@ static void report_hugepages(struct text *t, const struct facts *f)
 				  report_size(t->m, p->page_size), (long long)p->free,
 				  (long long)p->total);
 	}
-	text_row(t, "Hugepages", line);
+	page_row(t, "Hugepages", line);
 }
 
-static void report_gpus(struct text *t, const struct facts *f)
+static void report_gpus(struct page *t, const struct facts *f)
 {
 	const struct gpu_facts *g = &f->gpu;
 	size_t n_visible = 0;
@@ -220,14 +169,14 @@ static void report_gpus(struct text *t, const struct facts *f)
 					  g->gpus[i].node < 0 ? "unknown" :
 					  mem_printf(t->m, "%d", g->gpus[i].node));
 	}
-	text_row(t, "GPUs", g->visible_by ? mem_printf(t->m, "%s (%s)", line, g->visible_by) : line);
+	page_row(t, "GPUs", g->visible_by ? mem_printf(t->m, "%s (%s)", line, g->visible_by) : line);
 }
 
-static void report_process(struct text *t, const struct facts *f)
+static void report_process(struct page *t, const struct facts *f)
 {
 	const struct process_facts *p = &f->process;
 
-	text_row(t, "Process", mem_printf(
+	page_row(t, "Process", mem_printf(
 		t->m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",
 		p->uid == FACT_UNKNOWN ? "unknown" : mem_printf(t->m, "%lld", (long long)p->uid),
 		p->capabilities_known != TRI_YES ? "unknown" :
@@ -236,9 +185,9 @@ static void report_process(struct text *t, const struct facts *f)
 		p->seccomp == 0 ? "off" : p->seccomp > 0 ? "on" : "unknown"));
 }
 
-static void report_machine(struct text *t, const struct facts *f)
+static void report_machine(struct page *t, const struct facts *f)
 {
-	text_row(t, "Machine", mem_printf(t->m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
+	page_row(t, "Machine", mem_printf(t->m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
 					  report_word(f->machine), report_size(t->m, f->page_size),
 					  f->is_live ? "" : " (captured)"));
 	report_cpus(t, f);
@@ -250,23 +199,23 @@ static void report_machine(struct text *t, const struct facts *f)
 	report_process(t, f);
 }
 
-static void report_settings(struct text *t, const struct options *o, const struct plan *plan)
+static void report_settings(struct page *t, const struct options *o, const struct plan *plan)
 {
-	text_heading(t, "Settings, and where they come from");
+	page_heading(t, "Settings, and where they come from");
 	for (size_t i = 0; i < plan->settings.n; i++) {
 		const struct part *s = &plan->settings.items[i];
 
-		text_add(t, "  %-14s %-26s %s", s->name, s->value, s->why);
-		text_end_line(t);
+		page_add(t, "  %-14s %-26s %s", s->name, s->value, s->why);
+		page_end_line(t);
 	}
 	for (size_t i = 0; i < o->n_policy_files; i++) {
-		text_add(t, "  policy file    %s", o->policy_files[i]);
-		text_end_line(t);
+		page_add(t, "  policy file    %s", o->policy_files[i]);
+		page_end_line(t);
 	}
 }
 
 /* One width, so that the steps stand in a column. */
-static void report_mark(struct text *t, const struct operation *op)
+static void report_mark(struct page *t, const struct operation *op)
 {
 	static const struct {
 		const char *color, *word;
@@ -276,12 +225,12 @@ static void report_mark(struct text *t, const struct operation *op)
 		[OUTCOME_DEGRADED] = { "33", "degraded" }, [OUTCOME_REFUSED] = { "31", "REFUSED " },
 	};
 
-	text_paint(t, marks[op->outcome].color, marks[op->outcome].word);
+	page_paint(t, marks[op->outcome].color, marks[op->outcome].word);
 }
 
 #define INDENT "                         "
 
-static void report_parts(struct text *t, const struct operation *op)
+static void report_parts(struct page *t, const struct operation *op)
 {
 	/* Our library alone stands in the value already. */
 	if (op->step == STEP_PRELOAD && op->parts.n == 1 && op->value)
@@ -290,37 +239,37 @@ static void report_parts(struct text *t, const struct operation *op)
 		const struct part *p = &op->parts.items[i];
 
 		if (op->step == STEP_PRELOAD)
-			text_add(t, INDENT "%c %s: %s", p->value ? '+' : '-', p->name, p->why);
+			page_add(t, INDENT "%c %s: %s", p->value ? '+' : '-', p->name, p->why);
 		else
-			text_add(t, INDENT "  %-32s %s", mem_printf(t->m, "%s:%s", p->name, p->value), p->why);
-		text_end_line(t);
+			page_add(t, INDENT "  %-32s %s", mem_printf(t->m, "%s:%s", p->name, p->value), p->why);
+		page_end_line(t);
 	}
 }
 
-static void report_operation(struct text *t, const struct operation *op)
+static void report_operation(struct page *t, const struct operation *op)
 {
-	text_add(t, "  ");
+	page_add(t, "  ");
 	report_mark(t, op);
-	text_add(t, " %-13s ", step_name(op->step));
+	page_add(t, " %-13s ", step_name(op->step));
 	if (op->value) {
-		text_add(t, "%s = %s", op->name, op->value);
-		text_end_line(t);
-		text_add(t, INDENT "%s", op->why);
+		page_add(t, "%s = %s", op->name, op->value);
+		page_end_line(t);
+		page_add(t, INDENT "%s", op->why);
 	} else if (strcmp(op->name, step_name(op->step)) == 0) {
-		text_add(t, "%s", op->why);
+		page_add(t, "%s", op->why);
 	} else {
-		text_add(t, "%s: %s", op->name, op->why);
+		page_add(t, "%s: %s", op->name, op->why);
 	}
-	text_end_line(t);
+	page_end_line(t);
 	report_parts(t, op);
 	if (op->detail) {
-		text_add(t, INDENT "%s", op->detail);
-		text_end_line(t);
+		page_add(t, INDENT "%s", op->detail);
+		page_end_line(t);
 	}
 	if (op->ladder == LADDER_REQUIRE && op->outcome == OUTCOME_REFUSED) {
-		text_add(t, INDENT);
-		text_paint(t, "31", "required: the command would not be started");
-		text_end_line(t);
+		page_add(t, INDENT);
+		page_paint(t, "31", "required: the command would not be started");
+		page_end_line(t);
 	}
 }
 
@@ -332,21 +281,21 @@ char *report_explain(struct mem *m, const struct facts *facts, const struct opti
 		[REPORT_TRIED] = "Plan, each step tried just now in a child process",
 		[REPORT_APPLIED] = "Plan, as carried out",
 	};
-	struct text t = { m, mem_strdup(m, ""), has_color };
+	struct page t = { .m = m, .has_color = has_color };
 
 	report_command(&t, facts, plan, options);
 	report_machine(&t, facts);
 	report_settings(&t, options, plan);
-	text_heading(&t, headings[stage]);
+	page_heading(&t, headings[stage]);
 	for (size_t i = 0; i < plan->n_operations; i++)
 		report_operation(&t, &plan->operations[i]);
 	if (plan->n_warnings)
-		text_heading(&t, "Worth knowing");
+		page_heading(&t, "Worth knowing");
 	for (size_t i = 0; i < plan->n_warnings; i++) {
-		text_add(&t, "  %s", plan->warnings[i]);
-		text_end_line(&t);
+		page_add(&t, "  %s", plan->warnings[i]);
+		page_end_line(&t);
 	}
-	return t.s;
+	return page_text(&t);
 }
 
 char *report_blocker(struct mem *m, const struct operation *op)
@@ -375,30 +324,4 @@ char *report_warnings(struct mem *m, const struct plan *plan)
 					  step_name(op->step), report_escape(m, reason));
 	}
 	return text;
-}
-
-char *report_builds(struct mem *m, const struct facts *facts, const struct options *options)
-{
-	struct text t = { m, mem_strdup(m, ""), false };
-	const struct catalog_facts *c = &facts->catalog;
-	const char *no_command = policy_reject_command(m, facts, options);
-
-	if (c->problem) {
-		text_add(&t, "%s", c->problem);
-		text_end_line(&t);
-	}
-	for (size_t i = 0; i < c->n_builds; i++) {
-		const struct build_facts *b = &c->builds[i];
-		const char *reason = no_command ? no_command : policy_reject_build(m, facts, b);
-
-		text_add(&t, "%-34s %s%s", b->id, reason ? "does not fit: " : "fits", reason ? reason : "");
-		text_end_line(&t);
-		text_add(&t, "  %s", b->path);
-		text_end_line(&t);
-		if (b->build_id) {
-			text_add(&t, "  build ID %s", b->build_id);
-			text_end_line(&t);
-		}
-	}
-	return t.s;
 }

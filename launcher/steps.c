@@ -10,6 +10,7 @@ const char *const step_names[] = {
 	[STEP_RLIMITS] = "rlimits",
 	[STEP_OOM_SCORE] = "oom-score",
 	[STEP_PRELOAD] = "preload",
+	[STEP_INTEGRITY] = "integrity",
 	[STEP_OPTIONS] = "options",
 	[STEP_USER] = "user",
 	[STEP_CAPS] = "caps",
@@ -31,5 +32,7 @@ const char *ladder_name(enum ladder ladder)
 
 enum ladder step_default_ladder(enum step step)
 {
+	if (step == STEP_INTEGRITY)
+		return LADDER_OFF;
 	return step >= STEP_USER ? LADDER_REQUIRE : LADDER_PREFER;
 }

@@ -10,6 +10,7 @@ enum step {
 	STEP_RLIMITS,
 	STEP_OOM_SCORE,
 	STEP_PRELOAD,
+	STEP_INTEGRITY,
 	STEP_OPTIONS,
 	STEP_USER,
 	STEP_CAPS,
@@ -31,9 +32,11 @@ const char *ladder_name(enum ladder ladder);
 extern const char *const step_names[];
 
 /*
- * The ladder of a step that nobody spoke about. `prefer`, save for the three that
- * give up privileges: they run only when asked for, and a server that keeps the
- * root which it was told to drop is not a start that worked.
+ * The ladder of a step that nobody spoke about. `prefer`, save for
+ *  - integrity, which is off: it reads whole libraries, three milliseconds for each
+ *    megabyte, on a path that takes one;
+ *  - the three that give up privileges: they run only when asked for, and a server that
+ *    keeps the root which it was told to drop is not a start that worked.
  */
 enum ladder step_default_ladder(enum step step);
 

@@ -105,6 +105,38 @@ expect_fallback() {
   expect_fallback "has build ID "
 }
 
+# One byte of data changed: same size, same build ID, another library.
+change_a_byte() {
+  printf '\x01' | dd of="$jemalloc" bs=1 seek=$(($(stat -c %s "$jemalloc") / 2)) conv=notrunc status=none
+}
+
+@test "library with other bytes than the manifest's: noticed when that is asked for" {
+  attempt "$other/bin/allocrun" --require integrity -- "$show" -
+  expect_malloc "$jemalloc"
+  expect_quiet
+  change_a_byte
+  attempt "$other/bin/allocrun" --require integrity -- "$show" -
+  expect_refusal "integrity is required" "$jemalloc has sha256 $(sha256sum <"$jemalloc" | cut -d' ' -f1), the manifest says"
+  attempt env ALLOCRUN_REQUIRE=integrity "$other/bin/allocrun" -- "$show" -
+  expect_refusal "integrity is required"
+  attempt "$other/bin/allocrun" --prefer integrity -- "$show" -
+  expect_malloc "$mimalloc"
+  expect_err "going on without integrity"
+  attempt "$other/bin/allocrun" --list
+  expect_out "does not fit: its bytes are not those that the manifest knows"
+  expect_out "OTHER THAN in the manifest"
+  # Another of the tree's builds is chosen: the tree is not what was installed all the same.
+  attempt "$other/bin/allocrun" --allocator mimalloc --require integrity -- "$show" -
+  expect_refusal "integrity is required" "$jemalloc"
+}
+
+@test "a library named by its path cannot prove its bytes" {
+  launch --allocator "$(library_of jemalloc)" --require integrity -- "$show" -
+  expect_refusal "integrity is required" "no manifest says what the bytes of"
+  launch --allocator system --require integrity -- "$show" -
+  expect_system_malloc
+}
+
 @test "library that needs a newer glibc: falls back and says why" {
   edit_manifest '(.builds[] | select(.allocator == "jemalloc")).min_glibc = "2.99"'
   attempt "$other/bin/allocrun" -- "$show" -

@@ -17,6 +17,9 @@ keys() { "$allocrun" --help | sed -n '/^Options/,/^Other/s/^  --\([a-z-]*\).*/\1
     expect_match "$ran" "$id +fits" "$out"
   done < <(jq -r '.builds[].id' "$prefix/lib/allocrun/manifest.json")
   expect_out "$(library_of jemalloc)"
+  expect_out "sha256 as in the manifest"
+  expect_out "glibc 2."
+  expect_out "pages up to 4 KiB"
   expect_out "build ID $(jq -r '.builds[0].build_id' "$prefix/lib/allocrun/manifest.json")"
 }
 
@@ -28,6 +31,9 @@ keys() { "$allocrun" --help | sed -n '/^Options/,/^Other/s/^  --\([a-z-]*\).*/\1
   expect_of '[.builds[].fits] | all' true
   expect_of .problem null
   expect_of '.builds[0].path | test("^/")' true
+  expect_of '[.builds[] | .sha256 == .sha256_found] | all' true
+  expect_of '[.builds[] | {id, version, variant, machine, libc, page_size, build_id, sha256, source_sha256, flags, compiler, features, licence}]' \
+    "$(jq '[.builds[] | {id, version, variant, machine, libc, page_size, build_id, sha256, source_sha256, flags, compiler, features, licence}]' "$prefix/lib/allocrun/manifest.json")"
 }
 
 @test "--list for a command: what does not fit, and why" {
@@ -66,7 +72,7 @@ keys() { "$allocrun" --help | sed -n '/^Options/,/^Other/s/^  --\([a-z-]*\).*/\1
     no-new-privs record require prefer off policy format sysroot quiet verbose explain list check tune help version; do
     expect_out "--$word"
   done
-  for word in affinity mempolicy thp rlimits oom-score preload options user caps no-new-privs \
+  for word in affinity mempolicy thp rlimits oom-score preload integrity options user caps no-new-privs \
     balanced memory latency throughput embedding debug ALLOCRUN=off 125 126 127; do
     expect_out "$word"
   done
@@ -142,7 +148,7 @@ completions() {
       expect_status 0
     done
   done
-  expect_equal "steps of --require" "$(printf '%s\n' affinity mempolicy thp rlimits oom-score preload options user caps no-new-privs | sort)" "$(completions --require '' | sort)"
+  expect_equal "steps of --require" "$(printf '%s\n' affinity mempolicy thp rlimits oom-score preload integrity options user caps no-new-privs | sort)" "$(completions --require '' | sort)"
 }
 
 @test "zsh completion: every long option" {

@@ -38,6 +38,7 @@ static inline void scenario_make_build(struct build_facts *build, const char *al
 		.libc = LIBC_GLIBC,
 		.libc_minor = 28,
 		.page_size = 65536,
+		.x86_level = FACT_UNKNOWN,
 		.is_bundled = true,
 	};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <elf.h>
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -85,6 +86,34 @@ static void test_whole(void **state)
 	assert_null(build->features[2]);
 	assert_true(build->is_bundled);
 	assert_null(build->problem);
+	tree_close(&t);
+}
+
+/* The bytes are read only when somebody asks for them. */
+static void test_digest(void **state)
+{
+	/* Of "abc", from FIPS 180-4's examples. */
+	static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	static const struct detect_request asks = { .integrity = true };
+	struct catalog_facts facts;
+	char *digest = NULL;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t);
+	tree_write(&t, MANIFEST, manifest);
+	write_elf(&t, LIBRARY, &library);
+	tree_write(&t, "/abc", "abc");
+	assert_int_equal(digest_file(&t.root, &t.mem, "/abc", &digest), 0);
+	assert_string_equal(digest, abc);
+	digest = NULL;
+	assert_int_equal(digest_file(&t.root, &t.mem, "/none", &digest), -ENOENT);
+	assert_int_equal(digest_file(&t.root, &t.mem, "/opt", &digest), -EISDIR);
+	assert_null(digest);
+	assert_null(read_catalog(&t).builds[0].digest);
+	facts = read_with(&t, &asks, &glibc_command);
+	assert_int_equal(strlen(facts.builds[0].digest), 64);
+	assert_string_equal(facts.builds[0].sha256, "00");
 	tree_close(&t);
 }
 
@@ -347,6 +376,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_manifest_problems),
 		cmocka_unit_test(test_huge_manifest),
 		cmocka_unit_test(test_library_problems),

@@ -24,6 +24,7 @@ static void test_defaults(void **state)
 	assert_null(options.settings[KEY_USER].text);
 	for (int s = 0; s < STEP_COUNT; s++)
 		assert_int_equal(options.ladders[s].ladder,
+				 s == STEP_INTEGRITY ? LADDER_OFF :
 				 s >= STEP_USER ? LADDER_REQUIRE : LADDER_PREFER);
 	assert_int_equal(options.n_warnings, 0);
 	assert_null(options.policy_problem);
@@ -72,6 +73,7 @@ static void test_ladders(void **state)
 		{ STEP_RLIMITS, LADDER_OFF, CONF ":3" },
 		{ STEP_OOM_SCORE, LADDER_REQUIRE, "--require" },
 		{ STEP_PRELOAD, LADDER_REQUIRE, CONF ":2" },
+		{ STEP_INTEGRITY, LADDER_OFF, "built in" },
 		{ STEP_OPTIONS, LADDER_PREFER, "--prefer" },
 		{ STEP_USER, LADDER_REQUIRE, "built in" },
 		{ STEP_CAPS, LADDER_REQUIRE, "--require" },

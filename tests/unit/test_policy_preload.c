@@ -259,6 +259,33 @@ static void test_page_size(void **state)
 	scenario_close();
 }
 
+/* Two builds of one allocator: the one for the smallest pages that the kernel has. */
+static void test_smallest_page_size(void **state)
+{
+	static const struct {
+		const char *machine;
+		int64_t first, second;
+		const char *library;
+	} cases[] = {
+		{ LAPTOP, 65536, 4096, MIMALLOC },
+		{ LAPTOP, 4096, 65536, JEMALLOC },
+		{ SUPERCHIP, 4096, 65536, MIMALLOC },
+		{ SUPERCHIP, 65536, 4096, JEMALLOC },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		scenario_open(cases[i].machine, no_variables, WORDS("--allocator=jemalloc", "x"));
+		scenario.builds[1].id = scenario.builds[0].id;
+		scenario.builds[0].page_size = cases[i].first;
+		scenario.builds[1].page_size = cases[i].second;
+		scenario_decide();
+		assert_string_equal(preloaded(), cases[i].library);
+		assert_int_equal(scenario.plan.n_warnings, 0);
+		scenario_close();
+	}
+}
+
 static void test_linked_allocator(void **state)
 {
 	char *needed[1];
@@ -363,7 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(test_refused), SCENARIO_TEST(test_chosen), SCENARIO_TEST(test_passed_over),
-		SCENARIO_TEST(test_page_size), SCENARIO_TEST(test_linked_allocator),
+		SCENARIO_TEST(test_page_size), SCENARIO_TEST(test_smallest_page_size), SCENARIO_TEST(test_linked_allocator),
 		SCENARIO_TEST(test_debug_variant), SCENARIO_TEST(test_foreign_library),
 		SCENARIO_TEST(test_current_preload),
 	};
