@@ -1,7 +1,6 @@
 # allocrun: the one entry point. `make` lists the targets.
 
 VERSION := $(shell sed -n 's/.*ALLOCRUN_VERSION "\(.*\)"/\1/p' launcher/version.h)
-MACHINE := $(shell uname -m)
 
 # Where `make install` puts it, and where below that a package is staged.
 PREFIX ?= /usr/local
@@ -24,9 +23,8 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS := -lcap -linih -ljansson -lmd
 
-SOURCES := $(wildcard launcher/*.c launcher/util/*.c)
+SOURCES := $(wildcard launcher/*.c launcher/util/*.c launcher/audit/*.c launcher/live/*.c)
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
-MANUALS := launcher/allocrun.8 launcher/policy.conf.5
 
 # V=1 shows the whole commands.
 Q := $(if $(V),,@)
@@ -39,21 +37,22 @@ help: ## this list
 	@echo "allocrun $(VERSION): targets"
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 		awk -F'\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
-	@echo "Variables: PREFIX=$(PREFIX) DESTDIR= CC=$(CC) CFLAGS='$(CFLAGS)' V=1; demo: SERVER=vllm|python"
+	@echo "Variables: PREFIX=$(PREFIX) DESTDIR= CC=$(CC) CFLAGS='$(CFLAGS)' V=1; demo: SERVER=vllm|python;"
+	@echo "  package: TARGETS='x86_64-glibc ...' or all, see launcher/package/tarballs --help"
 
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun manuals completions licences ## the launcher alone
+launcher: $(STAGE)/bin/allocrun manuals schema completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
 	@tests/require $*
 
-$(STAGE)/bin/allocrun: $(OBJECTS)
+$(STAGE)/bin/allocrun: $(OBJECTS) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(OBJECTS) $(LIBS)
 
 $(OBJ)/%.o: launcher/%.c | packages-build
 	@mkdir -p $(@D)
@@ -62,13 +61,21 @@ $(OBJ)/%.o: launcher/%.c | packages-build
 
 -include $(OBJECTS:.o=.d)
 
+# More options for allocator/build: --target, --work.
+ALLOCATOR_FLAGS ?=
 allocators: | packages-build
-	@allocator/build --prefix $(STAGE)
+	@allocator/build --prefix $(STAGE) $(ALLOCATOR_FLAGS)
 
-manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5
+manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
+	$(STAGE)/share/man/man7/allocrun-check.7
 $(STAGE)/share/man/man8/%.8: launcher/%.8
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man5/%.5: launcher/%.5
+	@install -D -m 644 $< $@
+$(STAGE)/share/man/man7/%.7: launcher/%.7
+	@install -D -m 644 $< $@
+schema: $(STAGE)/share/allocrun/check.schema.json
+$(STAGE)/share/allocrun/%.json: launcher/audit/%.json
 	@install -D -m 644 $< $@
 
 completions: $(STAGE)/share/bash-completion/completions/allocrun \
@@ -78,16 +85,15 @@ $(STAGE)/share/bash-completion/completions/allocrun: launcher/allocrun.bash
 $(STAGE)/share/zsh/site-functions/_allocrun: launcher/allocrun.zsh
 	@install -D -m 644 $< $@
 
-# What is linked statically comes with its licence, as Debian's packages have it.
-LINKED := libcap-dev libinih-dev libjansson-dev libmd-dev libc6-dev
-licences: $(STAGE)/share/doc/allocrun/licenses/allocrun.txt \
-	$(LINKED:%=$(STAGE)/share/doc/allocrun/licenses/%.txt)
-$(STAGE)/share/doc/allocrun/licenses/allocrun.txt: LICENSE
+# What is linked statically comes with its licence: as the linker's map has it. SYSROOT:
+# where another machine's libraries are.
+SYSROOT ?=
+DOCUMENTS := $(STAGE)/share/doc/allocrun
+licences: $(DOCUMENTS)/licenses/allocrun.txt $(DOCUMENTS)/examples/policy.conf
+$(DOCUMENTS)/licenses/allocrun.txt: LICENSE $(STAGE)/bin/allocrun $(wildcard launcher/package/l*)
+	@launcher/package/licences $(@D) $(OBJ)/allocrun.map $(SYSROOT)
+$(DOCUMENTS)/examples/policy.conf: launcher/package/policy.conf
 	@install -D -m 644 $< $@
-$(STAGE)/share/doc/allocrun/licenses/%-dev.txt: /usr/share/doc/%-dev/copyright
-	@install -D -m 644 $< $@
-/usr/share/doc/%/copyright: | packages-build
-	@test -f $@ || { echo "$@: the licence of a linked library is missing" >&2; exit 1; }
 
 # --- try ---------------------------------------------------------------------
 
@@ -97,7 +103,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 
 # --- test --------------------------------------------------------------------
 
-TIERS := lint unit fuzz allocator cli vllm
+TIERS := lint unit fuzz allocator package cli vllm
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -111,6 +117,8 @@ check-allocator: ## what makes a build acceptable
 	@tests/run allocator
 check-cli: ## the launcher as its users call it
 	@tests/run cli
+check-package: ## tarballs, bills of materials, .deb; upgrades under a running server
+	@tests/run package
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: the launcher without main.c and a program for each test_*.c, with
@@ -134,42 +142,24 @@ $(BUILD)/bench/spawn: tests/bench/spawn.c
 bench-launch: build packages-bench $(BUILD)/bench/spawn ## what a launch costs beside env, setpriv and numactl
 	@tests/bench/launch
 
-# --- install -----------------------------------------------------------------
+# --- install and package -----------------------------------------------------
 
-# installed-files names what install made, folders with a slash at their end, so that
-# uninstall takes away that and nothing else. Folders of an earlier install stay listed.
 ROOT = $(DESTDIR)$(PREFIX)
-LIST = $(ROOT)/lib/allocrun/installed-files
 
-install: build ## into PREFIX, below DESTDIR
-	@made=$$(grep '/$$' "$(LIST)" 2>/dev/null; [ -d "$(ROOT)" ] || echo ./; \
-		cd $(STAGE) && find . -mindepth 1 -type d -printf '%P/\n' | \
-		while read -r d; do [ -d "$(ROOT)/$$d" ] || echo "$$d"; done); \
-	cd $(STAGE) && find . -type f -printf '%P\n' | while read -r f; do \
-		mode=644; [ -x "$$f" ] && mode=755; \
-		install -D -m $$mode "$$f" "$(ROOT)/$$f" || exit 1; done && \
-	{ echo "$$made"; find . -type f -printf '%P\n'; } | grep . | sort -u > "$(LIST)"
-	@echo "installed in $(ROOT); make uninstall takes it away again"
-
+install: build ## into PREFIX, below DESTDIR; over an earlier one, under running servers
+	@launcher/package/install $(STAGE) "$(ROOT)"
 uninstall: ## what install put there, and nothing else
-	@[ -f "$(LIST)" ] || { echo "nothing of allocrun is installed in $(ROOT)" >&2; exit 1; }
-	@list=$$(cat "$(LIST)"); cd "$(ROOT)" && rm -f lib/allocrun/installed-files && \
-	echo "$$list" | grep -v '/$$' | xargs -d '\n' rm -f && \
-	echo "$$list" | grep '/$$' | grep -v '^\./$$' | sort -r | \
-		xargs -r -d '\n' rmdir --ignore-fail-on-non-empty 2>/dev/null; \
-	case "$$list" in *./*) cd / && rmdir --ignore-fail-on-non-empty "$(ROOT)" ;; esac; \
-	echo "uninstalled from $(ROOT)"
+	@launcher/package/uninstall "$(ROOT)"
 
-# Sorted, without owners and times: the same tree gives the same bytes.
-PACKAGE := $(BUILD)/allocrun-$(VERSION)-$(MACHINE)-glibc.tar.gz
-package: build ## a relocatable tarball, with its checksum
-	@tar -C $(STAGE) --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 \
-		--transform 's,^\.,allocrun-$(VERSION),' -cf - . | gzip -n9 > $(PACKAGE)
-	@cd $(BUILD) && sha256sum $(notdir $(PACKAGE)) | tee $(notdir $(PACKAGE)).sha256
+# This machine's glibc and musl by default: they need nothing from outside.
+TARGETS ?=
+package: packages-build packages-package ## into build/packages: tarballs (TARGETS=...|all), .deb
+	@launcher/package/tarballs $(TARGETS)
+	@launcher/package/deb
 
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-cli check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
+.PHONY: help build launcher allocators manuals schema completions licences demo check check-lint check-unit \
+	check-fuzz check-allocator check-cli check-package check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
 	package clean
