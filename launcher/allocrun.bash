@@ -9,15 +9,33 @@ _allocrun_list() {
   compopt -o nospace
 }
 
+# The ids that this very program knows.
+_allocrun_checks() {
+  "${COMP_WORDS[0]}" --check --list-checks 2>/dev/null | while read -r word _; do echo "$word"; done
+}
+
+_allocrun_units() {
+  systemctl list-units --no-legend --plain --type=service 2>/dev/null | while read -r word _; do echo "$word"; done
+}
+
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
   local modes='--explain --list --check --tune --help --version'
   local options='--profile --allocator --conf --mimalloc --glibc --numa --numa-strict
     --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
+  local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch
+    --list-checks --explain-check'
+  local formats='text json' checking=''
   local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
     no-new-privs'
   COMPREPLY=()
+
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    [[ $word != -- ]] || break
+    [[ $word != --check ]] || checking=yes
+  done
+  [[ -z $checking ]] || formats='text json junit tap prometheus nagios'
 
   # Behind the command all belongs to the command.
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -27,7 +45,8 @@ _allocrun() {
       break
     fi
     case $word in
-      --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | -*=*) ;;
+      --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | \
+        --check | --tune | --all | --list-checks | -*=*) ;;
       --*) i=$((i + 1)) ;;
       -*) ;;
       *) break ;;
@@ -45,17 +64,23 @@ _allocrun() {
     --thp) mapfile -t COMPREPLY < <(compgen -W 'inherit off advised on' -- "$cur") ;;
     --memlock | --core) mapfile -t COMPREPLY < <(compgen -W 'inherit hard unlimited' -- "$cur") ;;
     --oom-score-adj) mapfile -t COMPREPLY < <(compgen -W 'inherit' -- "$cur") ;;
-    --format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
+    --format) mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$cur") ;;
+    --fail-on) mapfile -t COMPREPLY < <(compgen -W 'warn fail' -- "$cur") ;;
+    --only | --skip) _allocrun_list "$(_allocrun_checks)" ;;
+    --explain-check) mapfile -t COMPREPLY < <(compgen -W "$(_allocrun_checks)" -- "$cur") ;;
+    --pid) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") ;;
+    --unit) mapfile -t COMPREPLY < <(compgen -W "$(_allocrun_units)" -- "$cur") ;;
+    --cgroup) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
     --require | --prefer | --off) _allocrun_list "$steps" ;;
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
     --keep-caps) _allocrun_list 'all none' ;;
-    --policy | --record) compopt -o default ;;
+    --policy | --record | --output) compopt -o default ;;
     --sysroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    --conf | --mimalloc | --glibc) ;;
+    --conf | --mimalloc | --glibc | --watch) ;;
     *)
       if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$modes $options" -- "$cur")
-      else
+        mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check" -- "$cur")
+      elif [[ -z $checking ]]; then
         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
       fi
       ;;

@@ -4,12 +4,19 @@
 local -a steps
 steps=(affinity mempolicy thp rlimits oom-score preload integrity options user caps no-new-privs)
 
+# The ids that this very program knows.
+_allocrun_checks() {
+  local -a ids
+  ids=(${${(f)"$(_call_program checks $words[1] --check --list-checks 2>/dev/null)"}%% *})
+  _sequence compadd - $ids
+}
+
 _arguments -S \
   '(- *)'{-h,--help}'[show the options]' \
   '(- *)'{-V,--version}'[show the version]' \
   '--explain[print the plan and the reason for each step, run nothing]' \
   '--list[the bundled builds, and which fit here]' \
-  '--check[audit the node (not in this version)]' \
+  '--check[audit the node, and with --pid a running server]' \
   '--tune[set the node up (not in this version)]' \
   '--profile=[tuning profile]:profile:(balanced memory latency throughput embedding debug)' \
   '--allocator=[allocator, or several in order]:allocator:_sequence compadd - auto jemalloc mimalloc system' \
@@ -30,9 +37,20 @@ _arguments -S \
   '*--prefer=[go on without the step]:step:_sequence compadd - $steps' \
   '*--off=[leave the step out]:step:_sequence compadd - $steps' \
   '--policy=[policy file]:file:_files' \
-  '--format=[of --explain and --list]:format:(text json)' \
+  '--format=[of --explain, --list, --check]:format:(text json junit tap prometheus nagios)' \
+  '(--unit --cgroup --all)--pid=[check this process and all below it]:process:_pids' \
+  '(--pid --cgroup --all)--unit=[check the processes of this systemd unit]:unit:' \
+  '(--pid --unit --all)--cgroup=[check the processes of this cgroup]:cgroup:_directories' \
+  '(--pid --unit --cgroup)--all[check all that allocrun has started]' \
+  '*--only=[these checks and no others]:check:_allocrun_checks' \
+  '*--skip=[all checks but these]:check:_allocrun_checks' \
+  '--fail-on=[what the exit status is about]:level:(warn fail)' \
+  '--output=[instead of standard output]:file:_files' \
+  '--watch=[look at the processes for so long]:seconds:' \
+  '--list-checks[all checks, a line each]' \
+  '--explain-check=[what one check is about]:check:_allocrun_checks' \
   '--sysroot=[look at a captured machine]:directory:_directories' \
-  '(-q --quiet)'{-q,--quiet}'[no warnings]' \
-  '(-v --verbose)'{-v,--verbose}'[print the plan before the start]' \
+  '(-q --quiet)'{-q,--quiet}'[no warnings; --check\: one line]' \
+  '(-v --verbose)'{-v,--verbose}'[print the plan before the start; --check\: also what is well]' \
   '(-)1:command:_command_names -e' \
   '*::arguments:_normal'

@@ -1,10 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* allocrun --check: not in this version, and says so rather than pass. */
+/* allocrun --check: facts of the node and of running processes -> findings -> a report. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "audit/formats.h"
+#include "audit/watch.h"
 #include "commands.h"
+#include "policy.h"
+#include "util/replace.h"
+
+/* One look at the processes, for the watch as well. */
+struct check_look {
+	const struct root *root;
+	struct live_request request;
+};
+
+/* "PID 4711", for the report. */
+static const char *check_asked(struct mem *m, const struct live_request *request)
+{
+	static const char *const words[] = { [LIVE_NONE] = "", [LIVE_PID] = "PID", [LIVE_UNIT] = "unit",
+					     [LIVE_CGROUP] = "cgroup", [LIVE_ALL] = "all that allocrun started" };
+
+	return request->text ? mem_printf(m, "%s %s", words[request->selector], request->text) :
+	       words[request->selector];
+}
+
+static void check_look(void *user, struct mem *m, bool thorough, struct live_facts *ret)
+{
+	const struct check_look *look = user;
+	struct live_request request = look->request;
+
+	request.thorough = request.thorough && thorough;
+	live_detect(look->root, m, &request, ret);
+	if (!ret->asked)
+		ret->asked = check_asked(m, &request);
+}
+
+/* The processes that were asked about; false: none were. */
+static bool check_detect_live(struct mem *m, const struct options *o, const struct facts *machine,
+			      unsigned int needs, struct live_facts *ret, struct live_samples *ret_samples)
+{
+	const struct check_options *c = &o->check;
+	struct check_look look = { &o->root, { c->selector, c->selector_text, &machine->catalog,
+					       needs & NEEDS_THOROUGH } };
+	struct watch_hooks hooks;
+
+	if (c->selector == LIVE_NONE)
+		return false;
+	if (!c->watch_seconds) {
+		check_look(&look, m, true, ret);
+		return true;
+	}
+	hooks = watch_hooks_live(&look, check_look);
+	*ret_samples = watch_processes(m, &hooks, c->watch_seconds, ret);
+	return true;
+}
+
+/* `text` where it was asked for: 0, or EXIT_LAUNCHER with a complaint. */
+static int check_write(struct mem *m, const struct options *o, const char *text)
+{
+	const char *path = o->check.output;
+	int r;
+
+	if (!path)
+		return commands_print(m, text);
+	r = replace_file(m, path, text);
+	if (r == 0)
+		return 0;
+	commands_complain(m, "--output: '%s' cannot be written: %s", path,
+			  r == -EEXIST ? "something that is no regular file has this name" : strerror(-r));
+	return EXIT_LAUNCHER;
+}
+
+static int check_describe(struct mem *m, const struct options *o)
+{
+	const struct check *check = o->check.explained ? runner_find(checks, o->check.explained) : NULL;
+
+	return check_write(m, o, o->check.format == CHECK_FORMAT_JSON ? format_checks_json(m, checks, check) :
+			   format_checks_text(m, checks, check));
+}
 
 int cmd_check(struct mem *m, struct options *options)
 {
-	(void)options;
-	commands_complain(m, "--check is not in this version; see --explain and --list");
-	return EXIT_LAUNCHER;
+	struct audit_request request = {
+		.selection = options_check_selection(m, options), .policy = &options->check_policy,
+		.policy_problem = options->policy_problem, .policy_files = options->policy_files,
+		.n_policy_files = options->n_policy_files,
+		.fail_on = options->check.fails_on_warn ? CHECK_WARN : CHECK_FAIL, .now = time(NULL),
+	};
+	unsigned int needs = runner_collect_needs(&request.selection);
+	struct live_samples samples = { NULL, 0 };
+	struct node_facts node = { 0 };
+	struct audit_result result;
+	struct live_facts live;
+	struct facts machine;
+	struct plan plan;
+	struct audit_facts facts = { .machine = &machine, .node = &node, .options = options, .plan = &plan };
+	struct audit_report report = {
+		.request = &request, .facts = &facts, .result = &result,
+		.has_color = !options->check.output && isatty(STDOUT_FILENO),
+		.is_quiet = options->is_quiet, .is_verbose = options->is_verbose,
+	};
+
+	if (options->check.lists_checks || options->check.explained)
+		return check_describe(m, options);
+	commands_detect_parts(m, options, needs & NEEDS_MACHINE, needs & NEEDS_BUILDS, &machine);
+	policy_decide(m, &machine, options, &plan);
+	if (needs & NEEDS_NODE)
+		node_detect(&options->root, m, &machine, &node);
+	if (check_detect_live(m, options, &machine, needs, &live, &samples))
+		facts.live = &live;
+	if (samples.n)
+		facts.samples = &samples;
+	audit_run(m, &request, &facts, &result);
+	if (check_write(m, options, format_audit(m, options->check.format, &report)) != 0)
+		return EXIT_LAUNCHER;
+	return format_exit_code(options->check.format, &result);
 }

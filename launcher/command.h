@@ -27,6 +27,8 @@ int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size,
  */
 char *command_parse_env(struct mem *m, const char *argument);
 
+/* The C library that a loader belongs to, by its file name. */
+enum libc_kind command_libc_of(const char *loader);
 /* Fills libc from what elf.interpreter says. */
 void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts);
 

@@ -9,7 +9,7 @@
 
 #define COMMAND_LIBC "libc.so.6"
 
-static enum libc_kind command_libc_of(const char *loader)
+enum libc_kind command_libc_of(const char *loader)
 {
 	const char *name = text_basename(loader);
 

@@ -22,19 +22,26 @@ static const char *commands_allocators(const struct options *o)
 	return order;
 }
 
-void commands_detect(struct mem *m, const struct options *options, struct facts *ret)
+void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
+			   bool integrity, struct facts *ret)
 {
 	const struct detect_request request = {
 		.argv = (const char *const *)options->argv,
 		.environment = (const char *const *)options->environment,
 		.allocators = commands_allocators(options),
 		.user = options->settings[KEY_USER].text,
-		.thorough = options->mode != MODE_LAUNCH,
-		.integrity = options->mode == MODE_LIST || options->mode == MODE_CHECK ||
-			     options->ladders[STEP_INTEGRITY].ladder != LADDER_OFF,
+		.thorough = thorough,
+		.integrity = integrity,
 	};
 
 	facts_detect(&options->root, m, &request, ret);
+}
+
+void commands_detect(struct mem *m, const struct options *options, struct facts *ret)
+{
+	commands_detect_parts(m, options, options->mode != MODE_LAUNCH,
+			      options->mode == MODE_LIST ||
+			      options->ladders[STEP_INTEGRITY].ladder != LADDER_OFF, ret);
 }
 
 int commands_exec_status(int error)

@@ -2,6 +2,8 @@
 #ifndef ALLOCRUN_COMMANDS_H
 #define ALLOCRUN_COMMANDS_H
 
+#include <stdbool.h>
+
 #include "facts.h"
 #include "options.h"
 #include "util/mem.h"
@@ -24,6 +26,9 @@ int commands_exec_status(int error);
 int commands_command_status(const struct facts *facts);
 /* Runs the detectors for these options. */
 void commands_detect(struct mem *m, const struct options *options, struct facts *ret);
+/* The same for --check, which knows which of them its checks look at (detect.h has these two). */
+void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
+			   bool integrity, struct facts *ret);
 /* "allocrun: LINE" on stderr. */
 void commands_complain(struct mem *m, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -8,179 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conf_keys.h"
 #include "util/nearest.h"
-
-/* The forms of a value. Ranges are left to the allocator, except signs. */
-enum form {
-	FORM_BOOL,
-	FORM_UNSIGNED, /* in C's notation, as jemalloc and glibc read numbers */
-	FORM_POSITIVE, /* one or more */
-	FORM_SIGNED,   /* or -1, "never" or "no limit" */
-	FORM_OPTION,   /* mimalloc: a decimal number, or a word for 1 or 0 */
-	FORM_SIZE,     /* mimalloc: the same with a unit */
-	FORM_WORD,
-	FORM_TEXT,
-};
-
-struct conf_key {
-	const char *name;
-	enum form form;
-	const char *words; /* "a b c": FORM_WORD's, or what stands for a number */
-};
-
-/* jemalloc 5.3.1, src/conf.c: every option that its parser takes. */
-static const struct conf_key jemalloc_keys[] = {
-	{ "abort", FORM_BOOL, NULL },
-	{ "abort_conf", FORM_BOOL, NULL },
-	{ "background_thread", FORM_BOOL, NULL },
-	{ "bin_shards", FORM_TEXT, NULL },
-	{ "cache_oblivious", FORM_BOOL, NULL },
-	{ "calloc_madvise_threshold", FORM_UNSIGNED, NULL },
-	{ "confirm_conf", FORM_BOOL, NULL },
-	{ "debug_double_free_max_scan", FORM_UNSIGNED, NULL },
-	{ "dirty_decay_ms", FORM_SIGNED, NULL },
-	{ "disable_large_size_classes", FORM_BOOL, NULL },
-	{ "dss", FORM_WORD, "disabled primary secondary" },
-	{ "experimental_hpa_enforce_hugify", FORM_BOOL, NULL },
-	{ "experimental_hpa_max_purge_nhp", FORM_SIGNED, NULL },
-	{ "experimental_hpa_start_huge_if_thp_always", FORM_BOOL, NULL },
-	{ "experimental_infallible_new", FORM_BOOL, NULL },
-	{ "experimental_tcache_gc", FORM_BOOL, NULL },
-	{ "hpa", FORM_BOOL, NULL },
-	{ "hpa_dirty_mult", FORM_TEXT, NULL },
-	{ "hpa_hugification_threshold", FORM_UNSIGNED, NULL },
-	{ "hpa_hugification_threshold_ratio", FORM_TEXT, NULL },
-	{ "hpa_hugify_delay_ms", FORM_UNSIGNED, NULL },
-	{ "hpa_hugify_style", FORM_TEXT, NULL },
-	{ "hpa_hugify_sync", FORM_BOOL, NULL },
-	{ "hpa_min_purge_delay_ms", FORM_UNSIGNED, NULL },
-	{ "hpa_min_purge_interval_ms", FORM_UNSIGNED, NULL },
-	{ "hpa_purge_threshold", FORM_UNSIGNED, NULL },
-	{ "hpa_purge_threshold_ratio", FORM_TEXT, NULL },
-	{ "hpa_sec_batch_fill_extra", FORM_UNSIGNED, NULL },
-	{ "hpa_sec_max_alloc", FORM_UNSIGNED, NULL },
-	{ "hpa_sec_max_bytes", FORM_UNSIGNED, NULL },
-	{ "hpa_sec_nshards", FORM_UNSIGNED, NULL },
-	{ "hpa_slab_max_alloc", FORM_UNSIGNED, NULL },
-	{ "huge_arena_pac_thp", FORM_BOOL, NULL },
-	{ "junk", FORM_WORD, "true false alloc free" },
-	{ "lg_extent_max_active_fit", FORM_UNSIGNED, NULL },
-	{ "lg_prof_interval", FORM_SIGNED, NULL },
-	{ "lg_prof_sample", FORM_UNSIGNED, NULL },
-	{ "lg_san_uaf_align", FORM_SIGNED, NULL },
-	{ "lg_tcache_flush_large_div", FORM_UNSIGNED, NULL },
-	{ "lg_tcache_flush_small_div", FORM_UNSIGNED, NULL },
-	{ "lg_tcache_max", FORM_SIGNED, NULL },
-	{ "lg_tcache_nslots_mul", FORM_TEXT, NULL },
-	{ "max_background_threads", FORM_POSITIVE, NULL },
-	{ "metadata_thp", FORM_WORD, "disabled auto always" },
-	{ "mutex_max_spin", FORM_SIGNED, NULL },
-	{ "muzzy_decay_ms", FORM_SIGNED, NULL },
-	{ "narenas", FORM_POSITIVE, "default" },
-	{ "narenas_ratio", FORM_TEXT, NULL },
-	{ "oversize_threshold", FORM_UNSIGNED, NULL },
-	{ "percpu_arena", FORM_WORD, "disabled percpu phycpu" },
-	{ "process_madvise_max_batch", FORM_UNSIGNED, NULL },
-	{ "prof", FORM_BOOL, NULL },
-	{ "prof_accum", FORM_BOOL, NULL },
-	{ "prof_active", FORM_BOOL, NULL },
-	{ "prof_bt_max", FORM_UNSIGNED, NULL },
-	{ "prof_final", FORM_BOOL, NULL },
-	{ "prof_gdump", FORM_BOOL, NULL },
-	{ "prof_leak", FORM_BOOL, NULL },
-	{ "prof_leak_error", FORM_BOOL, NULL },
-	{ "prof_log", FORM_BOOL, NULL },
-	{ "prof_pid_namespace", FORM_BOOL, NULL },
-	{ "prof_prefix", FORM_TEXT, NULL },
-	{ "prof_recent_alloc_max", FORM_SIGNED, NULL },
-	{ "prof_stats", FORM_BOOL, NULL },
-	{ "prof_sys_thread_name", FORM_BOOL, NULL },
-	{ "prof_thread_active_init", FORM_BOOL, NULL },
-	{ "prof_time_resolution", FORM_WORD, "default high" },
-	{ "prof_unbias", FORM_BOOL, NULL },
-	{ "retain", FORM_BOOL, NULL },
-	{ "san_guard_large", FORM_UNSIGNED, NULL },
-	{ "san_guard_small", FORM_UNSIGNED, NULL },
-	{ "slab_sizes", FORM_TEXT, NULL },
-	{ "stats_interval", FORM_SIGNED, NULL },
-	{ "stats_interval_opts", FORM_TEXT, NULL },
-	{ "stats_print", FORM_BOOL, NULL },
-	{ "stats_print_opts", FORM_TEXT, NULL },
-	{ "tcache", FORM_BOOL, NULL },
-	{ "tcache_gc_delay_bytes", FORM_UNSIGNED, NULL },
-	{ "tcache_gc_incr_bytes", FORM_UNSIGNED, NULL },
-	{ "tcache_max", FORM_UNSIGNED, NULL },
-	{ "tcache_ncached_max", FORM_TEXT, NULL },
-	{ "tcache_nslots_large", FORM_UNSIGNED, NULL },
-	{ "tcache_nslots_small_max", FORM_UNSIGNED, NULL },
-	{ "tcache_nslots_small_min", FORM_UNSIGNED, NULL },
-	{ "thp", FORM_WORD, "default always never" },
-	{ "trust_madvise", FORM_BOOL, NULL },
-	{ "utrace", FORM_BOOL, NULL },
-	{ "xmalloc", FORM_BOOL, NULL },
-	{ "zero", FORM_BOOL, NULL },
-	{ "zero_realloc", FORM_WORD, "alloc free abort" },
-	{ NULL, FORM_TEXT, NULL },
-};
-
-/* mimalloc 3.5.0, src/options.c, without the deprecated ones. */
-static const struct conf_key mimalloc_keys[] = {
-	{ "allow_large_os_pages", FORM_OPTION, NULL },
-	{ "allow_thp", FORM_OPTION, NULL },
-	{ "arena_eager_commit", FORM_OPTION, NULL },
-	{ "arena_is_numa_local", FORM_OPTION, NULL },
-	{ "arena_max_object_size", FORM_SIZE, NULL },
-	{ "arena_purge_mult", FORM_OPTION, NULL },
-	{ "arena_reserve", FORM_SIZE, NULL },
-	{ "destroy_on_exit", FORM_OPTION, NULL },
-	{ "disallow_arena_alloc", FORM_OPTION, NULL },
-	{ "disallow_os_alloc", FORM_OPTION, NULL },
-	{ "generic_collect", FORM_OPTION, NULL },
-	{ "guarded_max", FORM_OPTION, NULL },
-	{ "guarded_min", FORM_OPTION, NULL },
-	{ "guarded_precise", FORM_OPTION, NULL },
-	{ "guarded_sample_rate", FORM_OPTION, NULL },
-	{ "guarded_sample_seed", FORM_OPTION, NULL },
-	{ "max_errors", FORM_OPTION, NULL },
-	{ "max_vabits", FORM_OPTION, NULL },
-	{ "max_warnings", FORM_OPTION, NULL },
-	{ "minimal_purge_size", FORM_SIZE, NULL },
-	{ "page_commit_on_demand", FORM_OPTION, NULL },
-	{ "page_cross_thread_max_reclaim", FORM_OPTION, NULL },
-	{ "page_full_retain", FORM_OPTION, NULL },
-	{ "page_max_candidates", FORM_OPTION, NULL },
-	{ "page_max_reclaim", FORM_OPTION, NULL },
-	{ "page_reclaim_on_free", FORM_OPTION, NULL },
-	{ "pagemap_commit", FORM_OPTION, NULL },
-	{ "purge_decommits", FORM_OPTION, NULL },
-	{ "purge_delay", FORM_OPTION, NULL },
-	{ "reserve_huge_os_pages", FORM_OPTION, NULL },
-	{ "reserve_huge_os_pages_at", FORM_OPTION, NULL },
-	{ "reserve_os_memory", FORM_SIZE, NULL },
-	{ "show_errors", FORM_OPTION, NULL },
-	{ "show_stats", FORM_OPTION, NULL },
-	{ "use_numa_nodes", FORM_OPTION, NULL },
-	{ "verbose", FORM_OPTION, NULL },
-	{ NULL, FORM_TEXT, NULL },
-};
-
-/* glibc manual, "Memory Allocation Tunables" (2.26 to 2.42), without glibc.malloc. */
-static const struct conf_key glibc_keys[] = {
-	{ "arena_max", FORM_UNSIGNED, NULL },
-	{ "arena_test", FORM_UNSIGNED, NULL },
-	{ "check", FORM_UNSIGNED, NULL },
-	{ "hugetlb", FORM_UNSIGNED, NULL },
-	{ "mmap_max", FORM_UNSIGNED, NULL },
-	{ "mmap_threshold", FORM_UNSIGNED, NULL },
-	{ "mxfast", FORM_UNSIGNED, NULL },
-	{ "perturb", FORM_UNSIGNED, NULL },
-	{ "tcache_count", FORM_UNSIGNED, NULL },
-	{ "tcache_max", FORM_UNSIGNED, NULL },
-	{ "tcache_unsorted_limit", FORM_UNSIGNED, NULL },
-	{ "top_pad", FORM_UNSIGNED, NULL },
-	{ "trim_threshold", FORM_UNSIGNED, NULL },
-	{ NULL, FORM_TEXT, NULL },
-};
 
 static const struct conf_grammar {
 	const char *title;
@@ -189,9 +18,9 @@ static const struct conf_grammar {
 	const char *prefix; /* of each key when written out */
 	char separator;     /* when written out; "," is read everywhere */
 } grammars[] = {
-	[CONF_JEMALLOC] = { "jemalloc option", jemalloc_keys, ':', "", ',' },
-	[CONF_MIMALLOC] = { "mimalloc option", mimalloc_keys, '=', "", ',' },
-	[CONF_GLIBC] = { "glibc tunable", glibc_keys, '=', "glibc.malloc.", ':' },
+	[CONF_JEMALLOC] = { "jemalloc option", conf_jemalloc_keys, ':', "", ',' },
+	[CONF_MIMALLOC] = { "mimalloc option", conf_mimalloc_keys, '=', "", ',' },
+	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', "glibc.malloc.", ':' },
 };
 
 static bool conf_is_number(const char *text)
@@ -257,15 +86,6 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 		return mem_printf(m, "one of: %s", key->words);
 	case FORM_TEXT:
 		return *value ? NULL : "a value";
-	}
-	return NULL;
-}
-
-static const struct conf_key *conf_find_key(const struct conf_key *keys, const char *name)
-{
-	for (; keys->name; keys++) {
-		if (strcmp(keys->name, name) == 0)
-			return keys;
 	}
 	return NULL;
 }

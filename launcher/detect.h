@@ -42,6 +42,9 @@ void gpu_detect(const struct root *root, struct mem *m, const char *const *envir
  * the THP state that stand in the same files.
  */
 void process_detect(const struct root *root, struct mem *m, struct facts *ret);
+/* The limits in `folder`/limits, /proc/PID or /proc/self; unknown where it cannot be read. */
+void process_read_limits(const struct root *root, struct mem *m, const char *folder,
+			 struct process_facts *facts);
 /* Fills libc_minor: eight system calls that only a build with a newer glibc is worth. */
 void command_detect_glibc_version(const struct root *root, struct mem *m,
 				  struct command_facts *facts);

@@ -4,30 +4,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <string.h>
 #include <strings.h>
 
+#include "audit/runner.h"
 #include "environment.h"
+#include "options_argv.h"
 #include "profiles.h"
 #include "util/nearest.h"
 
 #define VARIABLE_PREFIX "ALLOCRUN_"
-
-/* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
-enum { OPTION_KEY = 256, OPTION_MODE = 512, OPTION_FORMAT = 768, OPTION_SYSROOT, OPTION_POLICY };
-
-/* What argv gave, before it is applied over the other origins. */
-struct assignment {
-	enum key key;
-	const char *text;
-};
-
-struct command_line {
-	struct assignment *assignments;
-	size_t n_assignments;
-	bool has_mode;
-};
 
 static int options_refuse(const char **ret_error, const char *line)
 {
@@ -92,152 +78,6 @@ static void options_set_defaults(struct options *o)
 	for (int s = 0; s < STEP_COUNT; s++)
 		o->ladders[s] = (struct ladder_setting){ step_default_ladder((enum step)s),
 							 ORIGIN_BUILT_IN, "built in" };
-}
-
-/* The getopt table and, in step with it, all names for a hint. */
-static void options_build_table(struct option *table, const char **names)
-{
-	static const struct option fixed[] = {
-		{ "format", required_argument, NULL, OPTION_FORMAT },
-		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
-		{ "policy", required_argument, NULL, OPTION_POLICY },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "verbose", no_argument, NULL, 'v' },
-	};
-	size_t n = 0;
-
-	for (int k = 0; k < KEY_COUNT; k++) {
-		bool is_optional = key_argument((enum key)k)[0] == '[';
-
-		table[n++] = (struct option){ key_name((enum key)k),
-					      is_optional ? optional_argument : required_argument,
-					      NULL, OPTION_KEY + k };
-	}
-	for (size_t i = 0; i < MODE_COUNT; i++)
-		table[n++] = (struct option){ option_modes[i].name, no_argument, NULL,
-					      OPTION_MODE + (int)i };
-	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-		table[n++] = fixed[i];
-	for (size_t i = 0; i < n; i++)
-		names[i] = table[i].name;
-}
-
-/* "--numb=1" -> "unknown option '--numb' (did you mean '--numa'?); see allocrun --help" */
-static const char *options_unknown(struct mem *m, const char *word, const char *const *names)
-{
-	const char *bare = word + strspn(word, "-");
-	const char *near = nearest_name(mem_strndup(m, bare, strcspn(bare, "=")), names);
-	const char *name = mem_strndup(m, word, strcspn(word, "="));
-
-	if (near && strcmp(near, name + strspn(name, "-")) == 0)
-		return mem_printf(m, "option '%s' takes no value", name);
-	if (near)
-		return mem_printf(m, "unknown option '%s' (did you mean '--%s'?)", name, near);
-	return mem_printf(m, "unknown option '%s'; see allocrun --help", name);
-}
-
-static const char *options_mode_name(enum mode mode)
-{
-	size_t i = 0;
-
-	while (i + 1 < MODE_COUNT && option_modes[i].mode != mode)
-		i++;
-	return option_modes[i].name;
-}
-
-static int options_set_mode(struct mem *m, struct options *o, struct command_line *line,
-			    enum mode mode, const char **ret_error)
-{
-	if (line->has_mode && o->mode != mode)
-		return options_refuse(ret_error, mem_printf(m, "--%s and --%s exclude each other",
-							    options_mode_name(o->mode),
-							    options_mode_name(mode)));
-	line->has_mode = true;
-	o->mode = mode;
-	return 0;
-}
-
-/* One option that getopt returned. */
-static int options_take(struct mem *m, struct options *o, struct command_line *line, int value,
-			const char *argument, const char **ret_error)
-{
-	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT)
-		return options_set_mode(m, o, line, option_modes[value - OPTION_MODE].mode, ret_error);
-	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
-		*MEM_PUSH(m, line->assignments, line->n_assignments) = (struct assignment){
-			(enum key)(value - OPTION_KEY), argument ? argument : "yes" };
-		return 0;
-	}
-	switch (value) {
-	case 'h':
-		return options_set_mode(m, o, line, MODE_HELP, ret_error);
-	case 'V':
-		return options_set_mode(m, o, line, MODE_VERSION, ret_error);
-	case 'q':
-		o->is_quiet = true;
-		return 0;
-	case 'v':
-		o->is_verbose = true;
-		return 0;
-	case OPTION_SYSROOT:
-		o->sysroot = argument;
-		return 0;
-	case OPTION_POLICY:
-		o->policy = argument;
-		return 0;
-	default: /* OPTION_FORMAT */
-		o->is_json = strcmp(argument, "json") == 0;
-		if (!o->is_json && strcmp(argument, "text") != 0)
-			return options_refuse(ret_error, mem_printf(
-				m, "--format: bad value '%s' (text or json)", argument));
-		return 0;
-	}
-}
-
-/* The place of the next "--"; `from` when there is none. */
-static int options_find_command(int argc, char **argv, int from)
-{
-	for (int i = from; i < argc; i++) {
-		if (strcmp(argv[i], "--") == 0)
-			return i;
-	}
-	return from;
-}
-
-/* Reads argv up to the command. With ALLOCRUN=off errors are passed over. */
-static int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
-			     struct command_line *line, const char **ret_error)
-{
-	struct option table[KEY_COUNT + MODE_COUNT + 6] = { { NULL, 0, NULL, 0 } };
-	const char *names[KEY_COUNT + MODE_COUNT + 6] = { NULL };
-	int value, r;
-
-	options_build_table(table, names);
-	optind = 0;
-	opterr = 0;
-	/* "+": the command's own options are its own. */
-	while ((value = getopt_long(argc, argv, "+:hVqv", table, NULL)) != -1) {
-		if (o->is_off && (value == '?' || value == ':')) {
-			/* Whether the next word is its value, only "--" could tell. */
-			optind = options_find_command(argc, argv, optind);
-			continue;
-		}
-		if (value == '?')
-			return options_refuse(ret_error, options_unknown(
-				m, strncmp(argv[optind - 1], "--", 2) == 0 || !optopt ? argv[optind - 1] :
-				mem_printf(m, "-%c", optopt), names));
-		if (value == ':')
-			return options_refuse(ret_error, mem_printf(
-				m, "option '%s' wants a value; see allocrun --help", argv[optind - 1]));
-		r = options_take(m, o, line, value, optarg, ret_error);
-		if (r < 0 && !o->is_off)
-			return r;
-		/* The rest of the line belongs to these modes, which come later. */
-		if (o->mode == MODE_CHECK || o->mode == MODE_TUNE)
-			return 0;
-	}
-	o->argv = optind < argc ? argv + optind : NULL;
-	return 0;
 }
 
 /* ALLOCRUN_NUMA_STRICT for "numa-strict". */
@@ -354,6 +194,22 @@ static int options_settle_profile(struct mem *m, struct options *o, const char *
 	return 0;
 }
 
+struct audit_selection options_check_selection(struct mem *m, const struct options *o)
+{
+	const struct check_options *c = &o->check;
+	const char **only = NULL, **skip = NULL;
+	size_t n_only = 0, n_skip = 0;
+
+	for (size_t i = 0; i < c->n_only; i++)
+		*MEM_PUSH(m, only, n_only) = c->only[i];
+	for (size_t i = 0; i < c->n_skip; i++)
+		*MEM_PUSH(m, skip, n_skip) = c->skip[i];
+	*MEM_PUSH(m, skip, n_skip) = NULL;
+	if (only)
+		*MEM_PUSH(m, only, n_only) = NULL;
+	return (struct audit_selection){ checks, only, skip, c->selector != LIVE_NONE };
+}
+
 static int options_merge(struct mem *m, struct options *o, const struct command_line *line,
 			 const char **ret_error)
 {
@@ -387,7 +243,7 @@ static int options_complete(struct mem *m, struct options *o, const struct comma
 	if (!o->policy && policy && *policy)
 		o->policy = policy;
 	if (o->sysroot && o->mode == MODE_LAUNCH)
-		return options_refuse(ret_error, "--sysroot only looks: it goes with --explain or --list");
+		return options_refuse(ret_error, "--sysroot only looks: it goes with --explain, --list or --check");
 	r = root_open(o->sysroot, &o->root);
 	if (r < 0)
 		return options_refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s",
@@ -402,7 +258,7 @@ int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error)
 {
 	struct options o = { .environment = environment, .root = { .fd = AT_FDCWD, .live = true } };
-	struct command_line line = { NULL, 0, false };
+	struct command_line line = { NULL, 0, false, NULL, NULL };
 	int r;
 
 	options_set_defaults(&o);
@@ -412,7 +268,7 @@ int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		return r;
 	if (o.mode == MODE_LAUNCH && !o.argv)
 		return options_refuse(ret_error, "no command; write: allocrun [OPTION]... -- COMMAND [ARG]...");
-	if ((o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) && !o.is_off) {
+	if (o.mode == MODE_CHECK || ((o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) && !o.is_off)) {
 		r = options_complete(m, &o, &line, ret_error);
 		if (r < 0)
 			return r;

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit/check_options.h"
+#include "audit/check_policy.h"
 #include "steps.h"
 #include "util/mem.h"
 #include "util/path.h"
@@ -87,6 +89,8 @@ struct profile_section {
 	struct setting settings[KEY_PROFILE_COUNT];
 };
 
+struct audit_selection;
+
 struct options {
 	enum mode mode;
 	bool is_off;                /* ALLOCRUN=off */
@@ -107,6 +111,8 @@ struct options {
 	size_t n_profiles;
 	const char **warnings;      /* what is odd and yet not refused */
 	size_t n_warnings;
+	struct check_options check; /* what only --check has */
+	struct check_policy check_policy; /* [check] */
 	char **argv;                /* the command, NULL-terminated; NULL = none */
 	char **environment;         /* as it was at start */
 };
@@ -117,7 +123,8 @@ struct options {
  * by --policy always from the live machine.
  *
  * -EINVAL: *ret_error is one line that says what, where and what to do instead.
- * With ALLOCRUN=off nothing but the command is looked at and nothing is refused.
+ * With ALLOCRUN=off nothing but the command is looked at and nothing is refused; it
+ * does not concern --check.
  */
 int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error);
@@ -127,6 +134,9 @@ struct profile_section *options_find_section(const struct options *o, const char
 
 /* -EINVAL when the chosen profile is neither built in nor of a policy file. */
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error);
+
+/* Which checks --check runs. */
+struct audit_selection options_check_selection(struct mem *m, const struct options *o);
 
 /* One checked assignment. -EINVAL with "WHERE: …" in *ret_error, *o untouched then. */
 int options_assign(struct mem *m, struct options *o, enum key key, const char *text,

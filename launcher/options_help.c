@@ -6,7 +6,7 @@
 const struct option_mode option_modes[MODE_COUNT] = {
 	{ "explain", MODE_EXPLAIN, 0, "print the plan and the reason for each step, run nothing" },
 	{ "list", MODE_LIST, 0, "the bundled allocator builds, and which fit here" },
-	{ "check", MODE_CHECK, 0, "audit the node (not in this version)" },
+	{ "check", MODE_CHECK, 0, "audit the node, and with --pid a running server" },
 	{ "tune", MODE_TUNE, 0, "set the node up (not in this version)" },
 	{ "help", MODE_HELP, 'h', "this text" },
 	{ "version", MODE_VERSION, 'V', "the version" },
@@ -31,6 +31,7 @@ char *options_help(struct mem *m)
 		"Usage: allocrun [OPTION]... [--] COMMAND [ARG]...\n"
 		"  or:  allocrun --explain [OPTION]... [--] [COMMAND [ARG]...]\n"
 		"  or:  allocrun --list\n"
+		"  or:  allocrun --check [--pid PID] [OPTION]...\n"
 		"Start COMMAND with the right memory allocator, tuned for this machine, and\n"
 		"on the right NUMA nodes.\n\nModes:\n");
 
@@ -46,16 +47,25 @@ char *options_help(struct mem *m)
 							    *argument == '[' ? "" : " ", argument),
 					key_help((enum key)k));
 	}
+	text = mem_printf(m, "%s\nOptions of --check:\n", text);
+	for (int i = 0; i < CHECK_OPTION_COUNT; i++) {
+		const char *argument = check_option_argument((enum check_option)i);
+
+		text = options_help_row(m, text, mem_printf(m, "--%s%s%s", check_option_name((enum check_option)i),
+							    argument ? " " : "", argument ? argument : ""),
+					check_option_help((enum check_option)i));
+	}
 	text = mem_printf(m, "%s\nOther options:\n", text);
 	text = options_help_row(m, text, "--policy FILE", "instead of /etc/allocrun/policy.conf and policy.d/");
-	text = options_help_row(m, text, "--format FORMAT", "of --explain and --list: text (default) or json");
-	text = options_help_row(m, text, "--sysroot DIR", "look at the machine captured in DIR (--explain, --list)");
-	text = options_help_row(m, text, "--quiet, -q", "no warnings");
-	text = options_help_row(m, text, "--verbose, -v", "print the plan on stderr before the start");
+	text = options_help_row(m, text, "--format FORMAT", "text (default) or json; of --check also junit, tap,\nprometheus, nagios");
+	text = options_help_row(m, text, "--sysroot DIR", "look at the machine captured in DIR (not for a launch)");
+	text = options_help_row(m, text, "--quiet, -q", "no warnings; --check: one line");
+	text = options_help_row(m, text, "--verbose, -v", "print the plan on stderr before the start;\n--check: also what is well and what does not apply");
 	return mem_printf(m, "%s\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, integrity, options,\n"
 		"user, caps, no-new-privs. Each is preferred, save for integrity (off, for it reads\n"
 		"the libraries whole) and the last three, which are required once asked for.\n"
 		"\nALLOCRUN=off runs COMMAND unchanged.\n"
 		"\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
-		"127 COMMAND not found; otherwise COMMAND's own. See allocrun(8), policy.conf(5).\n", text);
+		"127 COMMAND not found; otherwise COMMAND's own. --check: 0 all is well, 1 warnings\n"
+		"(with --fail-on warn), 2 failures, 3 could not tell. See allocrun(8), policy.conf(5).\n", text);
 }

@@ -6,6 +6,7 @@
 
 #include <ini.h>
 
+#include "audit/runner.h"
 #include "options.h"
 #include "profiles.h"
 #include "util/nearest.h"
@@ -77,7 +78,7 @@ static const char *policy_profile_name(const char *section)
  */
 static void policy_check_section(struct policy_reader *p, const char *line)
 {
-	static const char *const sections[] = { "launch", "profile NAME", NULL };
+	static const char *const sections[] = { "launch", "profile NAME", "check", NULL };
 	const char *start = line + strspn(line, " \t\xEF\xBB\xBF"), *end = strchr(start, ']');
 	const char *name, *profile;
 
@@ -90,10 +91,9 @@ static void policy_check_section(struct policy_reader *p, const char *line)
 					    POLICY_SECTION_MAX));
 	else if (profile && *profile)
 		policy_find_profile(p, profile);
-	else if (strcmp(name, "node") == 0 || strcmp(name, "check") == 0)
-		policy_refuse(p, mem_printf(p->m, "[%s] belongs to --%s, which this version does not have",
-					    name, *name == 'n' ? "tune" : "check"));
-	else if (strcmp(name, "launch") != 0)
+	else if (strcmp(name, "node") == 0)
+		policy_refuse(p, "[node] belongs to --tune, which this version does not have");
+	else if (strcmp(name, "launch") != 0 && strcmp(name, "check") != 0)
 		policy_refuse(p, mem_printf(p->m, "no section [%s]%s", name,
 					    nearest_hint(p->m, name, sections)));
 }
@@ -183,6 +183,16 @@ static int policy_set_launch(struct policy_reader *p, const char *name, const ch
 	return 1;
 }
 
+static int policy_set_check(struct policy_reader *p, const char *name, const char *value)
+{
+	const char *where = mem_printf(p->m, "%s:%d", p->name, p->line), *error;
+
+	if (check_policy_set(p->m, &p->options->check_policy, runner_list_ids(p->m, checks), name, value,
+			     where, &error) < 0)
+		return policy_refuse(p, error);
+	return 1;
+}
+
 /* The section is one of ours: policy_check_section() has seen its line. */
 static int policy_handle(void *user, const char *section, const char *name, const char *value)
 {
@@ -192,6 +202,8 @@ static int policy_handle(void *user, const char *section, const char *name, cons
 		return 0;
 	if (!*section)
 		return policy_refuse(p, mem_printf(p->m, "'%s' stands before any section; put it below [launch]", name));
+	if (strcmp(section, "check") == 0)
+		return policy_set_check(p, name, value);
 	return policy_profile_name(section) ? policy_set_profile(p, section, name, value) :
 	       policy_set_launch(p, name, value);
 }
@@ -266,8 +278,9 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 		if (r < 0)
 			return r;
 	}
-	/* Only now are all profiles known. */
-	return options_check_profile(m, o, ret_error);
+	/* Only now are all profiles and thresholds known. */
+	r = check_policy_verify(m, &o->check_policy, ret_error);
+	return r < 0 ? r : options_check_profile(m, o, ret_error);
 }
 
 int policy_file_load(struct mem *m, const struct root *root, struct options *o,
@@ -281,7 +294,7 @@ int policy_file_load(struct mem *m, const struct root *root, struct options *o,
 
 		if (policy_file_read(m, &live, o, o->policy, ret_error) < 0)
 			return -EINVAL;
-		return 0;
+		return check_policy_verify(m, &o->check_policy, ret_error);
 	}
 	if (policy_load_defaults(m, root, o, &error) < 0) {
 		/* As a whole: half a policy is a policy that nobody wrote. */

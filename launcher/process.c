@@ -152,30 +152,35 @@ static void process_read_start_time(const struct root *root, int64_t *ret)
 		text_parse_i64(cursor, ret, NULL);
 }
 
+void process_read_limits(const struct root *root, struct mem *m, const char *folder,
+			 struct process_facts *facts)
+{
+	static const struct limit unknown = { FACT_UNKNOWN, FACT_UNKNOWN };
+	char *text;
+
+	facts->memlock = facts->core = facts->address_space = unknown;
+	if (root_read_record(root, m, mem_printf(m, "%s/limits", folder), &text) < 0)
+		return;
+	process_parse_limit(text, "Max locked memory", &facts->memlock);
+	process_parse_limit(text, "Max core file size", &facts->core);
+	process_parse_limit(text, "Max address space", &facts->address_space);
+}
+
 void process_detect(const struct root *root, struct mem *m, struct facts *ret)
 {
-	char *limits;
-
 	ret->process = (struct process_facts){
 		.uid = FACT_UNKNOWN, .euid = FACT_UNKNOWN,
 		.gid = FACT_UNKNOWN, .egid = FACT_UNKNOWN,
 		.capabilities_known = TRI_UNKNOWN,
 		.no_new_privs = TRI_UNKNOWN,
 		.seccomp = FACT_UNKNOWN,
-		.memlock = { FACT_UNKNOWN, FACT_UNKNOWN },
-		.core = { FACT_UNKNOWN, FACT_UNKNOWN },
-		.address_space = { FACT_UNKNOWN, FACT_UNKNOWN },
 		.memory_policy = FACT_UNKNOWN,
 		.oom_score_adj = FACT_UNKNOWN,
 		.start_time = FACT_UNKNOWN,
 	};
 	ret->thp.process = THP_PROCESS_UNKNOWN;
 	process_read_status(root, m, ret);
-	if (root_read_record(root, m, PROCESS_FOLDER "/limits", &limits) == 0) {
-		process_parse_limit(limits, "Max locked memory", &ret->process.memlock);
-		process_parse_limit(limits, "Max core file size", &ret->process.core);
-		process_parse_limit(limits, "Max address space", &ret->process.address_space);
-	}
+	process_read_limits(root, m, PROCESS_FOLDER, &ret->process);
 	root_read_i64(root, &ret->process.oom_score_adj, PROCESS_FOLDER "/oom_score_adj");
 	if (!root->live)
 		return;

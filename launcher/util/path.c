@@ -18,7 +18,7 @@
 /* What fits on the stack; the longest lists of CPUs that kernels print do. */
 #define PATH_READ_SMALL (32 * 1024)
 /* A folder with more names than this is no folder of /proc or /sys that we know. */
-#define PATH_NAMES_MAX 4096
+#define PATH_NAMES_MAX 262144
 /* openat2() gives EAGAIN when a rename races with a ".." in the path. */
 #define PATH_RETRIES 8
 

@@ -120,7 +120,7 @@ setting() { of ".settings[] | select(.name == \"$1\") | .value + \" \" + .why"; 
     expect_equal "$key on the command line" "$third --$key" "$(setting "$key")"
   done
   # No key is forgotten here.
-  keys=$("$allocrun" --help | sed -n '/^Options/,/^Other/s/^  --\([a-z-]*\).*/\1/p' | sort)
+  keys=$("$allocrun" --help | sed -n '/^Options (/,/^$/s/^  --\([a-z-]*\).*/\1/p' | sort)
   expect_equal "keys of --help" "$(printf '%s\n' "${values[@]%% *}" profile require prefer off | sort)" "$keys"
 }
 

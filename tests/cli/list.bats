@@ -7,7 +7,7 @@ load helpers
 
 # Every long option that --help knows, and every key among them.
 long_options() { "$allocrun" --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'; }
-keys() { "$allocrun" --help | sed -n '/^Options/,/^Other/s/^  --\([a-z-]*\).*/\1/p'; }
+keys() { "$allocrun" --help | sed -n '/^Options (/,/^$/s/^  --\([a-z-]*\).*/\1/p'; }
 
 @test "--list: every build of the manifest, and whether it fits" {
   launch --list
@@ -149,6 +149,19 @@ completions() {
     done
   done
   expect_equal "steps of --require" "$(printf '%s\n' affinity mempolicy thp rlimits oom-score preload integrity options user caps no-new-privs | sort)" "$(completions --require '' | sort)"
+}
+
+@test "bash completion: behind --check its formats and ids, each of which is taken" {
+  PATH=$prefix/bin:$PATH
+  for option in format fail-on only skip explain-check; do
+    offered=$(completions --check "--$option" '')
+    [ "$(wc -w <<<"$offered")" -ge 2 ] || fails "completion of --check --$option" "values" "$offered"
+    for value in $offered; do
+      launch --check --pid $$ "--$option" "$value"
+      [ "$status" -le 3 ] || fails "$ran" "status 0 to 3" "$(attempt_result)"
+    done
+  done
+  expect_equal "of --check --pid 1, a command" "" "$(completions --check --pid 1 '')"
 }
 
 @test "zsh completion: every long option" {

@@ -90,7 +90,6 @@ POLICY
 
 @test "policy with a section of later versions: file, line, said" {
   expect_bad 1 "[node]" "--tune" <<<$'[node]\nthp = madvise'
-  expect_bad 1 "[check]" "--check" <<<$'[check]\nignore = thp-defrag'
 }
 
 @test "policy with a value out of range: file, line, the nearest name" {

@@ -161,9 +161,7 @@ expect_nothing_executed() { [ ! -e "$(mark)" ] || fails "$ran" "nothing executed
   expect_nothing_executed
 }
 
-@test "--check and --tune: not in this version, and say so" {
-  launch --check
-  expect_refusal "--check is not in this version"
+@test "--tune: not in this version, and says so" {
   launch --tune --dry-run
   expect_refusal "--tune is not in this version"
 }

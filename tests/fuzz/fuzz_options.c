@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "audit/runner.h"
 #include "fuzz.h"
 #include "options.h"
 #include "policy.h"
@@ -22,7 +23,7 @@ struct input {
 /* Files that the input names would make a run depend on the machine. */
 static bool reads_files(const char *word)
 {
-	return strncmp(word, "--po", 4) == 0 || strncmp(word, "--s", 3) == 0 ||
+	return strncmp(word, "--po", 4) == 0 || strncmp(word, "--sy", 4) == 0 ||
 	       strncmp(word, "ALLOCRUN_POLICY=", 16) == 0;
 }
 
@@ -65,6 +66,27 @@ static void check_options(struct mem *m, const struct options *o, const struct i
 	FUZZ_CHECK(is_within && in->argv[in->argc] == NULL);
 }
 
+/* Only ids that there are, and processes where they are looked at. */
+static void check_audit(struct mem *m, const struct options *o)
+{
+	const struct audit_selection s = options_check_selection(m, o);
+	const struct check_options *c = &o->check;
+	size_t n = 0;
+
+	FUZZ_CHECK(o->argv == NULL && c->format < CHECK_FORMAT_COUNT);
+	FUZZ_CHECK((c->selector == LIVE_NONE) == (c->selector_option == NULL));
+	FUZZ_CHECK(c->selector == LIVE_NONE || c->selector == LIVE_ALL || *c->selector_text);
+	FUZZ_CHECK(c->selector != LIVE_PID || atoi(c->selector_text) > 0);
+	FUZZ_CHECK(c->watch_seconds >= 0 && c->watch_seconds <= CHECK_WATCH_MAX);
+	FUZZ_CHECK(!c->watch_seconds || s.has_processes);
+	FUZZ_CHECK(!c->output || *c->output);
+	for (const char *const *id = s.only; id && *id; id++)
+		FUZZ_CHECK(runner_find(checks, *id) != NULL);
+	for (const char **id = runner_list_ids(m, checks); *id; id++)
+		n += runner_is_selected(&s, runner_find(checks, *id));
+	FUZZ_CHECK(n > 0);
+}
+
 /* Decided for each step, and never without a reason. */
 static void check_plan(struct mem *m, const struct options *o)
 {
@@ -104,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_options(&m, &o, &in);
 		if (r == 0 && o.mode <= MODE_EXPLAIN && !o.is_off)
 			check_plan(&m, &o);
+		if (r == 0 && o.mode == MODE_CHECK)
+			check_audit(&m, &o);
 		root_close(&o.root);
 	}
 	mem_free_all(&m);

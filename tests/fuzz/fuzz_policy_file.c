@@ -2,6 +2,7 @@
 /* A policy file. */
 #include <errno.h>
 
+#include "audit/runner.h"
 #include "fuzz.h"
 #include "options.h"
 #include "profiles.h"
@@ -36,6 +37,26 @@ static void check_options(struct mem *m, const struct options *o)
 	}
 }
 
+static void check_check(const struct check_policy *policy)
+{
+	for (size_t i = 0; i < THRESHOLD_COUNT; i++) {
+		const struct threshold_row *row = &threshold_rows[i];
+
+		FUZZ_CHECK(!policy->thresholds[i].where || (policy->thresholds[i].value >= row->least &&
+							    policy->thresholds[i].value <= row->most));
+	}
+	for (size_t i = 0; i < policy->n_ignores; i++) {
+		const struct check_ignore *ignore = &policy->ignores[i];
+
+		FUZZ_CHECK(runner_find(checks, ignore->id) != NULL);
+		FUZZ_CHECK(ignore->reason && *ignore->reason && ignore->where);
+		/* A date in one of the years that four digits have, or none. */
+		FUZZ_CHECK(ignore->until ? strlen(ignore->until) == 10 && ignore->end < INT64_C(253402300801) :
+			   ignore->end == INT64_MAX);
+		FUZZ_CHECK(check_policy_find_ignore(policy, ignore->id) == ignore);
+	}
+}
+
 /* "p.conf:LINE: words", of a line that there is. */
 static void check_error(const char *error, const uint8_t *data, size_t size)
 {
@@ -60,10 +81,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = policy_file_parse(&m, &o, NAME, text, size, &error);
 
 	FUZZ_CHECK(r == 0 || r == -EINVAL);
-	if (r == 0)
+	if (r == 0) {
 		check_options(&m, &o);
-	else
+		check_check(&o.check_policy);
+	} else {
 		check_error(error, data, size);
+	}
 	mem_free_all(&m);
 	return 0;
 }

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The launch record against the process now. Pure. */
+#include "audit/assess_process.h"
+
+#include <linux/mempolicy.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/capability.h>
+
+#include "plan.h"
+#include "report.h"
+
+const struct live_step *audit_record_step(const struct live_process *p, const char *step,
+					  const char *name)
+{
+	for (size_t i = 0; p->record && !p->record->problem && i < p->record->n_steps; i++) {
+		const struct live_step *s = &p->record->steps[i];
+
+		if (strcmp(s->step, step) == 0 && (!name || strcmp(s->name, name) == 0))
+			return s;
+	}
+	return NULL;
+}
+
+ASSESS(audit_launch_record)
+{
+	struct finding f;
+
+	if (audit_cannot_tell(m, p, &f) && p->state != LIVE_DENIED)
+		return f;
+	if (!p->record)
+		return finding_skip(m, "it has none: not launched by allocrun, or with --record none");
+	if (p->record->problem)
+		return finding_warn(m, "%s: %s", p->record->path, p->record->problem);
+	for (size_t i = 0; i < p->record->n_steps; i++) {
+		const struct live_step *s = &p->record->steps[i];
+
+		if (strcmp(s->outcome, "refused") == 0 || strcmp(s->outcome, "degraded") == 0)
+			return finding_warn(m, "%s: step %s (%s) was %s at the launch", p->record->path,
+					    s->step, s->name, s->outcome);
+	}
+	return finding_ok(m, "%s: launched by allocrun %s, every step done", p->record->path,
+			  p->record->version ? p->record->version : "?");
+}
+
+/*
+ * The step, when it was carried out and can be compared; NULL with the finding that
+ * says why there is nothing to compare.
+ */
+static const struct live_step *drift_step(struct mem *m, const struct live_process *p,
+					  const char *step, const char *name, struct finding *ret)
+{
+	const struct live_step *s;
+
+	if (audit_cannot_tell(m, p, ret))
+		return NULL;
+	s = audit_record_step(p, step, name);
+	if (!s)
+		*ret = finding_skip(m, "no launch record says what it should be");
+	else if (strcmp(s->outcome, "degraded") == 0 || strcmp(s->outcome, "refused") == 0)
+		*ret = finding_skip(m, "the launch asked for %s, which was %s", s->value ? s->value : s->name,
+				    s->outcome);
+	else if (strcmp(s->outcome, "done") != 0 || !s->value)
+		*ret = finding_skip(m, "the launch left it alone");
+	else
+		return s;
+	return NULL;
+}
+
+ASSESS(audit_affinity_in_force)
+{
+	static const char prefix[] = "CPUs ";
+	struct finding f;
+	const struct live_step *s = drift_step(m, p, "affinity", NULL, &f);
+	struct bitmap wanted;
+
+	if (!s)
+		return f;
+	if (strncmp(s->value, prefix, sizeof prefix - 1) != 0 ||
+	    bitmap_parse_list(s->value + sizeof prefix - 1, &wanted) < 0 || bitmap_is_empty(&p->cpus))
+		return finding_unknown(m, "its CPUs cannot be compared with '%s'", s->value);
+	/* A worker that narrows its own binding is within what it was given. */
+	if (bitmap_is_subset(&p->cpus, &wanted))
+		return finding_ok(m, "CPUs %s", bitmap_format_list(m, &p->cpus));
+	return finding_fail(m, "CPUs %s, launched on %s", bitmap_format_list(m, &p->cpus), s->value);
+}
+
+/* As the record has it; of the modes that it never has, the kernel's word. */
+static const char *drift_describe_mempolicy(struct mem *m, const struct live_process *p)
+{
+	struct mempolicy found = { .mode = (int)p->memory_policy, .nodes = p->policy_nodes };
+
+	if (p->memory_policy >= 0 && p->memory_policy <= MPOL_PREFERRED_MANY)
+		return mempolicy_describe(m, &found);
+	return mem_printf(m, "weighted-interleave %s", bitmap_format_list(m, &p->policy_nodes));
+}
+
+ASSESS(audit_mempolicy_in_force)
+{
+	struct finding f;
+	const struct live_step *s = drift_step(m, p, "mempolicy", NULL, &f);
+	const char *words;
+
+	if (!s)
+		return f;
+	if (p->memory_policy == FACT_UNKNOWN)
+		return finding_unknown(m, "/proc/%lld/numa_maps cannot be read", (long long)p->pid);
+	words = drift_describe_mempolicy(m, p);
+	if (strcmp(words, s->value) == 0)
+		return finding_ok(m, "%s", words);
+	/* Servers bind their workers by themselves: that is for a person to judge. */
+	return finding_warn(m, "%s, launched with %s", words, s->value);
+}
+
+ASSESS(audit_thp_in_force)
+{
+	struct finding f;
+	const struct live_step *s = drift_step(m, p, "thp", NULL, &f);
+
+	if (!s)
+		return f;
+	if (p->thp == THP_PROCESS_UNKNOWN)
+		return finding_unknown(m, "the kernel does not say (THP_enabled in /proc/PID/status, 5.0)");
+	if (p->thp == THP_PROCESS_DISABLED && strcmp(s->value, "off") != 0)
+		return finding_fail(m, "switched off, launched with %s", s->value);
+	if (p->thp == THP_PROCESS_ALLOWED && strcmp(s->value, "off") == 0)
+		return finding_fail(m, "allowed, launched with %s", s->value);
+	return finding_ok(m, "%s", s->value);
+}
+
+/* Is it in "sys_nice,CAP_IPC_LOCK"? */
+static bool drift_list_has(const char *list, const char *capability)
+{
+	static const char prefix[] = "cap_";
+
+	for (size_t n; *list; list += n + (list[n] == ',')) {
+		const char *word = list;
+		size_t length = n = strcspn(list, ",");
+
+		if (strncasecmp(word, prefix, sizeof prefix - 1) == 0) {
+			word += sizeof prefix - 1;
+			length -= sizeof prefix - 1;
+		}
+		if (strlen(capability) == length && strncasecmp(word, capability, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Those in effect that "none" or "keep LIST" does not name: "cap_sys_admin, 40"; NULL. */
+static const char *drift_list_capabilities(struct mem *m, uint64_t mask, const char *value)
+{
+	const char *keep = strncmp(value, "keep ", 5) == 0 ? value + 5 : "", *list = NULL;
+
+	for (int i = 0; i < 64 && strcmp(keep, "all") != 0; i++) {
+		char *name = mask >> i & 1 ? cap_to_name((cap_value_t)i) : NULL;
+
+		if (!name)
+			continue;
+		if (!drift_list_has(keep, name + (strncmp(name, "cap_", 4) == 0 ? 4 : 0)))
+			audit_list(m, &list, mem_strdup(m, name));
+		cap_free(name);
+	}
+	return list;
+}
+
+ASSESS(audit_capabilities_left)
+{
+	const char *more;
+	struct finding f;
+	const struct live_step *s = drift_step(m, p, "caps", NULL, &f);
+
+	if (!s)
+		return f;
+	if (p->capabilities_known != TRI_YES)
+		return finding_unknown(m, "its capabilities cannot be read");
+	more = drift_list_capabilities(m, p->capabilities, s->value);
+	if (more)
+		return finding_fail(m, "in effect are %s, launched with %s", more, s->value);
+	return finding_ok(m, "%s", s->value);
+}
+
+ASSESS(audit_limits_in_force)
+{
+	struct finding f;
+	const struct live_step *s = drift_step(m, p, "rlimits", "locked memory", &f);
+	const char *found;
+
+	if (!s)
+		return f;
+	if (p->memlock.soft == FACT_UNKNOWN)
+		return finding_unknown(m, "/proc/%lld/limits cannot be read", (long long)p->pid);
+	found = p->memlock.soft == FACT_UNLIMITED ? "unlimited" :
+		mem_printf(m, "%lld", (long long)p->memlock.soft);
+	if (strcmp(found, s->value) != 0)
+		return finding_warn(m, "locked memory: %s, launched with %s", found, s->value);
+	return finding_ok(m, "locked memory: %s", found);
+}

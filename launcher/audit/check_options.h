@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_AUDIT_CHECK_OPTIONS_H
+#define ALLOCRUN_AUDIT_CHECK_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "live/live.h"
+#include "util/mem.h"
+
+/* The options that only --check has; --format, --policy, --sysroot … are in options.h. */
+
+enum check_option {
+	CHECK_OPTION_PID,
+	CHECK_OPTION_UNIT,
+	CHECK_OPTION_CGROUP,
+	CHECK_OPTION_ALL,
+	CHECK_OPTION_ONLY,
+	CHECK_OPTION_SKIP,
+	CHECK_OPTION_FAIL_ON,
+	CHECK_OPTION_OUTPUT,
+	CHECK_OPTION_WATCH,
+	CHECK_OPTION_LIST_CHECKS,
+	CHECK_OPTION_EXPLAIN_CHECK,
+	CHECK_OPTION_COUNT,
+};
+
+enum check_format {
+	CHECK_FORMAT_TEXT,
+	CHECK_FORMAT_JSON,
+	CHECK_FORMAT_JUNIT,
+	CHECK_FORMAT_TAP,
+	CHECK_FORMAT_PROMETHEUS,
+	CHECK_FORMAT_NAGIOS,
+	CHECK_FORMAT_COUNT,
+};
+extern const char *const check_format_names[CHECK_FORMAT_COUNT + 1]; /* NULL-terminated */
+
+#define CHECK_WATCH_MAX (24 * 60 * 60)
+
+struct check_options {
+	enum live_selector selector;
+	const char *selector_option;  /* "--pid", for an error; NULL = none was given */
+	const char *selector_text;    /* the PID, unit or path as given */
+	const char **only, **skip;    /* ids; n_only of them */
+	size_t n_only, n_skip;
+	bool fails_on_warn;           /* --fail-on warn */
+	enum check_format format;
+	const char *output;           /* NULL = standard output */
+	int64_t watch_seconds;        /* 0 = one look */
+	bool lists_checks;
+	const char *explained;        /* --explain-check ID */
+	const char *first;            /* "--only": the first of these options that was given */
+};
+
+/* "pid"; its argument's name, NULL when it takes none; its help. */
+const char *check_option_name(enum check_option option);
+const char *check_option_argument(enum check_option option);
+const char *check_option_help(enum check_option option);
+
+/* One option of the command line. -EINVAL: one line. Pure. */
+int check_options_set(struct mem *m, struct check_options *o, enum check_option option,
+		      const char *argument, const char **ret_error);
+/* --format as --check takes it; NULL = none was given. -EINVAL: one line. */
+int check_options_set_format(struct mem *m, struct check_options *o, const char *name,
+			     const char **ret_error);
+/* What goes together. `sysroot`: --sysroot was given. -EINVAL: one line. */
+int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot,
+			 const char **ret_error);
+
+#endif

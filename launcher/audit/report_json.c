@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --check --format json: check.schema.json is the contract. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "audit/formats.h"
+#include "version.h"
+
+/* DEL stands for itself in JSON, and only there it would reach a terminal as it is. */
+static char *json_escape_delete(struct mem *m, const char *text)
+{
+	char *out, *o;
+	size_t n = 0;
+
+	for (const char *c = text; *c; c++)
+		n += *c == 0x7f;
+	out = o = mem_alloc(m, strlen(text) + n * strlen("\\u007f") + strlen("\n") + 1);
+	for (; *text; text++) {
+		if (*text == 0x7f)
+			o = stpcpy(o, "\\u007f");
+		else
+			*o++ = *text;
+	}
+	*o = '\n';
+	return out;
+}
+
+/* In ASCII, so that no name can drive the terminal of who looks at it. Takes `o`. */
+static char *json_print(struct mem *m, json_t *o)
+{
+	char *dump = json_dumps(o, JSON_INDENT(1) | JSON_ENSURE_ASCII), *text;
+
+	text = json_escape_delete(m, dump ? dump : "null");
+	free(dump);
+	json_decref(o);
+	return text;
+}
+
+static json_t *json_words(struct mem *m, const char *text)
+{
+	return text ? json_string(format_utf8(m, text)) : json_null();
+}
+
+static json_t *json_number(int64_t value)
+{
+	if (value == FACT_UNLIMITED)
+		return json_string("unlimited");
+	return value == FACT_UNKNOWN ? json_null() : json_integer(value);
+}
+
+static json_t *json_host(struct mem *m, const struct facts *f)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "live", json_boolean(f->is_live));
+	json_object_set_new(o, "kernel", json_words(m, f->kernel));
+	json_object_set_new(o, "machine", json_words(m, f->machine));
+	json_object_set_new(o, "page_size", json_number(f->page_size));
+	json_object_set_new(o, "cpus_usable", json_number(f->cpu.effective));
+	json_object_set_new(o, "memory_total", json_number(f->memory_total));
+	json_object_set_new(o, "memory_max", json_number(f->cgroup.memory_max));
+	json_object_set_new(o, "numa_nodes", json_integer((json_int_t)f->numa.n_nodes));
+	json_object_set_new(o, "gpus", json_integer((json_int_t)f->gpu.n_gpus));
+	return o;
+}
+
+/* No arguments: they may hold keys, and reports are kept and sent around. */
+static json_t *json_process(struct mem *m, const struct live_process *p)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "pid", json_integer(p->pid));
+	json_object_set_new(o, "name", json_words(m, p->name ? p->name : ""));
+	json_object_set_new(o, "parent", json_number(p->parent));
+	json_object_set_new(o, "inner_pid", json_number(p->inner_pid));
+	json_object_set_new(o, "uid", json_number(p->uid));
+	json_object_set_new(o, "start_time", json_number(p->start_time));
+	return o;
+}
+
+static json_t *json_finding(struct mem *m, const struct finding *f)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "id", json_words(m, f->check->id));
+	json_object_set_new(o, "title", json_words(m, f->check->title));
+	json_object_set_new(o, "scope", json_string(f->process ? "process" : "node"));
+	json_object_set_new(o, "status", json_string(check_status_name(f->status)));
+	json_object_set_new(o, "observed", json_words(m, f->observed));
+	json_object_set_new(o, "expected", json_words(m, format_expected(f)));
+	json_object_set_new(o, "why", json_words(m, f->check->why));
+	json_object_set_new(o, "fix", json_words(m, format_fix(f)));
+	json_object_set_new(o, "section", json_words(m, f->check->section));
+	json_object_set_new(o, "ignored", json_words(m, f->ignored));
+	json_object_set_new(o, "process", f->process ? json_process(m, f->process) : json_null());
+	return o;
+}
+
+static json_t *json_summary(const struct audit_result *r)
+{
+	json_t *o = json_object();
+
+	for (int s = 0; s < CHECK_STATUS_COUNT; s++)
+		json_object_set_new(o, check_status_name((enum check_status)s),
+				    json_integer((json_int_t)r->counts[s]));
+	json_object_set_new(o, "ignored", json_integer((json_int_t)r->n_ignored));
+	return o;
+}
+
+static json_t *json_policy(struct mem *m, const struct audit_request *r)
+{
+	json_t *o = json_object(), *files = json_array();
+
+	for (size_t i = 0; i < r->n_policy_files; i++)
+		json_array_append_new(files, json_words(m, r->policy_files[i]));
+	json_object_set_new(o, "files", files);
+	json_object_set_new(o, "problem", json_words(m, r->policy_problem));
+	return o;
+}
+
+/* What was asked for; null for the node alone. */
+static json_t *json_asked(struct mem *m, const struct audit_report *report)
+{
+	const struct live_facts *live = report->facts->live;
+	json_t *o;
+
+	if (!live)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "for", json_words(m, live->asked ? live->asked : "processes"));
+	json_object_set_new(o, "count", json_integer((json_int_t)live->n_processes));
+	json_object_set_new(o, "problem", json_words(m, live->problem));
+	json_object_set_new(o, "watched_seconds", json_number(format_watched_seconds(report)));
+	return o;
+}
+
+char *format_json(struct mem *m, const struct audit_report *report)
+{
+	const struct audit_result *result = report->result;
+	json_t *o = json_object(), *findings = json_array();
+
+	json_object_set_new(o, "check", json_integer(1));
+	json_object_set_new(o, "allocrun", json_string(ALLOCRUN_VERSION));
+	json_object_set_new(o, "time", json_string(format_time(m, report->request->now)));
+	json_object_set_new(o, "status", json_string(check_status_name(result->worst)));
+	json_object_set_new(o, "exit_code", json_integer(result->exit_code));
+	json_object_set_new(o, "fail_on", json_string(check_status_name(report->request->fail_on)));
+	json_object_set_new(o, "summary", json_summary(result));
+	json_object_set_new(o, "host", json_host(m, report->facts->machine));
+	json_object_set_new(o, "policy", json_policy(m, report->request));
+	json_object_set_new(o, "processes", json_asked(m, report));
+	for (size_t i = 0; i < result->n_findings; i++)
+		json_array_append_new(findings, json_finding(m, &result->findings[i]));
+	json_object_set_new(o, "findings", findings);
+	return json_print(m, o);
+}
+
+static json_t *json_check(struct mem *m, const struct check *check)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "id", json_words(m, check->id));
+	json_object_set_new(o, "title", json_words(m, check->title));
+	json_object_set_new(o, "scope", json_string(check->scope == SCOPE_PROCESS ? "process" : "node"));
+	json_object_set_new(o, "expected", json_words(m, check->expected));
+	json_object_set_new(o, "why", json_words(m, check->why));
+	json_object_set_new(o, "fix", json_words(m, check->fix));
+	json_object_set_new(o, "section", json_words(m, check->section));
+	return o;
+}
+
+char *format_checks_json(struct mem *m, const struct check *table, const struct check *check)
+{
+	const char **ids = runner_list_ids(m, table);
+	json_t *o = json_object(), *list = json_array();
+
+	for (; *ids; ids++) {
+		if (!check || runner_find(table, *ids) == check)
+			json_array_append_new(list, json_check(m, runner_find(table, *ids)));
+	}
+	json_object_set_new(o, "checks", list);
+	return json_print(m, o);
+}

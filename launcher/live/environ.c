@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "live/environ.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "environment.h"
+#include "util/text.h"
+
+#define ENVIRON_VARIABLES_MAX 8192
+#define ENVIRON_VALUE_MAX (128 * 1024)
+#define ENVIRON_MAX (4 * 1024 * 1024)
+
+static const char told[] = "from its environment";
+
+static bool environ_is_wanted(const char *entry)
+{
+	static const char *const starts[] = { "LD_PRELOAD=", "MALLOC_", "MIMALLOC_", "GLIBC_TUNABLES=",
+					      "PYTHONMALLOC=", "UCX_MEM_MMAP_HOOK_MODE=", "ALLOCRUN" };
+
+	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+		if (text_starts_with(entry, starts[i]))
+			return true;
+	}
+	return false;
+}
+
+void environ_read(struct live_memory *memory, struct mem *m, const struct live_objects *objects,
+		  struct live_process *process)
+{
+	uint64_t variable = 0, block, entry;
+	char **environment = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < objects->n && !variable; i++)
+		variable = object_find(memory, &objects->items[i], "environ");
+	if (!variable || memory_read_u64(memory, variable, &block) < 0 || !block)
+		return;
+	for (size_t i = 0; i < ENVIRON_VARIABLES_MAX; i++) {
+		char *text, start[32];
+
+		if (memory_read_u64(memory, block + 8 * i, &entry) < 0)
+			return;
+		if (!entry)
+			break;
+		/* The start decides: a pool full of other people's variables helps nobody. */
+		memset(start, 0, sizeof start);
+		for (size_t k = 0; k + 1 < sizeof start; k++) {
+			if (memory_read(memory, entry + k, start + k, 1) < 0 || !start[k])
+				break;
+		}
+		if (!environ_is_wanted(start))
+			continue;
+		text = memory_dup_string(memory, m, entry, ENVIRON_VALUE_MAX);
+		if (text)
+			*MEM_PUSH(m, environment, n) = text;
+	}
+	*MEM_PUSH(m, environment, n) = NULL;
+	process->environment = environment;
+	process->environment_evidence = EVIDENCE_PROVED;
+}
+
+void environ_assume(struct live_context *c, struct live_process *process)
+{
+	char *path = mem_printf(c->m, "/proc/%lld/environ", (long long)process->pid), *bytes;
+	char **environment = NULL;
+	size_t size, n = 0;
+
+	if (root_read(c->root, &c->scratch, path, ENVIRON_MAX, &bytes, &size) < 0)
+		return;
+	/* root_read() has put a zero behind the end. */
+	for (size_t at = 0; at < size; at += strlen(bytes + at) + 1) {
+		if (environ_is_wanted(bytes + at))
+			*MEM_PUSH(c->m, environment, n) = mem_strdup(c->m, bytes + at);
+	}
+	*MEM_PUSH(c->m, environment, n) = NULL;
+	process->environment = environment;
+	process->environment_evidence = EVIDENCE_ASSUMED;
+}
+
+/* MIMALLOC_PURGE_DELAY=0 -> purge_delay */
+static void environ_add_mimalloc(struct mem *m, char *const *environment, struct conf *conf)
+{
+	static const char prefix[] = "MIMALLOC_";
+
+	for (; *environment; environment++) {
+		const char *equals = strchr(*environment, '=');
+		char *key;
+
+		if (!equals || !text_starts_with(*environment, prefix))
+			continue;
+		key = mem_strndup(m, *environment + sizeof prefix - 1,
+				  (size_t)(equals - *environment) - (sizeof prefix - 1));
+		for (char *k = key; *k; k++)
+			*k = (char)tolower((unsigned char)*k);
+		conf_set(m, conf, key, equals + 1, told);
+	}
+}
+
+/* GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.cpu.x=1, MALLOC_ARENA_MAX=2 */
+static void environ_add_glibc(struct mem *m, const char *const *environment, struct conf *conf)
+{
+	static const char prefix[] = "glibc.malloc.";
+	const char *arena_max = environment_get(environment, "MALLOC_ARENA_MAX");
+	const char *at = environment_get(environment, "GLIBC_TUNABLES");
+
+	if (arena_max)
+		conf_set(m, conf, "arena_max", arena_max, told);
+	for (size_t n; at && *at; at += n + (at[n] == ':')) {
+		size_t equals = strcspn(at, "=:");
+
+		n = strcspn(at, ":");
+		if (equals < n && text_starts_with(at, prefix) && equals > sizeof prefix - 1)
+			conf_set(m, conf, mem_strndup(m, at + sizeof prefix - 1, equals - (sizeof prefix - 1)),
+				 mem_strndup(m, at + equals + 1, n - equals - 1), told);
+	}
+}
+
+void environ_assume_options(struct mem *m, struct live_process *process)
+{
+	struct conf_problems problems = { NULL, 0 };
+	const char *allocator = process->malloc ? process->malloc->allocator : "";
+	const char *const *environment = (const char *const *)process->environment;
+	const char *conf = environment ? environment_get(environment, "MALLOC_CONF") : NULL;
+
+	if (!environment)
+		return;
+	if (strcmp(allocator, "jemalloc") == 0 && conf)
+		conf_parse(m, CONF_JEMALLOC, conf, told, &process->options, &problems);
+	else if (strcmp(allocator, "mimalloc") == 0)
+		environ_add_mimalloc(m, process->environment, &process->options);
+	else if (strcmp(allocator, "glibc") == 0)
+		environ_add_glibc(m, environment, &process->options);
+	if (*allocator)
+		process->options_evidence = EVIDENCE_ASSUMED;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "live/live.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "live/process.h"
+
+/* A tree that grows while it is looked at is followed so many times. */
+#define LIVE_ROUNDS 4
+#define LIVE_GENERATIONS_MAX 16
+
+static void live_set_unknown(struct live_process *p, int64_t pid)
+{
+	static const struct limit unknown = { FACT_UNKNOWN, FACT_UNKNOWN };
+
+	p->pid = p->inner_pid = pid;
+	p->parent = p->uid = p->start_time = FACT_UNKNOWN;
+	p->name = p->command = "";
+	p->other_mounts = p->is_static = p->is_secure = p->capabilities_known = TRI_UNKNOWN;
+	p->rss_anon = p->rss_file = p->rss_shmem = p->hugetlb = p->swap = FACT_UNKNOWN;
+	p->locked = p->pinned = p->anon_huge = FACT_UNKNOWN;
+	p->allocator_resident = p->allocator_live = FACT_UNKNOWN;
+	p->n_mappings = p->n_threads = p->memory_policy = p->oom_score_adj = FACT_UNKNOWN;
+	p->thp = THP_PROCESS_UNKNOWN;
+	p->memlock = p->core = p->address_space = unknown;
+}
+
+/* Still the process that it was? Between two reads it may have ended, and its PID be used again. */
+static bool live_is_same(const struct live_context *c, const struct live_process *p)
+{
+	struct live_stat stat;
+
+	return stat_read(c->root, p->pid, &stat) == 0 && stat.start_time == p->start_time &&
+	       stat.state != 'Z' && stat.state != 'X';
+}
+
+static const char *live_describe(enum live_state state)
+{
+	static const char *const words[] = {
+		[LIVE_RUNNING] = NULL, [LIVE_GONE] = "it ended while it was looked at",
+		[LIVE_ZOMBIE] = "it has ended and waits for its parent (a zombie)",
+		[LIVE_KERNEL_THREAD] = "it is a thread of the kernel",
+		[LIVE_DENIED] = "it may not be looked into by this user",
+	};
+
+	return words[state];
+}
+
+int live_open_root(const struct live_context *c, int64_t pid, struct root *ret)
+{
+	if (!c->root->live)
+		return -ENOTSUP;
+	return root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
+}
+
+static void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p)
+{
+	struct live_stat stat;
+	const char *words;
+
+	live_set_unknown(p, pid);
+	if (stat_read(c->root, pid, &stat) < 0) {
+		p->state = LIVE_GONE;
+	} else {
+		p->parent = stat.parent;
+		p->start_time = stat.start_time;
+		p->name = mem_strdup(c->m, stat.name);
+		p->state = stat.state == 'Z' || stat.state == 'X' ? LIVE_ZOMBIE :
+			   stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
+	}
+	if (p->state == LIVE_RUNNING) {
+		status_detect(c, p);
+		serving_detect(c, p);
+		live_record_detect(c, p);
+		if (c->request->thorough && p->state == LIVE_RUNNING)
+			usage_detect(c, p);
+		if (!live_is_same(c, p))
+			p->state = LIVE_GONE;
+	}
+	words = live_describe(p->state);
+	if (words && (p->state != LIVE_DENIED || !p->problem))
+		p->problem = mem_strdup(c->m, words);
+}
+
+static const struct live_process *live_find(const struct live_facts *facts, int64_t pid)
+{
+	for (size_t i = 0; i < facts->n_processes; i++) {
+		if (facts->processes[i].pid == pid)
+			return &facts->processes[i];
+	}
+	return NULL;
+}
+
+/* Children were launched with their parents: they share the record. */
+static void live_inherit_records(struct live_facts *facts)
+{
+	for (size_t i = 0; i < facts->n_processes; i++) {
+		const struct live_process *p = &facts->processes[i];
+
+		/* One step where parents stand before their children; a cgroup lists them in any order. */
+		for (int step = 0; p && !p->record && step < LIVE_GENERATIONS_MAX; step++)
+			p = live_find(facts, p->parent);
+		facts->processes[i].record = p ? p->record : NULL;
+	}
+}
+
+void live_detect(const struct root *root, struct mem *m, const struct live_request *request,
+		 struct live_facts *ret)
+{
+	struct live_context c = { .root = root, .m = m, .request = request, .scratch = MEM_INIT,
+				  .memory = mem_alloc(m, sizeof *c.memory) };
+	struct live_facts facts = { .page_size = (int64_t)getauxval(AT_PAGESZ) };
+	bool has_new = true;
+
+	/* Again until nothing new has turned up: a server starts workers while we look. */
+	for (int round = 0; round < LIVE_ROUNDS && has_new; round++) {
+		const char *problem = NULL;
+		size_t n;
+		int64_t *pids = tree_select(&c, &n, &problem);
+
+		has_new = false;
+		if (problem && round == 0)
+			facts.problem = mem_strdup(m, problem);
+		for (size_t i = 0; i < n; i++) {
+			if (live_find(&facts, pids[i]))
+				continue;
+			has_new = true;
+			live_detect_process(&c, pids[i], MEM_PUSH(m, facts.processes, facts.n_processes));
+			mem_free_all(&c.scratch);
+		}
+	}
+	live_inherit_records(&facts);
+	*ret = facts;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a process was launched as, from /run/allocrun/PID.json. Hostile until shown otherwise. */
+#include "live/process.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "conf_keys.h"
+#include "util/text.h"
+
+#define RECORD_MAX (1024 * 1024)
+#define RECORD_VERSION 1
+
+static void record_free_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+static char *record_dup(struct mem *m, const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? mem_strdup(m, text) : NULL;
+}
+
+static const char told[] = "launch record", mimalloc[] = "MIMALLOC_";
+
+/* "PURGE_DELAY", "0". Words and sizes with units stand in mimalloc's table as other numbers. */
+static void record_add_mimalloc(struct mem *m, const char *name, const char *value, struct conf *conf)
+{
+	const struct conf_key *key;
+	char *lower = mem_strdup(m, name);
+
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	key = conf_find_key(conf_mimalloc_keys, lower);
+	if (key && key->form == FORM_OPTION && text_is_digits(value + (*value == '-')))
+		conf_set(m, conf, key->name, value, told);
+}
+
+static void record_read_steps(struct mem *m, const json_t *plan, struct live_record *record)
+{
+	struct conf_problems problems = { NULL, 0 };
+	json_t *operation;
+	size_t i;
+
+	json_array_foreach(plan, i, operation) {
+		struct live_step step = {
+			record_dup(m, operation, "step"), record_dup(m, operation, "name"),
+			record_dup(m, operation, "value"), record_dup(m, operation, "outcome"),
+		};
+
+		if (!step.step || !step.name || !step.outcome)
+			continue;
+		*MEM_PUSH(m, record->steps, record->n_steps) = step;
+		if (!step.value || strcmp(step.outcome, "done") != 0)
+			continue;
+		if (strcmp(step.name, "MALLOC_CONF") == 0)
+			conf_parse(m, CONF_JEMALLOC, step.value, told, &record->options, &problems);
+		else if (strncmp(step.name, mimalloc, sizeof mimalloc - 1) == 0)
+			record_add_mimalloc(m, step.name + sizeof mimalloc - 1, step.value, &record->options);
+	}
+}
+
+/* NULL, or why the record does not speak of this process. */
+static const char *record_reject(struct mem *m, const json_t *json, const struct live_process *process,
+				 struct live_record *ret)
+{
+	json_int_t version = json_integer_value(json_object_get(json, "record"));
+	const json_t *start = json_object_get(json, "start_time");
+
+	if (version > RECORD_VERSION)
+		return mem_printf(m, "it is of version %lld, this allocrun reads %d", (long long)version,
+				  RECORD_VERSION);
+	if (version < 1)
+		return "it is no launch record";
+	/* A PID is used again; the moment of a start is not. */
+	if (json_is_integer(start) && json_integer_value(start) != process->start_time) {
+		ret->is_stale = true;
+		return mem_printf(m, "it belongs to an earlier process %lld", (long long)process->pid);
+	}
+	if (json_integer_value(json_object_get(json, "pid")) != process->inner_pid)
+		return "it belongs to another process";
+	if (json_object_get(json, "not_started"))
+		return "it says that the command was not started";
+	return NULL;
+}
+
+void live_record_parse(struct mem *m, const char *text, size_t size, const struct live_process *process,
+		       struct live_record *ret)
+{
+	__attribute__((cleanup(record_free_json))) json_t *json = NULL;
+	const json_t *build;
+	json_error_t error;
+	const char *problem;
+
+	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	if (!json) {
+		ret->problem = mem_printf(m, "it is damaged: line %d: %s", error.line, error.text);
+		return;
+	}
+	problem = record_reject(m, json, process, ret);
+	if (problem) {
+		ret->problem = mem_strdup(m, problem);
+		return;
+	}
+	ret->version = record_dup(m, json, "allocrun");
+	ret->profile = record_dup(m, json, "profile");
+	build = json_object_get(json, "build");
+	ret->build_id = record_dup(m, build, "build_id");
+	ret->library = record_dup(m, build, "path");
+	record_read_steps(m, json_object_get(json, "plan"), ret);
+}
+
+/* The record of the process's PID; NULL when there is none. */
+static struct live_record *record_read(const struct live_context *c, const struct root *root,
+				       const struct live_process *process)
+{
+	char *path = mem_printf(c->m, "/run/allocrun/%lld.json", (long long)process->inner_pid), *text;
+	struct mem scratch = MEM_INIT;
+	struct live_record *record;
+	size_t size;
+	int r = root_read(root, &scratch, path, RECORD_MAX, &text, &size);
+
+	if (r == -ENOENT || r == -ENOTDIR) {
+		mem_free_all(&scratch);
+		return NULL;
+	}
+	record = mem_alloc(c->m, sizeof *record);
+	record->path = path;
+	if (r < 0)
+		record->problem = mem_printf(c->m, "it cannot be read: %s", strerrordesc_np(-r));
+	else
+		live_record_parse(c->m, text, size, process, record);
+	mem_free_all(&scratch);
+	return record;
+}
+
+void live_record_detect(const struct live_context *c, struct live_process *process)
+{
+	struct root theirs;
+
+	if (process->other_mounts != TRI_YES) {
+		process->record = record_read(c, c->root, process);
+	} else if (live_open_root(c, process->pid, &theirs) == 0) {
+		process->record = record_read(c, &theirs, process);
+		root_close(&theirs);
+	}
+	/* Of a PID's past: this process was launched in some other way. */
+	if (process->record && process->record->is_stale)
+		process->record = NULL;
+}

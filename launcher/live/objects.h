@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_LIVE_OBJECTS_H
+#define ALLOCRUN_LIVE_OBJECTS_H
+
+#include "live/memory.h"
+
+/*
+ * The objects that the dynamic loader of a process has loaded, in the order in which
+ * it looks symbols up (r_debug.r_map), and what each of them defines. 64-bit programs
+ * of our own byte order.
+ */
+struct live_object {
+	uint64_t base;      /* what is added to addresses in the file */
+	char *name;         /* as the loader has it; "" for the program itself */
+	/* Addresses in memory; 0 = absent. */
+	uint64_t symbols, strings, gnu_hash, hash;
+};
+
+struct live_objects {
+	struct live_object *items;
+	size_t n;
+	bool is_static;     /* no loader: nothing was preloaded */
+};
+
+/* What the kernel told the program at its start: /proc/PID/auxv. */
+struct live_auxv {
+	uint64_t phdr, phent, phnum, secure;
+};
+
+/* Pure. -EINVAL when there are no program headers of a 64-bit program. */
+int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret);
+
+/*
+ * -EFAULT: unreadable, -ELOOP: a list without an end, -EAGAIN: the loader is at work, or
+ * has not begun.
+ */
+int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv,
+		 struct live_objects *ret);
+
+/* Where the object defines the symbol; 0 = it does not. */
+uint64_t object_find(struct live_memory *memory, const struct live_object *object, const char *symbol);
+
+/* Its GNU build ID in hex, from its notes in memory; NULL = it has none. */
+char *object_build_id(struct live_memory *memory, struct mem *m, const struct live_object *object);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_LIVE_PROCESS_H
+#define ALLOCRUN_LIVE_PROCESS_H
+
+#include "live/live.h"
+#include "live/memory.h"
+#include "live/symtab.h"
+
+/* The parts of live_detect(). */
+
+/* One line of /proc/PID/stat. */
+struct live_stat {
+	int64_t pid, parent, start_time;
+	char state;            /* R, S, D, Z, X, … */
+	bool is_kernel_thread; /* PF_KTHREAD */
+	char name[64];
+};
+
+/* Pure. -EINVAL when it is not such a line. */
+int stat_parse(const char *line, struct live_stat *ret);
+/* -ENOENT, -ESRCH: there is no such process. */
+int stat_read(const struct root *root, int64_t pid, struct live_stat *ret);
+
+/* What lasts over all processes of one look: read once, used often. */
+struct live_context {
+	const struct root *root;
+	struct mem *m;
+	struct mem scratch;    /* for one process at a time: its maps can be megabytes */
+	struct live_memory *memory;
+	const struct live_request *request;
+	struct symtab *tables; /* by build ID */
+	size_t n_tables;
+	int pauses;            /* that were made for loaders at work */
+};
+
+/*
+ * The root folder of a process, as itself sees it. -ENOTSUP below a sysroot: its /proc
+ * tells of processes that do not run here, and ours of the same PID is another.
+ */
+int live_open_root(const struct live_context *c, int64_t pid, struct root *ret);
+
+/* The PIDs that the request asks for, parents first; NULL with *ret_problem said. */
+int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **ret_problem);
+
+/* /proc/PID/status, limits and the rest that needs no look into the memory. */
+void status_detect(const struct live_context *c, struct live_process *process);
+/* The fields of /proc/PID/status. Pure. */
+void status_parse(struct mem *m, const char *text, struct live_process *process);
+
+/* Who serves malloc, the environment and the options in force. */
+void serving_detect(struct live_context *c, struct live_process *process);
+
+/* Mappings, memory by kind and by node. */
+void usage_detect(struct live_context *c, struct live_process *process);
+
+/* The launch record of the process, if it has one. */
+void live_record_detect(const struct live_context *c, struct live_process *process);
+/* The text of a record. Pure; the fuzzer's entry. */
+void live_record_parse(struct mem *m, const char *text, size_t size, const struct live_process *process,
+		       struct live_record *ret);
+
+#endif

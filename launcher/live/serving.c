@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which library really serves malloc in a process. Nothing is taken on trust from an
+ * environment: the loader's own list of objects is read from the memory of the
+ * process, and the first that defines malloc is the one that callers are bound to.
+ */
+#include "live/process.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "live/environ.h"
+#include "live/heap.h"
+#include "live/maps.h"
+#include "live/objects.h"
+#include "live/options.h"
+#include "util/text.h"
+
+/* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */
+#define SERVING_TRIES 40
+#define SERVING_PAUSE_NS 5000000
+/* For all processes together: those that are stopped there hold nobody up. */
+#define SERVING_PAUSES_MAX (4 * SERVING_TRIES)
+/* Real programs have one to five. */
+#define SERVING_LIBRARIES_MAX 64
+#define AUXV_MAX 4096
+
+struct serving {
+	struct live_context *c;
+	struct live_process *process;
+	struct live_memory *memory;
+	struct live_objects objects;
+	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
+	const char *folder;  /* /proc/PID */
+};
+
+static void serving_read_program(struct serving *s)
+{
+	struct live_process *p = s->process;
+	struct elf_facts elf;
+
+	elf_read(s->c->root, s->c->m, mem_printf(s->c->m, "%s/exe", s->folder), &elf);
+	if (elf.problem == -EACCES || elf.problem == -EPERM) {
+		p->state = LIVE_DENIED;
+		p->problem = mem_strdup(s->c->m, "it may not be looked into by this user");
+	} else if (elf.problem) {
+		p->problem = mem_printf(s->c->m, "its program cannot be read: %s",
+					strerrordesc_np(-elf.problem));
+	}
+	if (elf.problem)
+		return;
+	p->bits = elf.bits;
+	p->is_static = elf.interpreter ? TRI_NO : TRI_YES;
+	p->libc = elf.interpreter ? command_libc_of(elf.interpreter) : LIBC_UNKNOWN;
+}
+
+/* What only it exports tells one allocator from another. */
+static const char *serving_name(struct serving *s, const struct live_object *object, const char *path)
+{
+	static const struct {
+		const char *symbol, *allocator;
+	} signatures[] = {
+		{ "mallctl", "jemalloc" }, { "mi_malloc", "mimalloc" }, { "tc_malloc", "tcmalloc" },
+		{ "TCMallocInternalMalloc", "tcmalloc" }, { "scalable_malloc", "tbbmalloc" },
+		{ "gnu_get_libc_version", "glibc" },
+	};
+	const char *base = text_basename(path);
+
+	for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+		if (object_find(s->memory, object, signatures[i].symbol))
+			return signatures[i].allocator;
+	}
+	if (text_starts_with(base, "ld-musl") || text_starts_with(base, "libc.musl") ||
+	    strcmp(base, "libc.so") == 0)
+		return "musl";
+	return base;
+}
+
+static void serving_find_build(struct serving *s, struct live_library *library)
+{
+	const struct catalog_facts *catalog = s->c->request->catalog;
+
+	for (size_t i = 0; catalog && i < catalog->n_builds; i++) {
+		const struct build_facts *b = &catalog->builds[i];
+
+		if (b->is_bundled && b->build_id && library->build_id &&
+		    strcmp(b->build_id, library->build_id) == 0)
+			library->build = b;
+		else if (b->is_bundled && s->process->other_mounts == TRI_NO &&
+			 !library->is_deleted && strcmp(b->path, library->path) == 0)
+			library->is_impostor = true; /* not so after an upgrade, which replaces the file */
+	}
+}
+
+/* The library that holds `address`, where the object defines malloc. */
+static void serving_add_library(struct serving *s, const struct live_object *object, uint64_t address)
+{
+	struct live_process *p = s->process;
+	struct live_library *library;
+	struct mapping mapping;
+
+	library = MEM_PUSH(s->c->m, p->libraries, p->n_libraries);
+	/* As the kernel has it mapped: not the loader's word. */
+	library->path = s->maps && maps_find(s->maps, address, &mapping) == 0 ?
+			maps_dup_path(s->c->m, &mapping, &library->is_deleted) : mem_strdup(s->c->m, "");
+	library->allocator = mem_strdup(s->c->m, serving_name(s, object, library->path));
+	library->build_id = object_build_id(s->memory, s->c->m, object);
+	serving_find_build(s, library);
+}
+
+/*
+ * Walks the objects once. ld.so has a small malloc for itself in old versions of
+ * glibc; it stands last and serves nobody.
+ */
+static void serving_walk(struct serving *s)
+{
+	struct live_process *p = s->process;
+	size_t first[3] = { SIZE_MAX, SIZE_MAX, SIZE_MAX };
+	static const char *const symbols[] = { "malloc", "free", "_Znwm" };
+	char **loaded = NULL;
+	size_t n_loaded = 0;
+
+	for (size_t i = 0; i < s->objects.n; i++) {
+		const struct live_object *object = &s->objects.items[i];
+		uint64_t address = 0;
+		bool is_listed = false;
+
+		*MEM_PUSH(s->c->m, loaded, n_loaded) = mem_strdup(s->c->m, object->name);
+		if (text_starts_with(text_basename(object->name), "ld-linux"))
+			continue;
+		for (size_t k = 0; k < 3; k++) {
+			/* Every object that defines malloc; of the others the first. */
+			if (p->n_libraries >= SERVING_LIBRARIES_MAX || (k > 0 && first[k] != SIZE_MAX))
+				continue;
+			address = object_find(s->memory, object, symbols[k]);
+			if (!address)
+				continue;
+			if (!is_listed)
+				serving_add_library(s, object, address);
+			if (k == 0)
+				p->libraries[p->n_libraries - 1].defines_malloc = true;
+			is_listed = true;
+			if (first[k] == SIZE_MAX)
+				first[k] = p->n_libraries - 1;
+		}
+	}
+	*MEM_PUSH(s->c->m, loaded, n_loaded) = NULL;
+	p->loaded = loaded;
+	p->malloc = first[0] == SIZE_MAX ? NULL : &p->libraries[first[0]];
+	p->free = first[1] == SIZE_MAX ? NULL : &p->libraries[first[1]];
+	p->operator_new = first[2] == SIZE_MAX ? NULL : &p->libraries[first[2]];
+}
+
+/* The symbols of the library's file: ours of the same build ID, or the file that it was loaded from. */
+static const struct symtab *serving_find_table(struct serving *s, const struct live_library *library)
+{
+	struct live_context *c = s->c;
+	struct symtab table;
+	struct root theirs;
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < c->n_tables; i++) {
+		if (strcmp(c->tables[i].build_id, library->build_id) == 0)
+			return &c->tables[i];
+	}
+	if (library->build)
+		r = symtab_read(c->root, c->m, library->build->path, &table);
+	/* Below the root of that process, and not out of it: its links are its own. */
+	if (r < 0 && live_open_root(c, s->process->pid, &theirs) == 0) {
+		r = symtab_read(&theirs, c->m, library->path, &table);
+		root_close(&theirs);
+	}
+	if (r < 0 || !table.build_id || strcmp(table.build_id, library->build_id) != 0) {
+		/* Stripped, or another file by now: known from here on to give nothing. */
+		table = (struct symtab){ .build_id = library->build_id };
+	}
+	*MEM_PUSH(c->m, c->tables, c->n_tables) = table;
+	return &c->tables[c->n_tables - 1];
+}
+
+static void serving_read_heap(struct serving *s, const struct symtab *table, uint64_t base)
+{
+	struct live_process *p = s->process;
+	struct heap_usage usage;
+
+	if (!s->c->request->thorough || heap_read_jemalloc(s->memory, table, base, &usage) < 0)
+		return;
+	/* What was never touched is counted as active, and is not resident. */
+	p->allocator_resident = p->rss_anon >= 0 && usage.resident > p->rss_anon ? p->rss_anon : usage.resident;
+	p->allocator_live = usage.live;
+}
+
+static void serving_read_options(struct serving *s)
+{
+	struct live_process *p = s->process;
+	const struct live_library *library = p->malloc;
+	const struct symtab *table;
+	uint64_t base = 0;
+
+	if (!library || !library->build_id)
+		return;
+	table = serving_find_table(s, library);
+	for (size_t i = 0; i < s->objects.n && table->n; i++) {
+		const struct live_object *object = &s->objects.items[i];
+
+		if (object_find(s->memory, object, "malloc")) {
+			base = object->base;
+			break;
+		}
+	}
+	if (strcmp(library->allocator, "jemalloc") == 0) {
+		options_read_jemalloc(s->memory, s->c->m, table, base, &p->options);
+		serving_read_heap(s, table, base);
+	} else if (strcmp(library->allocator, "mimalloc") == 0) {
+		options_read_mimalloc(s->memory, s->c->m, table, base, &p->options);
+	}
+	if (p->options.n)
+		p->options_evidence = EVIDENCE_PROVED;
+}
+
+static int serving_read_objects(struct serving *s, const struct live_auxv *auxv)
+{
+	static const struct timespec pause = { 0, SERVING_PAUSE_NS };
+	int r = -EAGAIN;
+
+	for (int i = 0; i < SERVING_TRIES && r == -EAGAIN; i++) {
+		if (i > 0 && s->c->pauses++ >= SERVING_PAUSES_MAX)
+			break;
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		/* Nothing read before is true any more. */
+		memory_forget(s->memory);
+		r = objects_read(s->memory, &s->c->scratch, auxv, &s->objects);
+	}
+	return r;
+}
+
+/* Into the scratch pool: megabytes, for this process alone. */
+static void serving_read_maps(struct serving *s)
+{
+	char *maps;
+
+	if (root_read(s->c->root, &s->c->scratch, mem_printf(s->c->m, "%s/maps", s->folder), MAPS_MAX, &maps,
+		      NULL) < 0)
+		return;
+	s->maps = maps;
+	s->process->n_mappings = maps_count(maps);
+}
+
+static void serving_look_into(struct serving *s)
+{
+	struct live_process *p = s->process;
+	struct live_auxv auxv;
+	char *bytes;
+	size_t size;
+	int r = root_read(s->c->root, s->c->m, mem_printf(s->c->m, "%s/auxv", s->folder), AUXV_MAX,
+			  &bytes, &size);
+
+	if (r == 0)
+		r = auxv_parse(bytes, size, &auxv);
+	if (r == 0) {
+		p->is_secure = auxv.secure ? TRI_YES : TRI_NO;
+		r = memory_open(s->c->root, s->c->m, p->pid, s->memory);
+	}
+	if (r == 0) {
+		r = serving_read_objects(s, &auxv);
+		if (r == 0 && !s->objects.is_static) {
+			/* Not before: the loader may have mapped them just now. */
+			serving_read_maps(s);
+			serving_walk(s);
+			environ_read(s->memory, s->c->m, &s->objects, p);
+			serving_read_options(s);
+		}
+		memory_close(s->memory);
+	}
+	if (r == -EACCES || r == -EPERM) {
+		p->state = LIVE_DENIED;
+		p->problem = mem_strdup(s->c->m, "its memory may not be read by this user");
+	} else if (r == -EAGAIN) {
+		p->problem = mem_strdup(s->c->m, "its loader is at work");
+	} else if (r == -ELOOP) {
+		p->problem = mem_strdup(s->c->m, "its list of loaded objects has no end");
+	} else if (r < 0) {
+		p->problem = mem_printf(s->c->m, "its memory cannot be read: %s", strerrordesc_np(-r));
+	}
+}
+
+void serving_detect(struct live_context *c, struct live_process *process)
+{
+	struct serving s = { .c = c, .process = process, .memory = c->memory,
+			     .folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid) };
+
+	serving_read_program(&s);
+	if (process->bits == 32)
+		process->problem = mem_strdup(c->m, "it is a 32-bit program: not looked into");
+	if (process->state != LIVE_RUNNING)
+		return;
+	if (!process->problem && process->is_static != TRI_YES)
+		serving_look_into(&s);
+	if (!s.maps)
+		serving_read_maps(&s);
+	if (process->environment_evidence == EVIDENCE_NONE)
+		environ_assume(c, process);
+	if (process->options_evidence == EVIDENCE_NONE)
+		environ_assume_options(c->m, process);
+	if (!process->loaded && s.maps)
+		process->loaded = maps_list_libraries(c->m, s.maps);
+}

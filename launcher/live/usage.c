@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory by kind and by node. Costly: the kernel walks all pages of the process. */
+#include "live/process.h"
+
+#include <string.h>
+
+#include "live/maps.h"
+#include "util/text.h"
+
+static char *usage_read(struct live_context *c, int64_t pid, const char *file)
+{
+	char *text;
+
+	if (root_read(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/%s", (long long)pid, file),
+		      MAPS_MAX, &text, NULL) < 0)
+		return NULL;
+	return text;
+}
+
+static void usage_read_nodes(struct live_context *c, struct live_process *process)
+{
+	const char *text = usage_read(c, process->pid, "numa_maps");
+	struct numa_maps maps;
+
+	if (!text)
+		return;
+	numa_maps_parse(c->m, text, &maps);
+	process->node_bytes = maps.node_bytes;
+	process->n_node_bytes = maps.n_nodes;
+	process->memory_policy = maps.policy;
+	if (maps.policy_nodes)
+		bitmap_parse_list(maps.policy_nodes, &process->policy_nodes);
+}
+
+/* The names that allocators give to their mappings, where the kernel keeps such names. */
+static const char *usage_mapping_name(const struct live_process *process)
+{
+	const char *allocator = process->malloc ? process->malloc->allocator : "";
+
+	return strcmp(allocator, "jemalloc") == 0 ? "jemalloc" :
+	       strcmp(allocator, "mimalloc") == 0 ? "mimalloc" : NULL;
+}
+
+void usage_detect(struct live_context *c, struct live_process *process)
+{
+	const char *rollup = usage_read(c, process->pid, "smaps_rollup");
+	const char *value = rollup ? text_find_field(rollup, "AnonHugePages") : NULL;
+	const char *name = usage_mapping_name(process);
+	const char *smaps;
+
+	if (value)
+		text_parse_kib(value, &process->anon_huge);
+	/* Seconds for a large process: only where the allocator's own counters are not known. */
+	smaps = name && process->allocator_resident == FACT_UNKNOWN ?
+		usage_read(c, process->pid, "smaps") : NULL;
+	if (smaps)
+		process->allocator_resident = smaps_sum_named(smaps, name);
+	usage_read_nodes(c, process);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_UTIL_REPLACE_H
+#define ALLOCRUN_UTIL_REPLACE_H
+
+#include "mem.h"
+
+/*
+ * Puts `text` in place of the file, mode 644 whatever the umask: readers see the old one
+ * or the whole new one. -errno, the old file untouched; -EEXIST when something that
+ * is no regular file has the name.
+ */
+int replace_file(struct mem *m, const char *path, const char *text);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which allocator serves, its options, its variables, its arenas. */
+#include "process_case.h"
+
+/* On libc's own malloc, as a plain start leaves it. */
+static void make_plain(void)
+{
+	libraries[0] = libraries[2];
+	p->n_libraries = 1;
+	p->environment = VARIABLES();
+	p->options_evidence = EVIDENCE_ASSUMED;
+}
+
+static void make_foreign(const char *allocator, const char *path)
+{
+	library->build = NULL;
+	library->allocator = mem_strdup(&pool, allocator);
+	library->path = mem_strdup(&pool, path);
+	library->build_id = mem_strdup(&pool, "ffff");
+	p->options_evidence = EVIDENCE_ASSUMED;
+}
+
+static const struct live_process *make_child(void)
+{
+	processes[1] = *p;
+	processes[1].pid = 4712;
+	processes[1].parent = 4711;
+	live.n_processes = 2;
+	return &processes[1];
+}
+
+#define expect_child(assess, row, status, part) expect_of(make_child(), assess, row, status, part)
+
+static void test_preload_effective(void **state)
+{
+	(void)state;
+	expect(audit_preload_effective, "ours", CHECK_OK, "jemalloc-5.3.1-x86_64-glibc");
+	make_plain();
+	expect(audit_preload_effective, "plain", CHECK_FAIL, "malloc is glibc's own; its environment has no LD_PRELOAD");
+	make_plain();
+	expect_child(audit_preload_effective, "a child without the environment", CHECK_WARN, "this child runs without");
+	make_plain();
+	p->environment = VARIABLES("LD_PRELOAD=/gone.so");
+	expect(audit_preload_effective, "library that is not there", CHECK_FAIL, "its LD_PRELOAD is /gone.so");
+	make_plain();
+	p->environment = NULL;
+	expect(audit_preload_effective, "nothing known of the environment", CHECK_FAIL, "malloc is glibc's own");
+	make_plain();
+	p->is_secure = TRI_YES;
+	p->environment = VARIABLES("LD_PRELOAD=" OURS);
+	expect(audit_preload_effective, "AT_SECURE", CHECK_FAIL, "setuid");
+	make_plain();
+	library->allocator = mem_strdup(&pool, "musl");
+	p->libc = LIBC_MUSL;
+	p->environment = VARIABLES("LD_PRELOAD=" OURS);
+	expect(audit_preload_effective, "wrong libc", CHECK_FAIL, "malloc is musl's own; its LD_PRELOAD is " OURS);
+	make_plain();
+	add_step("preload", "LD_PRELOAD", NULL, "refused");
+	expect(audit_preload_effective, "refused", CHECK_FAIL, "could not preload");
+	p->is_static = TRI_YES;
+	p->malloc = NULL;
+	expect(audit_preload_effective, "static", CHECK_FAIL, "a static program");
+	p->is_static = TRI_YES;
+	p->malloc = NULL;
+	expect_child(audit_preload_effective, "static child", CHECK_SKIP, "a static program");
+	p->malloc = NULL;
+	p->problem = mem_strdup(&pool, "its loader is at work");
+	expect(audit_preload_effective, "loading", CHECK_UNKNOWN, "its loader is at work");
+	p->malloc = NULL;
+	expect(audit_preload_effective, "nobody", CHECK_UNKNOWN, "no loaded object defines malloc");
+	expect_of_states(audit_preload_effective);
+}
+
+static void test_preload_of_two(void **state)
+{
+	(void)state;
+	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libtcmalloc.so.4"),
+					      .allocator = mem_strdup(&pool, "tcmalloc"), .defines_malloc = true };
+	expect(audit_preload_effective, "two allocators", CHECK_FAIL, "loaded is tcmalloc (/usr/lib/libtcmalloc.so.4) as well");
+	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/bin/server"),
+					      .allocator = mem_strdup(&pool, "server") };
+	p->operator_new = &libraries[1];
+	expect(audit_preload_effective, "an operator new of its own", CHECK_OK, "jemalloc");
+	p->free = &libraries[2];
+	expect(audit_preload_effective, "free of another", CHECK_FAIL, "but free of glibc");
+	library->is_impostor = true;
+	expect(audit_preload_effective, "impostor", CHECK_FAIL, "is not the library that allocrun installed there");
+	p->operator_new = &libraries[1];
+	expect(audit_preload_effective, "C++ runtime", CHECK_OK, "jemalloc");
+}
+
+static void test_preload_of_others(void **state)
+{
+	(void)state;
+	make_foreign("jemalloc", "/usr/lib/libjemalloc.so.2");
+	expect(audit_preload_effective, "foreign jemalloc", CHECK_WARN, "none of allocrun's builds");
+	make_foreign("tcmalloc", "/usr/lib/libtcmalloc.so.4");
+	expect(audit_preload_effective, "tcmalloc", CHECK_WARN, "tcmalloc (/usr/lib/libtcmalloc.so.4)");
+	make_foreign("jemalloc", "/usr/lib/libjemalloc.so.2");
+	p->record = &record;
+	record.library = library->path;
+	expect(audit_preload_effective, "foreign, asked for", CHECK_OK, "jemalloc (/usr/lib/libjemalloc.so.2)");
+	p->record = &record;
+	record.build_id = mem_strdup(&pool, "1234");
+	expect(audit_preload_effective, "not what was launched", CHECK_FAIL, "which is not the build that was launched");
+	p->record = &record;
+	record.build_id = build.build_id;
+	expect(audit_preload_effective, "what was launched", CHECK_OK, "jemalloc-5.3.1");
+	library->is_deleted = true;
+	expect(audit_preload_effective, "upgraded since", CHECK_WARN, "replaced or removed since");
+	library->build = NULL;
+	library->path = mem_strdup(&pool, "");
+	expect(audit_preload_effective, "of nowhere", CHECK_WARN, "jemalloc (?)");
+}
+
+/* With --allocator system that is what was wanted. */
+static void test_preload_not_wanted(void **state)
+{
+	static const char *const outcomes[] = { "off", "nothing to do", "done" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		make_plain();
+		add_step("preload", "LD_PRELOAD", NULL, outcomes[i]);
+		expect(audit_preload_effective, outcomes[i], CHECK_OK, "glibc, as it was launched");
+	}
+	make_plain();
+	add_step("preload", "LD_PRELOAD", OURS, "done");
+	record.library = mem_strdup(&pool, OURS);
+	expect(audit_preload_effective, "done, and not there", CHECK_FAIL, "malloc is glibc's own");
+	make_plain();
+	add_step("preload", "LD_PRELOAD", NULL, "off");
+	record.problem = mem_strdup(&pool, "it is damaged");
+	expect(audit_preload_effective, "a record that says nothing", CHECK_FAIL, "malloc is glibc's own");
+}
+
+static void test_options_in_force(void **state)
+{
+	struct conf wanted = { NULL, 0 };
+
+	(void)state;
+	set_option("narenas", "2");
+	expect(audit_options_in_force, "proved", CHECK_OK, "proved: narenas:2");
+	expect(audit_options_in_force, "none of those that are shown", CHECK_OK, "proved: defaults");
+	conf_set(&pool, &wanted, "narenas", "2", "record");
+	set_option("narenas", "8");
+	p->record = &record;
+	record.options = wanted;
+	expect(audit_options_in_force, "differs", CHECK_FAIL, "narenas:8, launched with 2");
+	set_option("narenas", "2");
+	p->record = &record;
+	record.options = wanted;
+	expect(audit_options_in_force, "as launched", CHECK_OK, "proved: narenas:2");
+	set_option("dirty_decay_ms", "10000");
+	p->record = &record;
+	record.options = wanted;
+	expect(audit_options_in_force, "not readable", CHECK_OK, "dirty_decay_ms:10000");
+	set_option("narenas", "8");
+	p->record = &record;
+	record.options = wanted;
+	p->options_evidence = EVIDENCE_ASSUMED;
+	expect(audit_options_in_force, "an environment that was changed is no proof", CHECK_WARN,
+	       "assumed from its environment: narenas:8, launched with 2");
+	set_option("narenas", "2");
+	p->options_evidence = EVIDENCE_ASSUMED;
+	expect(audit_options_in_force, "assumed", CHECK_UNKNOWN, "assumed from its environment: narenas:2");
+	p->options_evidence = EVIDENCE_NONE;
+	expect(audit_options_in_force, "nothing", CHECK_UNKNOWN, "neither its memory nor its environment");
+	make_plain();
+	set_option("arena_max", "2");
+	expect(audit_options_in_force, "glibc", CHECK_SKIP, "told: arena_max:2");
+	p->is_static = TRI_YES;
+	p->malloc = NULL;
+	expect(audit_options_in_force, "static", CHECK_SKIP, "static");
+	p->malloc = NULL;
+	expect(audit_options_in_force, "nobody", CHECK_UNKNOWN, "no loaded object");
+	expect_of_states(audit_options_in_force);
+}
+
+static void test_variables(void **state)
+{
+	(void)state;
+	expect(audit_process_variables, "none", CHECK_OK, "no MALLOC_CONF");
+	p->environment = VARIABLES("MALLOC_CONF=narenas:2");
+	expect(audit_process_variables, "read", CHECK_OK, "MALLOC_CONF is read whole");
+	p->environment = VARIABLES("MALLOC_CONF=narenas:2,no_such_key:1");
+	expect(audit_process_variables, "unknown key", CHECK_FAIL, "no_such_key");
+	p->environment = VARIABLES("MALLOC_ARENA_MAX=2");
+	expect(audit_process_variables, "glibc's", CHECK_WARN, "MALLOC_ARENA_MAX is set, and jemalloc does not read it");
+	p->environment = VARIABLES("MIMALLOC_VERBOSE=1");
+	expect(audit_process_variables, "mimalloc's", CHECK_WARN, "MIMALLOC_* is set");
+	make_plain();
+	p->environment = VARIABLES("MALLOC_CONF=narenas:2");
+	expect(audit_process_variables, "jemalloc's", CHECK_WARN, "MALLOC_CONF is set, and glibc does not read it");
+	make_plain();
+	p->environment = VARIABLES("MALLOC_ARENA_MAX=2");
+	expect(audit_process_variables, "its own", CHECK_OK, "glibc");
+	p->environment = NULL;
+	expect(audit_process_variables, "unreadable", CHECK_UNKNOWN, "its environment cannot be read");
+	p->malloc = NULL;
+	expect(audit_process_variables, "allocator unknown", CHECK_UNKNOWN, "not known");
+	p->is_static = TRI_YES;
+	expect(audit_process_variables, "static", CHECK_SKIP, "static");
+	expect_of_states(audit_process_variables);
+}
+
+static void test_dangerous_options(void **state)
+{
+	static const struct { const char *words; enum check_status status; } modes[] = {
+		{ "percpu", CHECK_FAIL }, { "phycpu", CHECK_FAIL }, { "disabled", CHECK_OK },
+	};
+
+	(void)state;
+	set_option("dirty_decay_ms", "-1");
+	expect(audit_process_variables, "no limit", CHECK_OK, "no MALLOC_CONF");
+	set_option("dirty_decay_ms", "-1");
+	machine.cgroup.memory_max = GIB(16);
+	expect(audit_process_variables, "under a limit", CHECK_FAIL, "dirty_decay_ms:-1");
+	set_option("dirty_decay_ms", "-1");
+	machine.cgroup.memory_max = FACT_UNKNOWN;
+	expect(audit_process_variables, "limit unknown", CHECK_OK, "no MALLOC_CONF");
+	set_option("dirty_decay_ms", "1000");
+	machine.cgroup.memory_max = GIB(16);
+	expect(audit_process_variables, "it goes back", CHECK_OK, "no MALLOC_CONF");
+	for (size_t i = 0; i < 3; i++) {
+		set_option("percpu_arena", modes[i].words);
+		expect(audit_process_variables, "percpu_arena on all CPUs", CHECK_OK, "no MALLOC_CONF");
+		set_option("percpu_arena", modes[i].words);
+		assert_int_equal(bitmap_parse_list("0-3", &p->cpus), 0);
+		expect(audit_process_variables, "percpu_arena on some", modes[i].status,
+		       modes[i].status == CHECK_FAIL ? "affinity of CPUs 0-3" : "no MALLOC_CONF");
+		set_option("percpu_arena", modes[i].words);
+		p->cpus = (struct bitmap){ { 0 } };
+		expect(audit_process_variables, "affinity unknown", CHECK_OK, "no MALLOC_CONF");
+	}
+}
+
+static void test_arenas(void **state)
+{
+	static const struct { const char *narenas; enum check_status status; const char *observed; } cases[] = {
+		{ "8", CHECK_OK, "up to 8 arenas for 8 usable CPUs" },
+		{ "16", CHECK_OK, "up to 16 arenas for 8" },
+		{ "17", CHECK_WARN, "up to 17 arenas for 8" },
+		{ "64", CHECK_WARN, "up to 64 arenas for 8" },
+		{ "65", CHECK_FAIL, "up to 65 arenas for 8" },
+		/* jemalloc's own: four for each CPU. */
+		{ "default", CHECK_WARN, "up to 32 arenas for 8" },
+		{ NULL, CHECK_WARN, "up to 32 arenas for 8" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		if (cases[i].narenas)
+			set_option("narenas", cases[i].narenas);
+		expect(audit_process_arenas, "narenas", cases[i].status, cases[i].observed);
+	}
+	machine.cpu.quota_milli = 1500;
+	expect(audit_process_arenas, "default under a quota", CHECK_FAIL, "up to 32 arenas for 2 usable CPUs");
+	/* The audit's own CPUs are not the server's. */
+	set_option("narenas", "8");
+	machine.cpu.effective = 1;
+	expect(audit_process_arenas, "an audit on one CPU", CHECK_OK, "for 8 usable CPUs");
+	set_option("narenas", "8");
+	assert_int_equal(bitmap_parse_list("0", &p->cpus), 0);
+	expect(audit_process_arenas, "a server on one CPU", CHECK_WARN, "up to 8 arenas for 1 usable CPU");
+	set_option("narenas", "8");
+	p->cpus = (struct bitmap){ { 0 } };
+	machine.cpu.effective = FACT_UNKNOWN;
+	expect(audit_process_arenas, "CPUs unknown", CHECK_UNKNOWN, "is not known");
+	p->options_evidence = EVIDENCE_NONE;
+	expect(audit_process_arenas, "options unknown", CHECK_UNKNOWN, "options of jemalloc are not known");
+	make_plain();
+	expect(audit_process_arenas, "glibc's default", CHECK_WARN, "up to 64 arenas for 8");
+	make_plain();
+	set_option("arena_max", "2");
+	expect(audit_process_arenas, "glibc's limit", CHECK_OK, "up to 2 arenas");
+	make_plain();
+	p->n_threads = 1;
+	expect(audit_process_arenas, "one thread", CHECK_SKIP, "one thread");
+	make_foreign("tcmalloc", "/usr/lib/libtcmalloc.so.4");
+	expect(audit_process_arenas, "tcmalloc", CHECK_SKIP, "no arenas");
+	p->malloc = NULL;
+	p->is_static = TRI_YES;
+	expect(audit_process_arenas, "static", CHECK_SKIP, "in the program itself");
+	p->malloc = NULL;
+	p->problem = mem_strdup(&pool, "its loader is at work");
+	expect(audit_process_arenas, "loading", CHECK_UNKNOWN, "loader");
+	expect_of_states(audit_process_arenas);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE_TEST(test_preload_effective), CASE_TEST(test_preload_of_two), CASE_TEST(test_preload_of_others),
+		CASE_TEST(test_preload_not_wanted), CASE_TEST(test_options_in_force), CASE_TEST(test_variables),
+		CASE_TEST(test_dangerous_options), CASE_TEST(test_arenas),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
