@@ -135,15 +135,24 @@ static void options_warn_variables(struct mem *m, struct options *o)
 	}
 }
 
-static bool options_read_switch(struct mem *m, struct options *o)
+bool options_switch_off(const char *const *environment)
 {
 	static const char *const off[] = { "off", "no", "false", "0" };
-	const char *value = environment_get((const char *const *)o->environment, "ALLOCRUN");
+	const char *value = environment_get(environment, "ALLOCRUN");
 
 	for (size_t i = 0; value && i < sizeof off / sizeof *off; i++) {
 		if (strcasecmp(value, off[i]) == 0)
 			return true;
 	}
+	return false;
+}
+
+static bool options_read_switch(struct mem *m, struct options *o)
+{
+	const char *value = environment_get((const char *const *)o->environment, "ALLOCRUN");
+
+	if (options_switch_off((const char *const *)o->environment))
+		return true;
 	if (value && *value && strcasecmp(value, "on") != 0)
 		*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
 			m, "ALLOCRUN=%s means nothing (ALLOCRUN=off switches allocrun off)", value);

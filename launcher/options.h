@@ -129,6 +129,9 @@ struct options {
 int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error);
 
+/* Does ALLOCRUN in this environment switch allocrun off? Pure. */
+bool options_switch_off(const char *const *environment);
+
 /* The section of a policy file's profile; NULL = there is none of this name. */
 struct profile_section *options_find_section(const struct options *o, const char *name);
 

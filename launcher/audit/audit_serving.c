@@ -87,6 +87,12 @@ static const char *serving_explain_libc(struct mem *m, const struct live_process
 	return p->environment ? "; its environment has no LD_PRELOAD" : "";
 }
 
+/* Did somebody pull the kill switch at its launch? */
+static bool serving_is_switched_off(const struct live_process *p)
+{
+	return p->environment && options_switch_off((const char *const *)p->environment);
+}
+
 /* Was it launched to run on the libc's own allocator? */
 static bool serving_wants_libc(const struct live_process *p)
 {
@@ -109,6 +115,9 @@ static struct finding serving_assess_libc(struct mem *m, const struct audit_fact
 {
 	const char *why = serving_explain_libc(m, p);
 
+	if (serving_is_switched_off(p))
+		return finding_skip(m, "malloc is %s's own: its environment has the kill switch, ALLOCRUN=off",
+				    p->malloc->allocator);
 	if (serving_wants_libc(p))
 		return finding_ok(m, "%s, as it was launched", p->malloc->allocator);
 	if (audit_is_child(a, p))

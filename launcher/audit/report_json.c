@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "audit/formats.h"
+#include "audit/report_json.h"
 #include "version.h"
 
 /* DEL stands for itself in JSON, and only there it would reach a terminal as it is. */
@@ -38,12 +39,12 @@ static char *json_print(struct mem *m, json_t *o)
 	return text;
 }
 
-static json_t *json_words(struct mem *m, const char *text)
+json_t *json_words(struct mem *m, const char *text)
 {
 	return text ? json_string(format_utf8(m, text)) : json_null();
 }
 
-static json_t *json_number(int64_t value)
+json_t *json_number(int64_t value)
 {
 	if (value == FACT_UNLIMITED)
 		return json_string("unlimited");
@@ -66,20 +67,6 @@ static json_t *json_host(struct mem *m, const struct facts *f)
 	return o;
 }
 
-/* No arguments: they may hold keys, and reports are kept and sent around. */
-static json_t *json_process(struct mem *m, const struct live_process *p)
-{
-	json_t *o = json_object();
-
-	json_object_set_new(o, "pid", json_integer(p->pid));
-	json_object_set_new(o, "name", json_words(m, p->name ? p->name : ""));
-	json_object_set_new(o, "parent", json_number(p->parent));
-	json_object_set_new(o, "inner_pid", json_number(p->inner_pid));
-	json_object_set_new(o, "uid", json_number(p->uid));
-	json_object_set_new(o, "start_time", json_number(p->start_time));
-	return o;
-}
-
 static json_t *json_finding(struct mem *m, const struct finding *f)
 {
 	json_t *o = json_object();
@@ -94,7 +81,7 @@ static json_t *json_finding(struct mem *m, const struct finding *f)
 	json_object_set_new(o, "fix", json_words(m, format_fix(f)));
 	json_object_set_new(o, "section", json_words(m, f->check->section));
 	json_object_set_new(o, "ignored", json_words(m, f->ignored));
-	json_object_set_new(o, "process", f->process ? json_process(m, f->process) : json_null());
+	json_object_set_new(o, "process", f->process ? json_process_name(m, f->process) : json_null());
 	return o;
 }
 
@@ -133,6 +120,7 @@ static json_t *json_asked(struct mem *m, const struct audit_report *report)
 	json_object_set_new(o, "count", json_integer((json_int_t)live->n_processes));
 	json_object_set_new(o, "problem", json_words(m, live->problem));
 	json_object_set_new(o, "watched_seconds", json_number(format_watched_seconds(report)));
+	json_object_set_new(o, "list", json_process_list(m, live));
 	return o;
 }
 

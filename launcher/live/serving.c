@@ -153,29 +153,50 @@ static void serving_walk(struct serving *s)
 	p->operator_new = first[2] == SIZE_MAX ? NULL : &p->libraries[first[2]];
 }
 
+/*
+ * A table that was read before. Only a bundled build's own file speaks for every process:
+ * any other may have been made to mislead about those that have the true one.
+ */
+static const struct symtab *serving_find_known(struct serving *s, const struct live_library *library)
+{
+	for (size_t i = 0; i < s->c->n_tables; i++) {
+		const struct symtab *table = &s->c->tables[i];
+
+		if (strcmp(table->build_id, library->build_id) == 0 &&
+		    (!table->path || (s->process->other_mounts == TRI_NO &&
+				      strcmp(table->path, library->path) == 0)))
+			return table;
+	}
+	return NULL;
+}
+
 /* The symbols of the library's file: ours of the same build ID, or the file that it was loaded from. */
 static const struct symtab *serving_find_table(struct serving *s, const struct live_library *library)
 {
+	const struct symtab *known = serving_find_known(s, library);
 	struct live_context *c = s->c;
 	struct symtab table;
 	struct root theirs;
+	bool is_ours = false;
 	int r = -ENOENT;
 
-	for (size_t i = 0; i < c->n_tables; i++) {
-		if (strcmp(c->tables[i].build_id, library->build_id) == 0)
-			return &c->tables[i];
-	}
-	if (library->build)
+	if (known)
+		return known;
+	if (library->build) {
 		r = symtab_read(c->root, c->m, library->build->path, &table);
+		is_ours = r == 0;
+	}
 	/* Below the root of that process, and not out of it: its links are its own. */
 	if (r < 0 && live_open_root(c, s->process->pid, &theirs) == 0) {
 		r = symtab_read(&theirs, c->m, library->path, &table);
 		root_close(&theirs);
 	}
 	if (r < 0 || !table.build_id || strcmp(table.build_id, library->build_id) != 0) {
-		/* Stripped, or another file by now: known from here on to give nothing. */
+		/* Stripped, or another file by now: it gives nothing. */
 		table = (struct symtab){ .build_id = library->build_id };
 	}
+	/* Where the mounts are others a path says little: read again for each process. */
+	table.path = is_ours ? NULL : s->process->other_mounts == TRI_NO ? library->path : "";
 	*MEM_PUSH(c->m, c->tables, c->n_tables) = table;
 	return &c->tables[c->n_tables - 1];
 }
@@ -199,7 +220,9 @@ static void serving_read_options(struct serving *s)
 	const struct symtab *table;
 	uint64_t base = 0;
 
-	if (!library || !library->build_id)
+	/* No others' options can be read: libc's file is megabytes. */
+	if (!library || !library->build_id ||
+	    (strcmp(library->allocator, "jemalloc") != 0 && strcmp(library->allocator, "mimalloc") != 0))
 		return;
 	table = serving_find_table(s, library);
 	for (size_t i = 0; i < s->objects.n && table->n; i++) {

@@ -20,6 +20,7 @@ struct symtab_entry {
 
 struct symtab {
 	char *build_id;  /* of the file; NULL = it has none */
+	const char *path; /* of a file that is not ours, which may lie about others of this build ID */
 	struct symtab_entry *entries;
 	size_t n;
 };

@@ -13,6 +13,9 @@
 #define PID_LIMIT 4194304
 /* Nobody reads a report about more. */
 #define PROCESSES_MAX 32768
+/* Trees of more are found sooner by one look at all of /proc. */
+#define TREE_FOLLOWED_MAX 64
+#define TREE_THREADS_MAX 512
 #define CGROUP_DEPTH_MAX 16
 #define CGROUP_PROCS_MAX (4 * 1024 * 1024)
 /* Folders that are looked into: below a sysroot, links may make a maze of a few. */
@@ -81,12 +84,57 @@ static size_t tree_find_children(const struct live_stat *stats, size_t n, int64_
 	return low;
 }
 
+/* The PIDs in /proc/PID/task/TID/children, "12 13 ". -errno: there is no such list. */
+static int tree_add_children(const struct live_context *c, int64_t pid, const char *thread, struct pids *pids)
+{
+	const char *at;
+	char *text;
+	int64_t child;
+	int r = root_read_record(c->root, c->m, mem_printf(c->m, "/proc/%lld/task/%s/children", (long long)pid,
+							   thread), &text);
+
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	for (at = text; text_parse_i64(at, &child, &at) == 0; )
+		pids_add(c->m, pids, child);
+	return 0;
+}
+
+/*
+ * All that descend from *pids, through the kernel's own lists: a server of four processes
+ * on a busy machine is found without a look at all the others. False: it has no such lists
+ * (CONFIG_PROC_CHILDREN), something has ended meanwhile, or there are many. The kernel may
+ * leave out a child whose sibling ends just then; live_detect() looks twice.
+ */
+static bool tree_follow_children(const struct live_context *c, struct pids *pids)
+{
+	size_t n_threads = 0;
+	char **threads;
+
+	for (size_t i = 0; i < pids->n; i++) {
+		int64_t pid = pids->items[i];
+
+		if (pids->n > TREE_FOLLOWED_MAX ||
+		    root_list(c->root, c->m, mem_printf(c->m, "/proc/%lld/task", (long long)pid), "", &threads) < 0)
+			return false;
+		/* A child belongs to the thread that forked it. */
+		for (; *threads; threads++) {
+			if (++n_threads > TREE_THREADS_MAX || tree_add_children(c, pid, *threads, pids) < 0)
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Adds to *pids, which have their roots already, all that descend from them. */
 static void tree_add_descendants(const struct live_context *c, struct pids *pids)
 {
+	struct live_stat *stats;
 	size_t n;
-	struct live_stat *stats = tree_list(c, &n);
 
+	if (tree_follow_children(c, pids))
+		return;
+	stats = tree_list(c, &n);
 	if (n)
 		qsort(stats, n, sizeof *stats, tree_compare_parents);
 	/* Breadth first: what is added is looked at in its turn. */

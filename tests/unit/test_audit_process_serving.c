@@ -46,6 +46,9 @@ static void test_preload_effective(void **state)
 	p->environment = NULL;
 	expect(audit_preload_effective, "nothing known of the environment", CHECK_FAIL, "malloc is glibc's own");
 	make_plain();
+	p->environment = VARIABLES("ALLOCRUN=off");
+	expect(audit_preload_effective, "kill switch", CHECK_SKIP, "kill switch");
+	make_plain();
 	p->is_secure = TRI_YES;
 	p->environment = VARIABLES("LD_PRELOAD=" OURS);
 	expect(audit_preload_effective, "AT_SECURE", CHECK_FAIL, "setuid");

@@ -198,6 +198,39 @@ static void test_order_of_libraries(void **state)
 	fail_msg("%s is not among the libraries", second);
 }
 
+/* A file that claims to be the library of another process, and has its variables elsewhere. */
+static void test_same_build_id(void **state)
+{
+	static const char flags[] = "-shared -fPIC -Wl,--build-id=0xabcd";
+	char *liar = compile("/libliar.so", mem_printf(&pool, "__attribute__((used)) static int ahead[100] = { 7 };\n%s"
+			     "__attribute__((used)) static unsigned int je_opt_dirty = 1;\n", allocator), flags);
+	char *library = compile("/libtrue.so", allocator, flags), *script;
+	struct live_facts facts = { .n_processes = 0 };
+	static const struct timespec pause = { 0, 20000000 };
+	size_t n_found = 0;
+	pid_t shell;
+
+	(void)state;
+	if (!library)
+		skip();
+	script = mem_printf(&pool, "LD_PRELOAD=%s sleep 600 & LD_PRELOAD=%s sleep 600 & LD_PRELOAD=%s sleep 600 & wait",
+			    liar, library, liar);
+	shell = start(WORDS("/bin/sh", "-c", script), WORDS("PATH=/bin:/usr/bin"));
+	for (int i = 0; i < 200 && n_found < 3; i++) {
+		nanosleep(&pause, NULL);
+		look(LIVE_PID, mem_printf(&pool, "%d", (int)shell), NULL, &facts);
+		n_found = 0;
+		for (size_t k = 1; k < facts.n_processes; k++)
+			n_found += facts.processes[k].options_evidence == EVIDENCE_PROVED;
+	}
+	assert_int_equal(n_found, 3);
+	for (size_t i = 1; i < 4; i++) {
+		assert_string_equal(facts.processes[i].malloc->build_id, "abcd");
+		assert_string_equal(conf_value(&facts.processes[i].options, "narenas"), "5");
+		assert_string_equal(conf_value(&facts.processes[i].options, "background_thread"), "true");
+	}
+}
+
 static void test_static_program(void **state)
 {
 	char *program = compile("/static", "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n", "-static");
@@ -356,7 +389,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CHILD_TEST(test_self), CHILD_TEST(test_forked_child), CHILD_TEST(test_plain_program),
 		CHILD_TEST(test_preloaded), CHILD_TEST(test_library_replaced_by_a_fifo),
-		CHILD_TEST(test_order_of_libraries), CHILD_TEST(test_static_program), CHILD_TEST(test_nobody),
+		CHILD_TEST(test_order_of_libraries), CHILD_TEST(test_same_build_id),
+		CHILD_TEST(test_static_program), CHILD_TEST(test_nobody),
 		CHILD_TEST(test_zombie), CHILD_TEST(test_kernel_thread), CHILD_TEST(test_tree_of_300),
 		CHILD_TEST(test_short_lived_children), CHILD_TEST(test_hostile_names),
 	};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --check --format json: what is known of each process, for whoever wants to judge himself. */
+#include "audit/report_json.h"
+
+#include <string.h>
+
+#include "audit/formats.h"
+#include "util/bitmap.h"
+
+/* No arguments: they may hold keys, and reports are kept and sent around. */
+json_t *json_process_name(struct mem *m, const struct live_process *p)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "pid", json_integer(p->pid));
+	json_object_set_new(o, "name", json_words(m, p->name ? p->name : ""));
+	json_object_set_new(o, "parent", json_number(p->parent));
+	json_object_set_new(o, "inner_pid", json_number(p->inner_pid));
+	json_object_set_new(o, "uid", json_number(p->uid));
+	json_object_set_new(o, "start_time", json_number(p->start_time));
+	return o;
+}
+
+static json_t *json_truth(enum tristate value)
+{
+	return value == TRI_UNKNOWN ? json_null() : json_boolean(value == TRI_YES);
+}
+
+static json_t *json_evidence(enum evidence evidence)
+{
+	static const char *const words[] = {
+		[EVIDENCE_NONE] = NULL, [EVIDENCE_ASSUMED] = "assumed", [EVIDENCE_PROVED] = "proved",
+	};
+
+	return words[evidence] ? json_string(words[evidence]) : json_null();
+}
+
+static json_t *json_state(enum live_state state)
+{
+	static const char *const words[] = {
+		[LIVE_RUNNING] = "running", [LIVE_GONE] = "gone", [LIVE_ZOMBIE] = "zombie",
+		[LIVE_KERNEL_THREAD] = "kernel-thread", [LIVE_DENIED] = "denied",
+	};
+
+	return json_string(words[state]);
+}
+
+static json_t *json_library(struct mem *m, const struct live_process *p, const struct live_library *l)
+{
+	json_t *o = json_object(), *serves = json_array();
+
+	json_object_set_new(o, "allocator", json_words(m, l->allocator));
+	json_object_set_new(o, "path", *l->path ? json_words(m, l->path) : json_null());
+	json_object_set_new(o, "build_id", json_words(m, l->build_id));
+	json_object_set_new(o, "build", json_words(m, l->build ? l->build->id : NULL));
+	json_object_set_new(o, "defines_malloc", json_boolean(l->defines_malloc));
+	json_object_set_new(o, "deleted", json_boolean(l->is_deleted));
+	json_object_set_new(o, "impostor", json_boolean(l->is_impostor));
+	if (l == p->malloc)
+		json_array_append_new(serves, json_string("malloc"));
+	if (l == p->free)
+		json_array_append_new(serves, json_string("free"));
+	if (l == p->operator_new)
+		json_array_append_new(serves, json_string("operator new"));
+	json_object_set_new(o, "serves", serves);
+	return o;
+}
+
+static json_t *json_libraries(struct mem *m, const struct live_process *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->n_libraries; i++)
+		json_array_append_new(list, json_library(m, p, &p->libraries[i]));
+	return list;
+}
+
+static json_t *json_conf(struct mem *m, const struct conf *conf)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < conf->n; i++)
+		json_object_set_new(o, format_utf8(m, conf->items[i].key), json_words(m, conf->items[i].value));
+	return o;
+}
+
+/* Only those that concern allocators are known at all. */
+static json_t *json_environment(struct mem *m, const struct live_process *p)
+{
+	json_t *o = json_object();
+
+	if (!p->environment) {
+		json_decref(o);
+		return json_null();
+	}
+	for (char **e = p->environment; *e; e++) {
+		const char *equals = strchr(*e, '=');
+		const char *name = equals ? format_utf8(m, mem_strndup(m, *e, (size_t)(equals - *e))) : NULL;
+
+		/* Of two of one name the first counts, as for getenv(3). */
+		if (name && !json_object_get(o, name))
+			json_object_set_new(o, name, json_words(m, equals + 1));
+	}
+	return o;
+}
+
+static json_t *json_memory(const struct live_process *p)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "anonymous", json_number(p->rss_anon));
+	json_object_set_new(o, "file", json_number(p->rss_file));
+	json_object_set_new(o, "shared", json_number(p->rss_shmem));
+	json_object_set_new(o, "hugetlb", json_number(p->hugetlb));
+	json_object_set_new(o, "swap", json_number(p->swap));
+	json_object_set_new(o, "locked", json_number(p->locked));
+	json_object_set_new(o, "pinned", json_number(p->pinned));
+	json_object_set_new(o, "anonymous_huge", json_number(p->anon_huge));
+	json_object_set_new(o, "allocator_resident", json_number(p->allocator_resident));
+	json_object_set_new(o, "allocator_live", json_number(p->allocator_live));
+	return o;
+}
+
+static json_t *json_record(struct mem *m, const struct live_record *record)
+{
+	json_t *o;
+
+	if (!record)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "path", json_words(m, record->path));
+	json_object_set_new(o, "problem", json_words(m, record->problem));
+	json_object_set_new(o, "allocrun", json_words(m, record->version));
+	json_object_set_new(o, "profile", json_words(m, record->profile));
+	json_object_set_new(o, "library", json_words(m, record->library));
+	json_object_set_new(o, "build_id", json_words(m, record->build_id));
+	json_object_set_new(o, "options", json_conf(m, &record->options));
+	return o;
+}
+
+static json_t *json_process_whole(struct mem *m, const struct live_process *p)
+{
+	json_t *o = json_process_name(m, p);
+
+	json_object_set_new(o, "state", json_state(p->state));
+	json_object_set_new(o, "problem", json_words(m, p->problem));
+	json_object_set_new(o, "other_mounts", json_truth(p->other_mounts));
+	json_object_set_new(o, "static", json_truth(p->is_static));
+	json_object_set_new(o, "secure", json_truth(p->is_secure));
+	json_object_set_new(o, "allocator", json_words(m, p->malloc ? p->malloc->allocator : NULL));
+	json_object_set_new(o, "library", json_words(m, p->malloc && *p->malloc->path ? p->malloc->path : NULL));
+	json_object_set_new(o, "build_id", json_words(m, p->malloc ? p->malloc->build_id : NULL));
+	json_object_set_new(o, "libraries", json_libraries(m, p));
+	json_object_set_new(o, "options", json_conf(m, &p->options));
+	json_object_set_new(o, "options_evidence", json_evidence(p->options_evidence));
+	json_object_set_new(o, "environment", json_environment(m, p));
+	json_object_set_new(o, "environment_evidence", json_evidence(p->environment_evidence));
+	json_object_set_new(o, "memory", json_memory(p));
+	json_object_set_new(o, "mappings", json_number(p->n_mappings));
+	json_object_set_new(o, "threads", json_number(p->n_threads));
+	json_object_set_new(o, "cpus", bitmap_is_empty(&p->cpus) ? json_null() :
+			    json_string(bitmap_format_list(m, &p->cpus)));
+	json_object_set_new(o, "record", json_record(m, p->record));
+	return o;
+}
+
+json_t *json_process_list(struct mem *m, const struct live_facts *live)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < live->n_processes; i++)
+		json_array_append_new(list, json_process_whole(m, &live->processes[i]));
+	return list;
+}
