@@ -227,6 +227,12 @@ static void cgroup_detect_pressure(const struct root *root, struct mem *m,
 
 void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret)
 {
+	cgroup_detect_process(root, m, "/proc/self", ret);
+}
+
+void cgroup_detect_process(const struct root *root, struct mem *m, const char *process,
+			   struct cgroup_facts *ret)
+{
 	struct cgroup_map map;
 	struct cgroup_place memory, cpu, cpuset, unified;
 
@@ -238,7 +244,7 @@ void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *
 		.cpu_quota_milli = FACT_UNKNOWN,
 		.pressure_some_avg10_centi = FACT_UNKNOWN,
 	};
-	ret->version = cgroup_map_read(root, m, &map);
+	ret->version = cgroup_map_read(root, m, process, &map);
 	if (ret->version == CGROUP_NONE) {
 		ret->memory_max = FACT_UNLIMITED;
 		ret->memory_high = FACT_UNLIMITED;

@@ -19,7 +19,7 @@ struct cgroup_mount {
 };
 
 struct cgroup_map {
-	char *self;     /* /proc/self/cgroup */
+	char *self;     /* /proc/self/cgroup, or that of another process */
 	struct cgroup_mount *mounts;
 	size_t n_mounts;
 };
@@ -31,7 +31,8 @@ struct cgroup_place {
 	size_t n_folders;            /* 0: the controller is nowhere to be seen */
 };
 
-enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m,
+/* `process`: /proc/self, or the folder of another; the mounts are ours in any case. */
+enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, const char *process,
 				    struct cgroup_map *ret);
 /* The place for a controller, "" for the v2 hierarchy itself. */
 void cgroup_map_find(const struct cgroup_map *map, struct mem *m, const char *controller,

@@ -138,7 +138,8 @@ void cgroup_parse_mounts(const char *text, struct mem *m, struct cgroup_map *map
 		cgroup_parse_mount(line, m, map);
 }
 
-enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, struct cgroup_map *ret)
+enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, const char *process,
+				    struct cgroup_map *ret)
 {
 	bool has_v1 = false, has_v2 = false;
 	struct stat st;
@@ -146,8 +147,8 @@ enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, stru
 	int r;
 
 	*ret = (struct cgroup_map){ 0 };
-	r = root_read_record(root, m, "/proc/self/cgroup", &ret->self);
-	if (r == -ENOENT && root_stat(root, "/proc/self", &st) == 0)
+	r = root_read_record(root, m, mem_printf(m, "%s/cgroup", process), &ret->self);
+	if (r == -ENOENT && root_stat(root, process, &st) == 0)
 		return CGROUP_NONE;
 	if (r < 0 || root_read_start(root, m, "/proc/self/mountinfo", CGROUP_MOUNTINFO_MAX,
 				     &mounts) < 0)

@@ -35,6 +35,9 @@ void thp_detect(const struct root *root, struct mem *m, bool thorough, struct th
 void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64_t pool_bytes,
 		    struct hugetlb_facts *ret);
 void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret);
+/* The same for another process: `process` is its folder, "/proc/4711". */
+void cgroup_detect_process(const struct root *root, struct mem *m, const char *process,
+			   struct cgroup_facts *ret);
 void gpu_detect(const struct root *root, struct mem *m, const char *const *environment,
 		struct gpu_facts *ret);
 /*

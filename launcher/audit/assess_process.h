@@ -14,7 +14,7 @@ check_assess audit_process_variables, audit_process_arenas;
 check_assess audit_launch_record, audit_affinity_in_force, audit_mempolicy_in_force,
 	audit_thp_in_force, audit_capabilities_left, audit_limits_in_force;
 /* audit_usage.c */
-check_assess audit_memory_verdict, audit_local_memory, audit_rdma_hooks, audit_mappings;
+check_assess audit_process_headroom, audit_memory_verdict, audit_local_memory, audit_rdma_hooks, audit_mappings;
 
 /*
  * What every process check asks first: can anything be said of this process? True with

@@ -102,6 +102,39 @@ static struct finding usage_judge_allocator(struct mem *m, const struct live_pro
 	return finding_ok(m, "%s%s", usage_is_elsewhere(p) ? "mostly not the allocator: " : "", share);
 }
 
+/* Is it in the control group of its parent, which speaks for both? */
+static bool usage_shares_cgroup(const struct audit_facts *a, const struct live_process *p)
+{
+	for (size_t i = 0; i < a->live->n_processes; i++) {
+		const struct live_process *other = &a->live->processes[i];
+
+		if (other->pid == p->parent && other->cgroup == p->cgroup)
+			return true;
+	}
+	return false;
+}
+
+ASSESS(audit_process_headroom)
+{
+	struct audit_facts seen = *a;
+	struct facts machine = *a->machine;
+	struct finding f;
+
+	if (audit_cannot_tell(m, p, &f))
+		return f;
+	if (!p->cgroup)
+		return finding_unknown(m, "/proc/%lld/cgroup cannot be read", (long long)p->pid);
+	if (usage_shares_cgroup(a, p))
+		return finding_skip(m, "in the control group of its parent");
+	if (p->cgroup->limits.memory_max == FACT_UNLIMITED)
+		return finding_skip(m, "its control group has no limit");
+	/* As for our own group, with that of the process in its place. */
+	machine.cgroup = p->cgroup->limits;
+	seen.machine = &machine;
+	seen.node = p->cgroup->usage;
+	return audit_oom_headroom(m, &seen, t, NULL);
+}
+
 ASSESS(audit_memory_verdict)
 {
 	struct growth g;

@@ -198,7 +198,7 @@ static void node_detect_preload(const struct root *root, struct mem *m,
 	}
 }
 
-static const struct node_facts node_unknown = {
+const struct node_facts node_unknown = {
 	.overcommit_memory = FACT_UNKNOWN,
 	.swappiness = FACT_UNKNOWN,
 	.max_map_count = FACT_UNKNOWN,
@@ -225,7 +225,7 @@ void node_detect(const struct root *root, struct mem *m, const struct facts *mac
 	node_read_sysctl(root, m, ret, "/proc/sys/vm/max_map_count", &ret->max_map_count);
 	node_detect_balancing(root, machine, ret);
 	node_detect_memory(root, m, machine, ret);
-	node_detect_cgroup(root, m, machine, ret);
+	node_detect_cgroup(root, m, &machine->cgroup, ret);
 	node_detect_shm(root, m, machine, ret);
 	node_detect_preload(root, m, machine, ret);
 	node_detect_malloc_conf(root, m, ret);

@@ -99,6 +99,9 @@ struct node_facts {
 	size_t n_gaps;
 };
 
+/* Nothing known yet. */
+extern const struct node_facts node_unknown;
+
 /* Never fails: what is missing is unknown, and worth a gap where it should be there. */
 void node_detect(const struct root *root, struct mem *m, const struct facts *machine,
 		 struct node_facts *ret);
@@ -107,7 +110,8 @@ void node_detect(const struct root *root, struct mem *m, const struct facts *mac
 void node_add_gap(struct mem *m, struct node_facts *node, const char *path, int error);
 void node_detect_memory(const struct root *root, struct mem *m, const struct facts *machine,
 			struct node_facts *node);
-void node_detect_cgroup(const struct root *root, struct mem *m, const struct facts *machine,
+/* Also for the cgroup of another process. */
+void node_detect_cgroup(const struct root *root, struct mem *m, const struct cgroup_facts *cgroup,
 			struct node_facts *node);
 void node_probe_mempolicy(struct mem *m, const struct bitmap *allowed, struct node_mempolicy *ret);
 

@@ -108,10 +108,10 @@ static void node_read_cgroup_v1(const struct root *root, struct mem *m, struct n
 		cgroup->file = cached > cgroup->shmem ? cached - cgroup->shmem : 0;
 }
 
-void node_detect_cgroup(const struct root *root, struct mem *m, const struct facts *machine,
+void node_detect_cgroup(const struct root *root, struct mem *m, const struct cgroup_facts *cgroup,
 			struct node_facts *node)
 {
-	const char *folder = machine->cgroup.memory_path;
+	const char *folder = cgroup->memory_path;
 	char *events, *stat = NULL;
 
 	if (!folder)
@@ -119,11 +119,11 @@ void node_detect_cgroup(const struct root *root, struct mem *m, const struct fac
 	if (!node_read_cgroup(root, m, node, folder, "memory.stat", &stat))
 		stat = NULL;
 	/* Of the two versions only v2 has this one; on a hybrid host either may hold memory. */
-	if (machine->cgroup.version != CGROUP_V1 &&
+	if (cgroup->version != CGROUP_V1 &&
 	    node_read_cgroup(root, m, node, folder, "memory.events", &events)) {
 		node_parse_counter(events, "oom_kill", &node->cgroup.oom_kills);
 		node_read_cgroup_v2(root, node, folder, stat);
-	} else if (machine->cgroup.version != CGROUP_V2) {
+	} else if (cgroup->version != CGROUP_V2) {
 		node_read_cgroup_v1(root, m, node, folder, stat);
 	}
 }

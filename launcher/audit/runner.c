@@ -192,17 +192,28 @@ static void run_policy_file(struct run *run)
 		run_own(CHECK_SKIP, "there is no policy file; built-in values hold"));
 }
 
+/* Why nothing can be said of any process; NULL. A server that has ended is not well. */
+static const char *run_find_nobody(const struct live_facts *live)
+{
+	if (!live || live->problem || live->n_processes == 0)
+		return live && live->problem ? live->problem : "nobody was found";
+	for (size_t i = 0; i < live->n_processes; i++) {
+		if (live->processes[i].state == LIVE_RUNNING || live->processes[i].state == LIVE_DENIED)
+			return NULL;
+	}
+	return live->processes[0].problem ? live->processes[0].problem : "all have ended";
+}
+
 static void run_process_found(struct run *run)
 {
 	const struct live_facts *live = run->facts->live;
 	const char *asked = live && live->asked ? live->asked : "processes";
+	const char *problem = run_find_nobody(live);
 
 	if (!runner_is_selected(&run->request->selection, &runner_checks[OWN_PROCESS_FOUND]))
 		return;
-	run_add(run, &runner_checks[OWN_PROCESS_FOUND], NULL,
-		!live || live->problem || live->n_processes == 0 ?
-		run_own(CHECK_UNKNOWN, mem_printf(run->m, "%s: %s", asked, live && live->problem ?
-						  live->problem : "nobody was found")) :
+	run_add(run, &runner_checks[OWN_PROCESS_FOUND], NULL, problem ?
+		run_own(CHECK_UNKNOWN, mem_printf(run->m, "%s: %s", asked, problem)) :
 		run_own(CHECK_OK, mem_printf(run->m, "%s: %zu process%s", asked, live->n_processes,
 					     live->n_processes == 1 ? "" : "es")));
 }

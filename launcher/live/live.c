@@ -10,6 +10,8 @@
 /* A tree that grows while it is looked at is followed so many times. */
 #define LIVE_ROUNDS 4
 #define LIVE_GENERATIONS_MAX 16
+/* A process that executes one program after another is looked at so many times. */
+#define LIVE_LOOKS 8
 
 static void live_set_unknown(struct live_process *p, int64_t pid)
 {
@@ -55,11 +57,13 @@ int live_open_root(const struct live_context *c, int64_t pid, struct root *ret)
 	return root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
 }
 
-static void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p)
+/* False: it has executed another program meanwhile. */
+static bool live_look_at(struct live_context *c, int64_t pid, struct live_process *p)
 {
 	struct live_stat stat;
-	const char *words;
+	bool is_whole = true;
 
+	*p = (struct live_process){ 0 };
 	live_set_unknown(p, pid);
 	if (stat_read(c->root, pid, &stat) < 0) {
 		p->state = LIVE_GONE;
@@ -72,13 +76,24 @@ static void live_detect_process(struct live_context *c, int64_t pid, struct live
 	}
 	if (p->state == LIVE_RUNNING) {
 		status_detect(c, p);
-		serving_detect(c, p);
+		is_whole = serving_detect(c, p);
 		live_record_detect(c, p);
+		if (c->request->thorough)
+			live_cgroup_detect(c, p);
 		if (c->request->thorough && p->state == LIVE_RUNNING)
 			usage_detect(c, p);
 		if (!live_is_same(c, p))
 			p->state = LIVE_GONE;
 	}
+	return is_whole;
+}
+
+static void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p)
+{
+	const char *words;
+
+	for (int i = 0; i < LIVE_LOOKS && !live_look_at(c, pid, p); i++)
+		mem_free_all(&c->scratch);
 	words = live_describe(p->state);
 	if (words && (p->state != LIVE_DENIED || !p->problem))
 		p->problem = mem_strdup(c->m, words);

@@ -25,6 +25,8 @@ enum live_state {
 	LIVE_DENIED,        /* another user's: only what everyone may read is known */
 };
 
+struct node_facts;
+
 /* How a value is known. */
 enum evidence {
 	EVIDENCE_NONE,
@@ -60,6 +62,13 @@ struct live_record {
 	struct conf options;
 	struct live_step *steps;
 	size_t n_steps;
+};
+
+/* A control group, seen from outside of it: the limits that bind its processes. */
+struct live_cgroup {
+	char *text;         /* /proc/PID/cgroup: which one it is */
+	struct cgroup_facts limits;
+	const struct node_facts *usage; /* of which `cgroup` is filled; audit/node.h */
 };
 
 struct live_process {
@@ -102,7 +111,7 @@ struct live_process {
 	enum tristate capabilities_known;
 	struct limit memlock, core, address_space;
 	int64_t oom_score_adj;
-	char *cgroup;       /* path of its memory cgroup below the controller's mount; NULL */
+	const struct live_cgroup *cgroup; /* shared by those that are in the same; NULL = unknown */
 
 	struct live_record *record; /* NULL = none */
 };

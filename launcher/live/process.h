@@ -30,6 +30,8 @@ struct live_context {
 	const struct live_request *request;
 	struct symtab *tables; /* by build ID */
 	size_t n_tables;
+	struct live_cgroup **cgroups;
+	size_t n_cgroups;
 	int pauses;            /* that were made for loaders at work */
 };
 
@@ -47,8 +49,14 @@ void status_detect(const struct live_context *c, struct live_process *process);
 /* The fields of /proc/PID/status. Pure. */
 void status_parse(struct mem *m, const char *text, struct live_process *process);
 
-/* Who serves malloc, the environment and the options in force. */
-void serving_detect(struct live_context *c, struct live_process *process);
+/*
+ * Who serves malloc, the environment and the options in force. False: it has executed
+ * another program meanwhile, and nothing of this is true.
+ */
+bool serving_detect(struct live_context *c, struct live_process *process);
+
+/* Its control group: read once for all processes that are in it. */
+void live_cgroup_detect(struct live_context *c, struct live_process *process);
 
 /* Mappings, memory by kind and by node. */
 void usage_detect(struct live_context *c, struct live_process *process);

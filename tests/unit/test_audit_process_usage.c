@@ -192,11 +192,47 @@ static void test_mappings(void **state)
 	expect_of_states(audit_mappings);
 }
 
+/* The process's own group, not that of the audit, which has no limit here. */
+static void test_headroom(void **state)
+{
+	static const struct { int64_t max, current, kills; enum check_status status; const char *observed; } cases[] = {
+		{ GIB(10), GIB(5), 0, CHECK_OK, "50% of 10 GiB in use" },
+		{ GIB(10), GIB(9), 0, CHECK_WARN, "90% of 10 GiB in use" },
+		{ GIB(100), GIB(95), 0, CHECK_FAIL, "95% of 100 GiB in use" },
+		{ GIB(10), GIB(1), 2, CHECK_FAIL, "2 processes killed" },
+		{ FACT_UNLIMITED, GIB(1), 0, CHECK_SKIP, "has no limit" },
+		{ FACT_UNKNOWN, FACT_UNKNOWN, 0, CHECK_UNKNOWN, "cannot be read" },
+		{ GIB(10), FACT_UNKNOWN, 0, CHECK_UNKNOWN, "cannot be read" },
+	};
+	struct node_facts usage = node_unknown;
+	struct live_cgroup group = { .usage = &usage };
+
+	(void)state;
+	machine.cgroup.memory_max = FACT_UNLIMITED;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		group.limits = (struct cgroup_facts){ .memory_max = cases[i].max, .memory_high = FACT_UNLIMITED,
+						      .memory_current = cases[i].current };
+		usage.cgroup.oom_kills = cases[i].kills;
+		p->cgroup = &group;
+		expect(audit_process_headroom, cases[i].observed, cases[i].status, cases[i].observed);
+	}
+	/* A child in the same group has nothing to add. */
+	p->cgroup = &group;
+	processes[1] = processes[0];
+	processes[1].pid = 4712;
+	processes[1].parent = 4711;
+	live.n_processes = 2;
+	assert_int_equal(audit_process_headroom(&pool, &audit, &thresholds, &processes[1]).status, CHECK_SKIP);
+	p->cgroup = NULL;
+	expect(audit_process_headroom, "unreadable", CHECK_UNKNOWN, "cannot be read");
+	expect_of_states(audit_process_headroom);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE_TEST(test_verdict), CASE_TEST(test_growth), CASE_TEST(test_local_memory),
-		CASE_TEST(test_rdma_hooks), CASE_TEST(test_mappings),
+		CASE_TEST(test_rdma_hooks), CASE_TEST(test_mappings), CASE_TEST(test_headroom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,15 +230,15 @@ static void test_cgroup_of_a_hybrid_host(void **state)
 	tree_open(&t);
 	tree_write(&t, "/cg/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 7\n");
 	node.cgroup.oom_kills = FACT_UNKNOWN;
-	node_detect_cgroup(&t.root, &pool, &machine, &node);
+	node_detect_cgroup(&t.root, &pool, &machine.cgroup, &node);
 	assert_int_equal(node.cgroup.oom_kills, 7);
 	tree_write(&t, "/cg/memory.events", "oom 1\noom_kill 3\n");
 	tree_write(&t, "/cg/memory.swap.max", "0\n");
-	node_detect_cgroup(&t.root, &pool, &machine, &node);
+	node_detect_cgroup(&t.root, &pool, &machine.cgroup, &node);
 	assert_int_equal(node.cgroup.oom_kills, 3);
 	assert_int_equal(node.cgroup.swap_max, 0);
 	tree_write(&t, "/cg/memory.swap.max", "max\n");
-	node_detect_cgroup(&t.root, &pool, &machine, &node);
+	node_detect_cgroup(&t.root, &pool, &machine.cgroup, &node);
 	assert_int_equal(node.cgroup.swap_max, FACT_UNLIMITED);
 	assert_int_equal(node.n_gaps, 0);
 	tree_close(&t);
