@@ -6,6 +6,7 @@
  */
 #include "live/process.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -34,6 +35,7 @@ struct serving {
 	struct live_objects objects;
 	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
 	const char *folder;  /* /proc/PID */
+	bool is_torn;        /* it has executed another program meanwhile */
 };
 
 static void serving_read_program(struct serving *s)
@@ -45,6 +47,8 @@ static void serving_read_program(struct serving *s)
 	if (elf.problem == -EACCES || elf.problem == -EPERM) {
 		p->state = LIVE_DENIED;
 		p->problem = mem_strdup(s->c->m, "it may not be looked into by this user");
+	} else if (elf.problem == -ENOENT && s->c->root->live) {
+		p->state = LIVE_GONE; /* a program that was removed is still there for the kernel */
 	} else if (elf.problem) {
 		p->problem = mem_printf(s->c->m, "its program cannot be read: %s",
 					strerrordesc_np(-elf.problem));
@@ -243,16 +247,24 @@ static void serving_read_options(struct serving *s)
 		p->options_evidence = EVIDENCE_PROVED;
 }
 
-static int serving_read_objects(struct serving *s, const struct live_auxv *auxv)
+/* False: there were enough of them. */
+static bool serving_pause(struct serving *s)
 {
 	static const struct timespec pause = { 0, SERVING_PAUSE_NS };
+
+	if (s->c->pauses++ >= SERVING_PAUSES_MAX)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+static int serving_read_objects(struct serving *s, const struct live_auxv *auxv)
+{
 	int r = -EAGAIN;
 
 	for (int i = 0; i < SERVING_TRIES && r == -EAGAIN; i++) {
-		if (i > 0 && s->c->pauses++ >= SERVING_PAUSES_MAX)
+		if (i > 0 && !serving_pause(s))
 			break;
-		if (i > 0)
-			nanosleep(&pause, NULL);
 		/* Nothing read before is true any more. */
 		memory_forget(s->memory);
 		r = objects_read(s->memory, &s->c->scratch, auxv, &s->objects);
@@ -272,15 +284,45 @@ static void serving_read_maps(struct serving *s)
 	s->process->n_mappings = maps_count(maps);
 }
 
+/* The kernel's words to the program at its start; they change with each program that it executes. */
+static int serving_read_auxv(struct serving *s, char **ret_bytes, size_t *ret_size)
+{
+	return root_read(s->c->root, &s->c->scratch, mem_printf(s->c->m, "%s/auxv", s->folder), AUXV_MAX, ret_bytes,
+			 ret_size);
+}
+
+/*
+ * Does it run the program that was looked at? Addresses are random, and stand there: the
+ * same program, executed anew, has others. Without any its memory is gone, and so is it.
+ */
+static void serving_verify(struct serving *s, const char *bytes, size_t size)
+{
+	char *now;
+	size_t n = 0;
+	int r;
+
+	if (!s->c->root->live)
+		return;
+	r = serving_read_auxv(s, &now, &n);
+	if (r == -ENOENT || r == -ESRCH || (r == 0 && n == 0))
+		s->process->state = LIVE_GONE;
+	else if (r < 0 || n != size || memcmp(now, bytes, n) != 0)
+		s->is_torn = true;
+}
+
 static void serving_look_into(struct serving *s)
 {
 	struct live_process *p = s->process;
 	struct live_auxv auxv;
-	char *bytes;
-	size_t size;
-	int r = root_read(s->c->root, s->c->m, mem_printf(s->c->m, "%s/auxv", s->folder), AUXV_MAX,
-			  &bytes, &size);
+	char *bytes = NULL;
+	size_t size = 0;
+	int r = serving_read_auxv(s, &bytes, &size);
 
+	/* In the middle of execve(2) there is an end and nothing before it. */
+	if (r == 0 && s->c->root->live && size == sizeof(Elf64_auxv_t)) {
+		s->is_torn = serving_pause(s);
+		r = -EAGAIN;
+	}
 	if (r == 0)
 		r = auxv_parse(bytes, size, &auxv);
 	if (r == 0) {
@@ -298,6 +340,8 @@ static void serving_look_into(struct serving *s)
 		}
 		memory_close(s->memory);
 	}
+	if (r != -EACCES && r != -EPERM && !s->is_torn)
+		serving_verify(s, bytes, size);
 	if (r == -EACCES || r == -EPERM) {
 		p->state = LIVE_DENIED;
 		p->problem = mem_strdup(s->c->m, "its memory may not be read by this user");
@@ -310,7 +354,7 @@ static void serving_look_into(struct serving *s)
 	}
 }
 
-void serving_detect(struct live_context *c, struct live_process *process)
+bool serving_detect(struct live_context *c, struct live_process *process)
 {
 	struct serving s = { .c = c, .process = process, .memory = c->memory,
 			     .folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid) };
@@ -319,7 +363,7 @@ void serving_detect(struct live_context *c, struct live_process *process)
 	if (process->bits == 32)
 		process->problem = mem_strdup(c->m, "it is a 32-bit program: not looked into");
 	if (process->state != LIVE_RUNNING)
-		return;
+		return true;
 	if (!process->problem && process->is_static != TRI_YES)
 		serving_look_into(&s);
 	if (!s.maps)
@@ -330,4 +374,5 @@ void serving_detect(struct live_context *c, struct live_process *process)
 		environ_assume_options(c->m, process);
 	if (!process->loaded && s.maps)
 		process->loaded = maps_list_libraries(c->m, s.maps);
+	return !s.is_torn;
 }

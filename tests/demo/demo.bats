@@ -10,17 +10,25 @@ servers() { pgrep -f "tests/demo/server\.py" || true; }
 
 @test "demo python: starts, proves every process, stops" {
   expect_ok "$root/tests/demo/demo" python
-  expect_in "demo python" "build/prefix/bin/allocrun -- " "$output"
-  expect_equal "processes served by jemalloc" 4 "$(grep -c ' jemalloc \[1\] ' <<<"$output")"
+  expect_in "demo python" "bin/allocrun -- " "$output"
+  expect_equal "processes served by jemalloc" 4 "$(grep -c ' ok  *preload-effective: jemalloc-' <<<"$output")"
+  expect_equal "processes whose options are proved" 4 "$(grep -c ' ok  *options-in-force: proved: narenas:' <<<"$output")"
+  expect_in "demo python" "proved: 4 of 4 processes run on jemalloc-" "$output"
   expect_in "demo python" "all 4 processes are gone" "$output"
+}
+
+@test "demo python: the same server without allocrun fails the check" {
+  expect_ok "$root/tests/demo/demo" python
+  expect_in "demo python" "fail: 1 failure, 1 ok; preload-effective" "${output##*started without allocrun}"
+  expect_in "demo python" "malloc is glibc's own; its environment has no LD_PRELOAD" "$output"
 }
 
 @test "demo python: fails when the proof fails" {
   local status=0
   output=$(ALLOCRUN=off timeout 60 "$root/tests/demo/demo" python 2>&1) || status=$?
   expect_equal "exit of ALLOCRUN=off demo python: $output" 1 "$status"
-  expect_in "ALLOCRUN=off demo python" "is served by glibc, not jemalloc" "$output"
-  expect_in "ALLOCRUN=off demo python" "not every process is served by jemalloc" "$output"
+  expect_in "ALLOCRUN=off demo python" "the kill switch, ALLOCRUN=off" "$output"
+  expect_in "ALLOCRUN=off demo python" "not every process is proved" "$output"
 }
 
 @test "demo python: leaves nothing behind when it is stopped half way" {

@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2034 # used by those that load this
 
 root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-allocrun=$root/build/prefix/bin/allocrun
+allocrun=${TREE_UNDER_TEST:-$root/build/prefix}/bin/allocrun
 venv=$root/build/vllm/venv
 model=$root/build/vllm/model
 # shellcheck source-path=SCRIPTDIR source=../demo/lib.bash
@@ -39,14 +39,31 @@ eventually() {
   done
 }
 
-prove() { expect_ok "$python" -B "$root/tests/demo/prove.py" "$@"; }
+# check PID [OPTION]...: the audit of a process tree as JSON, in $json; $status.
+check() {
+  status=0
+  json=$(timeout 120 "$allocrun" --check --format json --pid "$@") || status=$?
+  json_at findings <<<"$json" >/dev/null || fails "allocrun --check --pid $*" "JSON" "exit $status: $json"
+}
 
-# values PYTHON-EXPRESSION FILE: of every process `p` in what prove.py wrote as JSON.
+# values PYTHON-EXPRESSION: of every process `p` that the last check has looked at; its
+# findings are in p["checks"], by ID. Those that have ended meanwhile are left out.
 values() {
   "$python" -c '
 import json, sys
-for p in json.load(open(sys.argv[2])):
-    print(eval(sys.argv[1]))' "$1" "$2"
+report = json.load(sys.stdin)
+for p in report["processes"]["list"]:
+    p["checks"] = {f["id"]: f for f in report["findings"] if f["process"] and f["process"]["pid"] == p["pid"]}
+    p["others"] = [l["allocator"] for l in p["libraries"]
+                   if l["defines_malloc"] and not l["serves"] and l["allocator"] not in ("glibc", "musl")]
+    if p["state"] in ("running", "denied"):
+        print(eval(sys.argv[1]))' "$1" <<<"$json"
+}
+
+# Every process of the last check, and no other allocator in any of them.
+expect_served_by() {
+  expect_equal "what serves malloc in each" "$1" "$(values 'p["library"]' | sort -u)"
+  expect_equal "other allocators" "[]" "$(values 'p["others"]' | sort -u)"
 }
 
 install_vllm() {

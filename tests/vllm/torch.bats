@@ -39,16 +39,26 @@ infer() {
 
 is_done_or_dead() { grep -q "^done" "$1" || ! is_alive "$2"; }
 
-# Every process of the tree: by the link map, and by the kernel's word on what is mapped.
+# Every process of the tree: by the audit, and by the kernel's word on what is mapped.
 expect_ours() {
   local library member maps
   library=$(our_library "$BATS_TEST_TMPDIR/record.json")
-  prove --expect "$library" "$pid"
+  check "$pid" --only preload-effective,options-in-force
+  expect_equal "exit of --check: $json" 0 "$status"
+  expect_served_by "$library"
+  expect_equal "where the options were read" proved "$(values 'p["options_evidence"]' | sort -u)"
   while read -r member; do
     maps=$(<"/proc/${member%/*}/maps")
     expect_in "/proc/${member%/*}/maps" "$library" "$maps"
     expect_in "/proc/${member%/*}/maps" libtorch_cpu.so "$maps"
   done < <(tree_of "$pid" | grep -v "^$(tracker)/")
+}
+
+# expect_preload STATUS WORDS: what the audit finds in the process that was started.
+expect_preload() {
+  check "$pid" --only preload-effective,options-in-force
+  expect_equal "preload-effective" "$1" "$(values 'p["checks"]["preload-effective"]["status"]')"
+  expect_in "preload-effective" "$2" "$(values 'p["checks"]["preload-effective"]["observed"]')"
 }
 
 # The spawn method's own helper never loads torch.
@@ -83,12 +93,49 @@ tracker() { pgrep -P "$pid" -f multiprocessing.resource_tracker || echo none; }
   expect_not_in "/proc/$pid/maps" libtcmalloc_minimal "$maps"
 }
 
-@test "PyTorch: the result is the same as without allocrun, and the proof sees the difference" {
+@test "PyTorch: the result is the same as without allocrun, and the audit sees the difference" {
   local ours
   infer threads
   ours=$(<"$BATS_TEST_TMPDIR/out")
   finish
   infer threads env ALLOCRUN=off "$allocrun" --
   expect_equal "what inference.py computed" "$(<"$BATS_TEST_TMPDIR/out")" "$ours"
-  prove --expect glibc "$pid"
+  expect_preload skip "the kill switch, ALLOCRUN=off"
+  expect_equal "what serves malloc" glibc "$(values 'p["allocator"]')"
+}
+
+@test "PyTorch: under plain glibc the check fails, and names what is missing" {
+  infer threads env
+  expect_preload fail "malloc is glibc's own; its environment has no LD_PRELOAD"
+  expect_equal "exit of --check" 2 "$status"
+}
+
+@test "PyTorch: a foreign jemalloc is named, and nothing is proved of it" {
+  local foreign
+  foreign=$(ldconfig -p | awk '/libjemalloc\.so\.2 .*=>/ { print $NF; exit }')
+  [ -n "$foreign" ] || fails "ldconfig -p" "libjemalloc.so.2 (tests/require vllm)" "none"
+  infer threads env LD_PRELOAD="$foreign" MALLOC_CONF=narenas:3
+  expect_preload warn "jemalloc ($(readlink -f "$foreign")), which is none of allocrun's builds"
+  # Debian's library is stripped: its options can only be assumed, and that is said.
+  expect_equal "exit of --check" 3 "$status"
+  expect_equal "evidence" assumed "$(values 'p["options_evidence"]')"
+  expect_in options-in-force "assumed from its environment: narenas:3" \
+    "$(values 'p["checks"]["options-in-force"]["observed"]')"
+}
+
+@test "PyTorch: a tcmalloc is named" {
+  local tcmalloc
+  tcmalloc=$(ldconfig -p | awk '/libtcmalloc_minimal\.so\.4 .*=>/ { print $NF; exit }')
+  infer threads env LD_PRELOAD="$tcmalloc"
+  expect_preload warn "tcmalloc ($(readlink -f "$tcmalloc")), which is none of allocrun's builds"
+  expect_equal "exit of --check" 3 "$status"
+}
+
+@test "PyTorch: workers that were started without the environment are named" {
+  infer spawn env -i PATH="$PATH" "$allocrun" -- env -u LD_PRELOAD
+  check "$pid" --only preload-effective
+  expect_equal "exit of --check" 2 "$status"
+  expect_equal "processes on glibc" 4 "$(values 'p["allocator"]' | grep -c glibc)"
+  expect_equal "the server fails, its children warn" $'fail\nwarn\nwarn\nwarn' \
+    "$(values 'p["checks"]["preload-effective"]["status"]' | sort)"
 }

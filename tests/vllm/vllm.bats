@@ -7,8 +7,8 @@ load helpers
 
 export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_CPU_KVCACHE_SPACE=1
 
-# serve NAME: starts a server, leaves NAME.pid, .port, .log and .json (the launch
-# record) in the file's folder. File descriptor 3 is bats' own: a server that kept it
+# serve NAME [--plain]: starts a server, behind allocrun unless --plain, leaves
+# NAME.pid, .port, .log and .json (the launch record) in the file's folder. File descriptor 3 is bats' own: a server that kept it
 # would keep bats waiting.
 serve() {
   local base=$BATS_FILE_TMPDIR/$1 port
@@ -16,7 +16,8 @@ serve() {
   echo "$port" >"$base.port"
   command_of "$port" >"$base.command"
   mapfile -t command <"$base.command"
-  "$allocrun" --record "$base.json" -- "${command[@]}" >"$base.log" 2>&1 </dev/null 3>&- &
+  [ "${2-}" = --plain ] || command=("$allocrun" --record "$base.json" -- "${command[@]}")
+  "${command[@]}" >"$base.log" 2>&1 </dev/null 3>&- &
   echo $! >"$base.pid"
   progress "vLLM ($1) is starting: $base.log"
   wait_healthy "$(<"$base.pid")" "http://127.0.0.1:$port/health" 300 "$base.log" >/dev/null
@@ -35,7 +36,7 @@ chat() {
 
 setup_file() {
   install_vllm
-  serve plain
+  serve launched
 }
 
 teardown_file() {
@@ -47,9 +48,10 @@ teardown_file() {
 
 # The server that runs now: the tests after the one with a tcmalloc have that one.
 setup() {
-  base=$BATS_FILE_TMPDIR/plain
-  [ -e "$base.pid" ] || base=$BATS_FILE_TMPDIR/bundled
-  pid=$(<"$base.pid")
+  for base in "$BATS_FILE_TMPDIR"/{launched,bundled}; do
+    [ ! -e "$base.pid" ] || break
+  done
+  [ ! -e "$base.pid" ] || pid=$(<"$base.pid")
 }
 
 @test "vLLM: the PID that was started is the API server" {
@@ -58,40 +60,40 @@ setup() {
   expect_in "the log" "(APIServer pid=$pid)" "$(<"$base.log")"
 }
 
-@test "vLLM: every process is served by the library of the launch record" {
-  prove --expect "$(our_library "$base.json")" "$pid"
-  expect_in "prove.py $pid" "API server" "$output"
-  expect_in "prove.py $pid" "VLLM::EngineCore" "$output"
-  expect_in "prove.py $pid" "VLLM::Worker" "$output"
+@test "vLLM: every process is served by the library of the launch record, and by no other" {
+  local names
+  check "$pid" --only preload-effective,options-in-force
+  expect_equal "exit of --check: $json" 0 "$status"
+  expect_served_by "$(our_library "$base.json")"
+  names=$(values 'p["name"]')
+  expect_in "processes" vllm "$names"
+  expect_in "processes" VLLM::EngineCor "$names"
+  expect_in "processes" VLLM::Worker "$names"
 }
 
-@test "vLLM: every process has that library mapped, and no other allocator" {
+@test "vLLM: every process has that library mapped" {
   local library member
   library=$(our_library "$base.json")
   while read -r member; do
     expect_in "/proc/${member%/*}/maps" "$library" "$(<"/proc/${member%/*}/maps")"
   done < <(tree_of "$pid")
-  prove --format json "$pid"
-  echo "$output" >"$base.tree"
-  expect_equal "other allocators mapped" "[]" "$(values 'p["also_mapped"]' "$base.tree" | sort -u)"
 }
 
 @test "vLLM: the options in force are those of the launch record, in every process" {
   local planned
   planned=$(json_at environment MALLOC_CONF <"$base.json")
-  prove --format json "$pid"
-  echo "$output" >"$base.tree"
-  expect_equal "where the options were read" "in force" "$(values 'p["options_from"]' "$base.tree" | sort -u)"
-  run "$python" - "$planned" "$base.tree" <<'PYTHON'
+  check "$pid" --only options-in-force
+  expect_equal "where the options were read" proved "$(values 'p["options_evidence"]' | sort -u)"
+  run "$python" - "$planned" "$json" <<'PYTHON'
 import json, sys
 planned = dict(pair.split(":", 1) for pair in sys.argv[1].split(","))
 compared = 0
-for process in json.load(open(sys.argv[2])):
+for process in json.loads(sys.argv[2])["processes"]["list"]:
     for key, actual in process["options"].items():
         if key in planned:
             compared += 1
             if planned[key] != actual:
-                sys.exit(f"{process['role']}: {key} expected {planned[key]}, actual {actual}")
+                sys.exit(f"{process['name']}: {key} expected {planned[key]}, actual {actual}")
 sys.exit(0 if compared >= 12 else f"only {compared} values could be compared: {planned}")
 PYTHON
   [ "$status" -eq 0 ] || fails "options of every process against $planned" "equal" "$output"
@@ -117,13 +119,14 @@ PYTHON
 @test "vLLM: its children have ours first in LD_PRELOAD, and torch's libgomp kept" {
   local ours preload
   ours=$(json_at environment LD_PRELOAD <"$base.json")
-  prove --format json "$pid"
-  echo "$output" >"$base.tree"
+  check "$pid" --only preload-effective
   while read -r preload; do
     expect_equal "first of LD_PRELOAD=$preload" "${ours%%:*}" "${preload%%:*}"
     expect_in "LD_PRELOAD" "/torch/lib/libgomp" "$preload"
-  done < <(values 'p["environment"]["LD_PRELOAD"] if "VLLM::" in p["role"] else "skip"' "$base.tree" | grep -v '^skip$')
-  expect_equal "processes named VLLM::" 2 "$(values 'p["role"]' "$base.tree" | grep -c '^VLLM::')"
+  done < <(values 'p["environment"]["LD_PRELOAD"] if "VLLM::" in p["name"] else "skip"' | grep -v '^skip$')
+  expect_equal "processes named VLLM::" 2 "$(values 'p["name"]' | grep -c '^VLLM::')"
+  # As it is in their memory: the titles that they set overwrote what /proc shows.
+  expect_equal "where it was read" proved "$(values 'p["environment_evidence"]' | sort -u)"
 }
 
 # vLLM's builds that bundle a tcmalloc put it BEFORE what they find in LD_PRELOAD for
@@ -144,11 +147,10 @@ PYTHON
   rm "$base.pid"
   PYTHONPATH=$overlay serve bundled
   setup
-  prove --format json "$pid"
-  echo "$output" >"$base.tree"
-  values 'p["role"], p["allocator"], p["environment"].get("LD_PRELOAD")' "$base.tree"
-  prove --expect "$(our_library "$base.json")" "$pid"
-  expect_not_in "prove.py $pid" "tcmalloc is mapped" "$output"
+  check "$pid" --only preload-effective,options-in-force
+  values 'p["name"], p["allocator"], p["environment"].get("LD_PRELOAD")'
+  expect_equal "exit of --check" 0 "$status"
+  expect_served_by "$(our_library "$base.json")"
 }
 
 @test "vLLM: SIGTERM to the PID that was started stops the whole tree" {
@@ -158,4 +160,24 @@ PYTHON
   stop_tree "$pid"
   rm "$base.pid"
   expect_equal "processes left" "" "$(still_there "${tree[@]}")"
+}
+
+# After the other servers have ended: its memory is theirs.
+@test "vLLM: the same server started with plain vllm serve fails the check" {
+  base=$BATS_FILE_TMPDIR/plain
+  serve plain --plain
+  pid=$(<"$base.pid")
+  check "$pid" --only preload-effective,options-in-force
+  expect_equal "exit of --check" 2 "$status"
+  expect_equal "what serves malloc in each" glibc "$(values 'p["allocator"]' | sort -u)"
+  expect_in "the API server" "malloc is glibc's own" \
+    "$(values 'p["checks"]["preload-effective"]["observed"] if p["pid"] == '"$pid"' else ""')"
+  expect_equal "every process is named" "fail warn warn warn" \
+    "$(values 'p["checks"]["preload-effective"]["status"]' | sort | paste -sd ' ')"
+  status=0
+  output=$("$allocrun" --check --pid "$pid" --only preload-effective --quiet) || status=$?
+  expect_equal "exit of --check --quiet" 2 "$status"
+  expect_in "--check --quiet" "preload-effective (process $pid vllm): malloc is glibc's own" "$output"
+  stop_tree "$pid"
+  rm "$base.pid"
 }

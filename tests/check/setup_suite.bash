@@ -1,0 +1,38 @@
+# Once for all files here: the tree under test is copied, so that a build that runs
+# meanwhile changes nothing, and the programs that are looked at are compiled.
+# shellcheck shell=bash
+
+setup_suite() {
+  local here root tree
+  here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+  root=$(cd -- "$here/../.." && pwd -P)
+  tree=${TREE_UNDER_TEST:-$root/build/prefix}
+  if [ ! -x "$tree/bin/allocrun" ] || [ ! -e "$tree/lib/allocrun/manifest.json" ]; then
+    echo "no allocrun in $tree: make build" >&2
+    return 1
+  fi
+  if [ -e /etc/allocrun ]; then
+    echo "/etc/allocrun is there: the tests would read the policy of this machine" >&2
+    return 1
+  fi
+  # Other users than root must get at what the tests start.
+  umask 022
+  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR"
+  export suite=$BATS_SUITE_TMPDIR
+  cp -a "$tree" "$suite/prefix"
+  mkdir "$suite/programs" "$suite/libraries"
+  compile "$here/programs" "$suite/programs" "$suite/libraries"
+}
+
+compile() {
+  local flags=(-std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1) program
+  for program in grow children mappings pause; do
+    gcc "${flags[@]}" -o "$2/$program" "$1/$program.c"
+  done
+  gcc "${flags[@]}" -static -o "$2/pause-static" "$1/pause.c"
+  gcc "${flags[@]}" -static-pie -o "$2/pause-static-pie" "$1/pause.c"
+  gcc "${flags[@]}" -no-pie -fno-pie -o "$2/pause-no-pie" "$1/pause.c"
+  musl-gcc "${flags[@]}" -o "$2/pause-musl" "$1/pause.c"
+  # It defines malloc, and that is all that it has of an allocator.
+  gcc "${flags[@]}" -shared -fPIC -Wl,--build-id=sha1 -o "$3/libmymalloc.so" "$1/mymalloc.c"
+}
