@@ -2,16 +2,23 @@
 #include "live/live.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "live/process.h"
+#include "util/text.h"
 
 /* A tree that grows while it is looked at is followed so many times. */
 #define LIVE_ROUNDS 4
 #define LIVE_GENERATIONS_MAX 16
 /* A process that executes one program after another is looked at so many times. */
 #define LIVE_LOOKS 8
+/* A launch takes a few milliseconds; one that waits for a dead file system is not waited for. */
+#define LIVE_EXEC_TRIES 200
+#define LIVE_EXEC_PAUSE_NS 5000000
 
 static void live_set_unknown(struct live_process *p, int64_t pid)
 {
@@ -57,6 +64,23 @@ int live_open_root(const struct live_context *c, int64_t pid, struct root *ret)
 	return root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
 }
 
+/*
+ * A launcher that has not executed its command yet: whoever asks right after a start,
+ * as systemd's ExecStartPost does, means the server that comes of it.
+ */
+static void live_await_exec(const struct live_context *c, int64_t pid)
+{
+	static const struct timespec pause = { 0, LIVE_EXEC_PAUSE_NS };
+	char *link = mem_printf(c->m, "/proc/%lld/exe", (long long)pid), target[PATH_MAX];
+
+	for (int i = 0; i < LIVE_EXEC_TRIES && c->root->live && pid != getpid(); i++) {
+		if (root_readlink(c->root, link, target, sizeof target) < 0 ||
+		    strcmp(text_basename(target), "allocrun") != 0)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* False: it has executed another program meanwhile. */
 static bool live_look_at(struct live_context *c, int64_t pid, struct live_process *p)
 {
@@ -92,6 +116,7 @@ static void live_detect_process(struct live_context *c, int64_t pid, struct live
 {
 	const char *words;
 
+	live_await_exec(c, pid);
 	for (int i = 0; i < LIVE_LOOKS && !live_look_at(c, pid, p); i++)
 		mem_free_all(&c->scratch);
 	words = live_describe(p->state);

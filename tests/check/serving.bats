@@ -49,6 +49,18 @@ both=preload-effective,options-in-force
   expect_process '[.libraries[] | select(.serves != [])] | length' 1
 }
 
+# strace holds the launcher's exec up: what ExecStartPost may meet. (By its path: each try on
+# PATH would be held up.)
+@test "serving: a launcher that has not executed its command yet is waited for" {
+  spawn strace -D -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=execve -e inject=execve:delay_enter=400000:when=2+ \
+    "$allocrun" -- /usr/bin/sleep 600
+  eventually grep -qx allocrun "/proc/$pid/comm"
+  check --pid "$pid" --only "$both"
+  expect_status 0
+  expect_process .name sleep
+  expect_finding preload-effective ok "$(build_of jemalloc)"
+}
+
 @test "serving: mimalloc, and its options" {
   start env LD_PRELOAD="$mimalloc" MIMALLOC_PURGE_DELAY=77 sleep 600
   check --pid "$pid" --only "$both"
