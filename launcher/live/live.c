@@ -17,7 +17,7 @@
 /* A process that executes one program after another is looked at so many times. */
 #define LIVE_LOOKS 8
 /* A launch takes a few milliseconds; one that waits for a dead file system is not waited for. */
-#define LIVE_EXEC_TRIES 200
+#define LIVE_EXEC_TRIES 600
 #define LIVE_EXEC_PAUSE_NS 5000000
 
 static void live_set_unknown(struct live_process *p, int64_t pid)
