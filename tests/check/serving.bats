@@ -52,7 +52,7 @@ both=preload-effective,options-in-force
 # strace holds the launcher's exec up: what ExecStartPost may meet. (By its path: each try on
 # PATH would be held up.)
 @test "serving: a launcher that has not executed its command yet is waited for" {
-  spawn strace -D -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=execve -e inject=execve:delay_enter=1000000:when=2+ \
+  spawn strace -D -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=execve -e inject=execve:delay_enter=1000000 \
     "$allocrun" -- /usr/bin/sleep 600
   eventually grep -qx allocrun "/proc/$pid/comm"
   check --pid "$pid" --only "$both"
