@@ -103,7 +103,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 
 # --- test --------------------------------------------------------------------
 
-TIERS := lint unit fuzz allocator package cli vllm
+TIERS := lint unit fuzz allocator package cli check vllm bench
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -119,6 +119,10 @@ check-cli: ## the launcher as its users call it
 	@tests/run cli
 check-package: ## tarballs, bills of materials, .deb; upgrades under a running server
 	@tests/run package
+check-check: ## the audit of real processes
+	@tests/run check
+check-bench: ## do the benchmarks work: little work, no figure judged
+	@tests/run bench
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: the launcher without main.c and a program for each test_*.c, with
@@ -161,5 +165,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals schema completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-cli check-package check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
+	check-fuzz check-allocator check-cli check-check check-bench check-package check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
 	package clean

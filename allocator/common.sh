@@ -14,12 +14,16 @@ usage_error() { printf '%s: %s\n%s\n' "$me" "$1" "try: allocator/$me --help" >&2
 # The comment block at the head of the calling script is its help text.
 print_help() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
 
+# Each argument is a program, or PROGRAM=PACKAGE where the package has another name.
 need_tools() {
-  local tool missing=()
+  local tool package missing=''
   for tool in "$@"; do
-    command -v "$tool" >/dev/null 2>&1 || missing+=("$tool")
+    package=${tool#*=} tool=${tool%%=*}
+    command -v "$tool" >/dev/null 2>&1 && continue
+    [ "$package" = "$tool" ] || tool+=" of package $package"
+    [[ ", $missing," == *", $tool,"* ]] || missing+="${missing:+, }$tool"
   done
-  [ ${#missing[@]} -eq 0 ] || die "not on this machine: ${missing[*]} (tests/require build installs what a build needs)"
+  [ -z "$missing" ] || die "not on this machine: $missing (tests/require build installs what a build needs)"
 }
 
 # Sections and values of the lock file. lock_get prints nothing for an absent key.

@@ -3,20 +3,21 @@
 
 MACHINE=x86_64
 LIBC=glibc
-CC=gcc
+TRIPLET=x86_64-linux-gnu
+CC=(gcc)
+NEEDED_TOOLS=(gcc=gcc ld=binutils objcopy=binutils)
 
 # The oldest CPUs that inference servers still run on are far newer than this
 # (Nehalem, 2009), and PyTorch's own wheels ask for more. The linker notes the
 # level in the file, and the manifest has it too: the launcher does not preload the
 # library on an older CPU (or in a VM that hides the features), where the loader
-# would end the program.
+# would end the program. No x86-64-v3 build: it gains nothing (README.md, Measured).
 ISA=x86-64-v2
 TARGET_CFLAGS=("-march=$ISA" -mtune=generic)
 TARGET_LDFLAGS=("-Wl,-z,$ISA" -Wl,-z,max-page-size=4096)
 
 # Pages are 4 KiB on every x86_64 machine; PMD huge pages are 2 MiB.
-PAGE_SIZE=4096
-LG_PAGE=12
+PAGE_SIZES=(4096)
 LG_HUGEPAGE=21
 
 # The kernel gives no address above 47 bits to a process that does not ask for

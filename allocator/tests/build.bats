@@ -16,11 +16,12 @@ build() { timeout 600 "$allocator_dir/build" --prefix prefix --work work "$@"; }
 
 snapshot() { find prefix work -type f ! -name .lock -printf '%p %T@ %s\n' | sort; }
 
-# Runs the build until it prints a line with TEXT, then kills all of it.
+# Runs the build of NAME until it prints a line with TEXT, then kills all of it.
 build_and_kill_at() {
   local text=$1 line pid
+  rm -f progress
   mkfifo progress
-  setsid "$allocator_dir/build" --prefix prefix --work work mimalloc >progress 2>&1 3>&- &
+  setsid "$allocator_dir/build" --prefix prefix --work work --jobs 1 "$2" >progress 2>&1 3>&- &
   pid=$!
   while read -r line; do
     [[ $line == *"$text"* ]] && break
@@ -56,16 +57,75 @@ build_and_kill_at() {
   diff -r prefix 'other prefix'
 }
 
-@test "build: interrupted while compiling, nothing looks finished, and the next one is whole" {
-  build_and_kill_at compile
-  [ ! -e prefix/lib/allocrun/manifest.json ] || fail 'a manifest is there'
-  assert_equal "$(find prefix -name '*.so*')" '' 'libraries in the prefix'
+# Neither in the prefix nor in the work folder is anything that looks finished.
+assert_nothing_finished() {
+  assert_equal "$(find prefix -type f)" '' 'files in the prefix'
+  assert_equal "$(find work -mindepth 2 -maxdepth 2 -type d ! -name 'tmp.*')" '' 'finished builds in the work folder'
+}
+
+# What the manifest names is there, byte for byte.
+assert_whole() {
+  local id
+  for id in $(jq -r '.builds[].id' "$1/lib/allocrun/manifest.json"); do
+    assert_equal "$(sha256sum <"$1/lib/allocrun/$(value_in "$1" "$id" file)" | cut -d' ' -f1)" "$(value_in "$1" "$id" sha256)" "$id"
+    [ -s "$1/lib/allocrun/$(value_in "$1" "$id" debug_file)" ] || fail "$id has no debug file"
+    [ -s "$1/$(value_in "$1" "$id" licence_file)" ] || fail "$id has no licence file"
+  done
+}
+value_in() { jq -r --arg id "$2" ".builds[] | select(.id == \$id) | .$3" "$1/lib/allocrun/manifest.json"; }
+
+@test "build: interrupted in any step, nothing looks finished, and the next one is whole" {
+  local step
+  for step in unpack compile link check; do
+    build_and_kill_at ": $step" mimalloc
+    assert_nothing_finished
+  done
   run build mimalloc
   assert_status 0
   assert_contains "$output" compile
   assert_equal "$(find work -name 'tmp.*')" '' 'left over work'
-  sum=$(jq -r '.builds[0].sha256' prefix/lib/allocrun/manifest.json)
-  assert_equal "$(sha256sum <"$(find prefix -name 'libmimalloc*')" | cut -d' ' -f1)" "$sum"
+  assert_whole prefix
+}
+
+@test "build: interrupted while it configures, nothing looks finished" {
+  build_and_kill_at ': configure' jemalloc
+  assert_nothing_finished
+}
+
+# Every file comes into the prefix by a rename. A mv that ends the build at the Nth of
+# them stands for an interruption between any two.
+@test "build: interrupted between any two files that it installs, a manifest is only there when all is" {
+  local n
+  run build mimalloc
+  assert_status 0
+  mkdir bin
+  cat >bin/mv <<'SH'
+#!/usr/bin/env bash
+echo >>"$COUNT"
+[ "$(wc -l <"$COUNT")" -lt "$KILL_AT" ] || kill -KILL -- "-$(ps -o pgid= "$$" | tr -d ' ')"
+exec /bin/mv "$@"
+SH
+  chmod +x bin/mv
+  mkdir fresh
+  for ((n = 1; n < 30; n++)); do
+    # Into a prefix that has another build of the same: each file of it is replaced.
+    rm -rf half && cp -r prefix half
+    for file in half/lib/allocrun/*/*/*.so* half/lib/allocrun/*/*/.debug/* half/share/doc/allocrun/licenses/*; do echo old >"$file"; done
+    : >count
+    COUNT=$PWD/count KILL_AT=$n PATH=$PWD/bin:$PATH run setsid -w timeout 60 \
+      "$allocator_dir/build" --prefix half --work work mimalloc
+    [ ! -e half/lib/allocrun/manifest.json ] || assert_whole half
+    [ "$status" -ne 0 ] || break
+  done
+  [ "$n" -ge 5 ] || fail "only $n files were renamed"
+  assert_equal "$status" 0 'the last one'
+  assert_whole half
+  # What an interruption left is put right by the next build.
+  KILL_AT=3 COUNT=$PWD/count2 PATH=$PWD/bin:$PATH run setsid -w timeout 60 "$allocator_dir/build" --prefix fresh --work work mimalloc
+  [ "$status" -ne 0 ] || fail 'was not interrupted'
+  run "$allocator_dir/build" --prefix fresh --work work mimalloc
+  assert_status 0
+  diff -r prefix fresh
 }
 
 @test "build: finished work whose library is damaged or gone is built again" {
@@ -93,6 +153,25 @@ build_and_kill_at() {
   assert_equal "$(find prefix -type f)" '' 'files in the prefix'
 }
 
+# A disk of its own, so small that the library does not fit.
+@test "build: a prefix on a full disk is one line, and has no manifest" {
+  [ "$(id -u)" -eq 0 ] || fail 'only root can mount a full disk'
+  run build mimalloc
+  assert_status 0
+  mkdir small
+  run unshare --mount bash -c "
+    mount -t tmpfs -o size=150k none small
+    '$allocator_dir/build' --prefix small --work work mimalloc
+    status=\$?
+    find small -name manifest.json -printf 'a manifest'
+    find small -name '*.new' -printf 'half a file'
+    exit \$status"
+  assert_status 1
+  assert_equal "${#lines[@]}" 1 'lines of output'
+  assert_contains "$output" 'build: cannot write'
+  assert_contains "$output" 'No space left'
+}
+
 @test "build: a compile error shows the log's end and its path; the old build stays" {
   run build mimalloc
   assert_status 0
@@ -106,44 +185,91 @@ build_and_kill_at() {
   cmp before prefix/lib/allocrun/manifest.json
 }
 
-@test "build: a missing compiler is one line" {
+# A machine with everything but the compiler of a target.
+@test "build: a missing compiler is one line, for each target" {
+  local tool target compiler
   mkdir bin
   for tool in bash env timeout awk sed grep cut paste dirname realpath sha256sum mkdir mktemp rm mv uname nproc sort head \
-    ld objcopy readelf make autoconf patch tar xz gzip flock; do
+    cat find xargs ar ld objcopy readelf make autoconf patch tar xz gzip flock; do
     ln -s "$(type -P $tool)" bin/
   done
-  PATH=$PWD/bin run build mimalloc
-  assert_status 1
-  assert_equal "$output" 'build: not on this machine: gcc (tests/require build installs what a build needs)'
+  for tool in ld objcopy; do
+    for target in aarch64-linux-gnu-$tool; do [ -z "$(type -P "$target")" ] || ln -s "$(type -P "$target")" bin/; done
+  done
+  for target in $(cd "$allocator_dir/targets" && printf '%s\n' *.sh | sed 's/\.sh$//'); do
+    case $target in
+      "$(uname -m)"-glibc) compiler=gcc ;;
+      "$(uname -m)"-musl) compiler=musl-gcc ;;
+      *) compiler=${target%-*}-linux-gnu-gcc ;;
+    esac
+    PATH=$PWD/bin run build --target "$target"
+    assert_status 1
+    assert_equal "${#lines[@]}" 1 'lines of output'
+    [[ $output == 'build: not on this machine: '*"$compiler"* ]] || fail "$target: $output"
+    assert_contains "$output" 'tests/require build installs what a build needs'
+  done
+  [ ! -e work ] || assert_nothing_finished
 }
 
-@test "build: unknown recipe, target and option, no prefix: one line and what there is" {
+@test "build: unknown recipe, variant, target and option, no prefix: one line and what there is" {
   run build frobmalloc
   assert_status 1
-  assert_equal "$output" "build: no recipe 'frobmalloc' (there are: jemalloc mimalloc)"
-  run build --target sparc-glibc mimalloc
+  assert_equal "$output" "build: no recipe 'frobmalloc' (there are: jemalloc jemalloc-prof mimalloc)"
+  run build jemalloc-frob
   assert_status 1
-  assert_contains "$output" "no recipes for 'sparc-glibc' (there are:"
+  assert_equal "$output" "build: no recipe 'jemalloc-frob' (there are: jemalloc jemalloc-prof mimalloc)"
+  # One that there is, but not for the target that is asked for.
+  run build "mimalloc-3.5.0-$(uname -m)-musl"
+  assert_status 1
+  assert_equal "${#lines[@]}" 1 'lines of output'
+  for target in sparc-glibc '' ../targets/x86_64-glibc all-glibc; do
+    run build --target "$target" mimalloc
+    assert_status 1
+    assert_equal "${#lines[@]}" 1 'lines of output'
+    assert_contains "$output" "no recipes for '$target' (there are:"
+  done
+  run build --target
+  assert_status 125
   run "$allocator_dir/build" --frob
   assert_status 125
   run "$allocator_dir/build"
   assert_status 125
-  run build --jobs many
-  assert_status 125
+  for jobs in many 0 -1 ''; do
+    run build --jobs "$jobs"
+    assert_status 125
+  done
+  [ ! -e prefix ] || assert_nothing_finished
 }
 
 @test "build: damaged source, or lock entry without checksum: refused before anything is unpacked" {
-  mkdir cache
-  echo damaged >cache/mold_2.42.1+dfsg.orig.tar.xz
-  ALLOCRUN_SOURCES=$PWD/cache run build mimalloc
-  assert_status 1
-  assert_contains "$output" "$(echo damaged | sha256sum | cut -d' ' -f1)"
-  assert_contains "$output" 91112631d553a1dcc925d0a62ce8a131c69c4aba5e9325a7f350c72b045e945f
-  sed '/^sha256/d' "$allocator_dir/sources.lock" >lock
-  run build --lock lock mimalloc
-  assert_status 1
-  assert_contains "$output" 'no sha256: refused'
-  assert_equal "$(find prefix work -type f ! -name .lock)" '' 'files'
+  local name file
+  # The two allocators, and what the targets of other machines need besides.
+  while read -r name _ file; do
+    rm -rf cache && mkdir cache
+    cp "$ALLOCRUN_SOURCES"/* cache/
+    echo damaged >"cache/$file"
+    # shellcheck disable=SC2046 # words
+    ALLOCRUN_SOURCES=$PWD/cache run build $(whose "$name")
+    assert_status 1
+    assert_contains "${lines[-1]}" "$(echo damaged | sha256sum | cut -d' ' -f1)"
+    assert_contains "${lines[-1]}" "$(awk -v name="[$name]" '/^\[/ { here = $0 == name } here && /^sha256/ { print $3 }' "$allocator_dir/sources.lock")"
+    assert_lacks "$output" unpack
+
+    sed "/^\[$name\]/,/^upstream/ { /^sha256/d }" "$allocator_dir/sources.lock" >lock
+    # shellcheck disable=SC2046 # words
+    run build --lock lock $(whose "$name")
+    assert_status 1
+    assert_contains "$output" 'no sha256: refused'
+    assert_lacks "$output" unpack
+    assert_equal "$(find prefix work -type f ! -name .lock)" '' 'files'
+  done < <("$allocator_dir/fetch" --list)
+}
+# What to build that needs a source.
+whose() {
+  case $1 in
+    musl*-arm64) echo --target aarch64-musl mimalloc ;;
+    *) echo "$1" ;;
+  esac
 }
 
 @test "build: two at once in one work folder end with one whole build" {
@@ -156,15 +282,16 @@ build_and_kill_at() {
 }
 
 @test "build: environment, folder, umask and locale leave no trace: the same bytes, for each build" {
-  local id
+  local id target wanted=()
   mkdir -p 'a deeper/folder with spaces'
   export CFLAGS=-O0 CPPFLAGS=-DNDEBUG=7 LDFLAGS=-Wl,-z,lazy MAKEFLAGS=-n CONFIG_SITE=/dev/null LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH=12345 TZ=Asia/Tokyo
   umask 077
   cd 'a deeper/folder with spaces'
-  timeout 900 "$allocator_dir/build" --prefix prefix --work work --jobs 1
+  for target in $(targets); do wanted+=(--target "$target"); done
+  timeout 1500 "$allocator_dir/build" --prefix prefix --work work --jobs "$(nproc)" "${wanted[@]}"
+  cmp "$manifest" prefix/lib/allocrun/manifest.json
+  diff -r "$libdir" prefix/lib/allocrun
   for id in $(ids); do
-    cmp "$(library_of "$id")" "prefix/lib/allocrun/$(value_of "$id" file)"
     cmp "$prefix/$(value_of "$id" licence_file)" "prefix/$(value_of "$id" licence_file)"
   done
-  cmp "$manifest" prefix/lib/allocrun/manifest.json
 }

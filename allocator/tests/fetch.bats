@@ -19,16 +19,16 @@ write_lock() {
   printf '[good]\nversion = 1.0\nfile = good_1.0.orig.tar.gz\nsha256 = %s\nsubdir = .\nlicence = MIT\ndebian = good=1.0-1 forky\nupstream = nowhere\n' "$1" >lock
 }
 
-# A machine with everything that fetch needs but apt: or, with a folder named, with
-# the apt that lies there.
-without_apt() {
+# Runs fetch on a machine with everything that it needs but apt: or, with files named,
+# with the apt that they are.
+fetch_without_apt() {
   local tool
   mkdir -p bin
   for tool in bash env awk sed grep cut paste dirname realpath sha256sum mkdir mktemp rm mv cp cat id sort find; do
     ln -sf "$(type -P $tool)" bin/
   done
   [ $# -eq 0 ] || cp "$@" bin/
-  export PATH=$PWD/bin
+  run env PATH="$PWD/bin" "$allocator_dir/fetch" --lock lock good
 }
 
 # An apt that knows one package of the right checksum and delivers DAMAGED bytes.
@@ -38,7 +38,7 @@ fake_apt() {
 #!/usr/bin/env bash
 case "\$*" in
   *--print-uris*) echo "'http://mirror.invalid/debian/dists/\$(. /etc/os-release; echo "\$VERSION_CODENAME")/InRelease' x 0" ;;
-  *source*) $1 ;;
+  *source*|*download*) $1 ;;
 esac
 SH
   cat >fake/apt-cache <<SH
@@ -50,8 +50,7 @@ SH
 
 @test "fetch: an archive that lies in the cache is verified and used, without any apt" {
   cp good_1.0.orig.tar.gz cache/
-  without_apt
-  run "$allocator_dir/fetch" --lock lock good
+  fetch_without_apt
   assert_status 0
   assert_equal "$output" '==> good 1.0: good_1.0.orig.tar.gz verified'
 }
@@ -68,9 +67,8 @@ SH
 
 @test "fetch: a damaged download is refused with both sums and leaves nothing behind" {
   fake_apt 'echo damaged >good_1.0.orig.tar.gz'
-  without_apt fake/*
+  fetch_without_apt fake/*
   bad=$(echo damaged | sha256sum | cut -d' ' -f1)
-  run "$allocator_dir/fetch" --lock lock good
   assert_status 1
   assert_contains "$output" "$good"
   assert_contains "$output" "$bad"
@@ -79,16 +77,30 @@ SH
 
 @test "fetch: a download with the right bytes comes in, whatever the package's revision" {
   fake_apt "[[ \$* == *good=1.0-7* ]] && cp '$PWD/good_1.0.orig.tar.gz' ."
-  without_apt fake/*
-  run "$allocator_dir/fetch" --lock lock good
+  fetch_without_apt fake/*
   assert_status 0
   assert_equal "$(find cache -mindepth 1)" cache/good_1.0.orig.tar.gz 'left in the cache'
 }
 
+@test "fetch: a package of another machine comes in by its name, machine and version, or not at all" {
+  mv good_1.0.orig.tar.gz good_1.0_arm64.deb
+  sed -i -e 's/^file .*/file = good_1.0_arm64.deb/' -e 's/^debian .*/debian = good:arm64=1.0 bookworm/' lock
+  fake_apt "[[ \$* == *'download good=1.0' ]] && cp '$PWD/good_1.0_arm64.deb' ."
+  fetch_without_apt fake/*
+  assert_status 0
+  assert_equal "$(find cache -mindepth 1)" cache/good_1.0_arm64.deb 'left in the cache'
+
+  rm cache/*
+  fake_apt 'echo damaged >good_1.0_arm64.deb'
+  fetch_without_apt fake/*
+  assert_status 1
+  assert_contains "$output" "$good"
+  assert_equal "$(find cache -mindepth 1)" '' 'left in the cache'
+}
+
 @test "fetch: a download that fails leaves nothing behind and says where to put the file" {
   fake_apt 'exit 100'
-  without_apt fake/*
-  run "$allocator_dir/fetch" --lock lock good
+  fetch_without_apt fake/*
   assert_status 1
   assert_contains "${lines[-1]}" "put it into $PWD/cache by hand"
   assert_lacks "$output" mirror.invalid
@@ -96,8 +108,7 @@ SH
 }
 
 @test "fetch: neither cached nor an apt to ask: one line" {
-  without_apt
-  run "$allocator_dir/fetch" --lock lock good
+  fetch_without_apt
   assert_status 1
   assert_equal "${#lines[@]}" 1 'lines of output'
   assert_contains "$output" 'no apt'

@@ -69,7 +69,7 @@ load helpers
     expect_not_in "$target: sections" ".debug_" "$(readelf -SW "$launcher")"
     expect_in "$target: sections" ".symtab" "$(readelf -SW "$launcher")"
     id=$(readelf -nW "$launcher" | sed -n 's/.*Build ID: *//p')
-    debug=$suite/$target-debug/allocrun-$version/lib/debug/.build-id/${id:0:2}/${id:2}.debug
+    debug=$suite/$target-debug/allocrun-$version/bin/.debug/$id.debug
     expect_in "$target: $debug" ".debug_info" "$(readelf -SW "$debug")"
   done
 }
@@ -79,7 +79,7 @@ load helpers
     ids=$(elf_files "$(tree_of "$target")" | while read -r file; do
       readelf -nW "$file" | sed -n 's/.*Build ID: *//p'; done | sort)
     while read -r debug; do
-      expect_in "$target: build IDs" "$(basename "$(dirname "$debug")")$(basename "$debug" .debug)" "$ids"
+      expect_in "$target: build IDs" "$(basename "$debug" .debug)" "$ids"
     done < <(find "$suite/$target-debug" -name '*.debug')
   done
 }

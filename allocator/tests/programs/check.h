@@ -42,6 +42,13 @@ static inline void check_served(const char *function)
 	}
 }
 
+/* Run by an emulator of another machine, which has threads, memory and limits of its
+ * own: some of what a process can see of itself is not the program's. */
+static inline int is_emulated(void)
+{
+	return getenv("EMULATED") != NULL;
+}
+
 static inline int is_aligned(const void *p, size_t alignment)
 {
 	return ((uintptr_t)p & (alignment - 1)) == 0;

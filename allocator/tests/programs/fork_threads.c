@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fork while other threads allocate: children and grandchildren must be able to
- * allocate, start threads and exit, and nobody may hang. */
+ * allocate, start threads and exit, and nobody may hang. (An emulator has locks of its
+ * own, which it does not take before a fork: there the other threads hold memory, and
+ * wait meanwhile.) */
 #include "check.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-enum { THREADS = 8, CHILDREN = 60, GENERATIONS = 2 };
+enum { THREADS = 8, GENERATIONS = 2 };
 
 static atomic_int stop;
+static pthread_rwlock_t emulated_fork = PTHREAD_RWLOCK_INITIALIZER;
 
 static void churn(unsigned seed, int rounds)
 {
@@ -30,8 +33,18 @@ static void churn(unsigned seed, int rounds)
 
 static void *work(void *arg)
 {
-	while (!stop)
+	void *kept = malloc(1000);
+
+	while (!stop) {
+		if (is_emulated())
+			CHECK(pthread_rwlock_rdlock(&emulated_fork) == 0);
 		churn((unsigned)(uintptr_t)arg, 100);
+		if (is_emulated()) {
+			CHECK(pthread_rwlock_unlock(&emulated_fork) == 0);
+			usleep(1000); /* or the one who forks waits for ever */
+		}
+	}
+	free(kept);
 	return NULL;
 }
 
@@ -49,21 +62,29 @@ static void wait_for(pid_t pid)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void __attribute__((noreturn)) child(int generation)
+static void __attribute__((noreturn)) child(int generation);
+
+static void fork_next(int generation)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0)
+		child(generation);
+	wait_for(pid);
+}
+
+static void child(int generation)
 {
 	pthread_t threads[3];
-	pid_t pid;
 
 	churn(99, 1000);
+	if (generation < GENERATIONS && is_emulated())
+		fork_next(generation + 1);
 	for (int i = 0; i < 3; i++)
 		CHECK(pthread_create(&threads[i], NULL, work_once, (void *)(uintptr_t)i) == 0);
-	if (generation < GENERATIONS) {
-		pid = fork();
-		CHECK(pid >= 0);
-		if (pid == 0)
-			child(generation + 1);
-		wait_for(pid);
-	}
+	if (generation < GENERATIONS && !is_emulated())
+		fork_next(generation + 1);
 	for (int i = 0; i < 3; i++)
 		CHECK(pthread_join(threads[i], NULL) == 0);
 	exit(0); /* not _exit: the allocator's own end must work in a child too */
@@ -71,18 +92,18 @@ static void __attribute__((noreturn)) child(int generation)
 
 int main(void)
 {
+	const int children = is_emulated() ? 20 : 60;
 	pthread_t threads[THREADS];
-	pid_t pid;
 
 	check_served("malloc");
 	for (int i = 0; i < THREADS; i++)
 		CHECK(pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)i) == 0);
-	for (int i = 0; i < CHILDREN; i++) {
-		pid = fork();
-		CHECK(pid >= 0);
-		if (pid == 0)
-			child(1);
-		wait_for(pid);
+	for (int i = 0; i < children; i++) {
+		if (is_emulated())
+			CHECK(pthread_rwlock_wrlock(&emulated_fork) == 0);
+		fork_next(1);
+		if (is_emulated())
+			CHECK(pthread_rwlock_unlock(&emulated_fork) == 0);
 	}
 	stop = 1;
 	for (int i = 0; i < THREADS; i++)

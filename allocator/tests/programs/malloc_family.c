@@ -158,10 +158,12 @@ static void test_aligned_functions(void)
 	p = valloc(100);
 	CHECK(p && is_aligned(p, page));
 	free(p);
+#ifdef __GLIBC__ /* musl never had it */
 	p = pvalloc(100);
 	CHECK(p && is_aligned(p, page) && malloc_usable_size(p) >= page);
 	memset(p, 1, page);
 	free(p);
+#endif
 }
 
 /* libc allocates, we free: both must be the same allocator. */
@@ -236,7 +238,9 @@ int main(void)
 	check_served("aligned_alloc");
 	check_served("memalign");
 	check_served("valloc");
+#ifdef __GLIBC__
 	check_served("pvalloc");
+#endif
 	check_served("malloc_usable_size");
 
 	test_sizes_and_alignment();

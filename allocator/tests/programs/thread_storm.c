@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-enum { ROUNDS = 250, THREADS = 40, BLOCKS = 50 };
+enum { THREADS = 40, BLOCKS = 50 };
 
 static void *blocks[THREADS][BLOCKS];
 
@@ -41,22 +41,25 @@ static long resident_kb(void)
 
 int main(void)
 {
+	/* An emulator keeps 300 kB of each thread that ever was: fewer there, and its size
+	 * says nothing. */
+	const int rounds = is_emulated() ? 50 : 250;
 	pthread_t threads[THREADS];
 	long warm = 0, end;
 
 	check_served("malloc");
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < THREADS; i++)
 			CHECK(pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)i) == 0);
 		for (size_t i = 0; i < THREADS; i++)
 			CHECK(pthread_join(threads[i], NULL) == 0);
-		if (round == ROUNDS / 5)
+		if (round == rounds / 5)
 			warm = resident_kb();
 	}
 	end = resident_kb();
-	fprintf(stderr, "resident after %d threads %ld kB, after %d %ld kB\n", ROUNDS / 5 * THREADS,
-		warm, ROUNDS * THREADS, end);
-	CHECK(end < warm + warm / 2 + 32 * 1024); /* live data is at most 20 MB */
+	fprintf(stderr, "resident after %d threads %ld kB, after %d %ld kB\n", rounds / 5 * THREADS,
+		warm, rounds * THREADS, end);
+	CHECK(is_emulated() || end < warm + warm / 2 + 32 * 1024); /* live data is at most 20 MB */
 	puts("ok");
 	return 0;
 }
