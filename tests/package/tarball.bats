@@ -80,7 +80,7 @@ load helpers
       readelf -nW "$file" | sed -n 's/.*Build ID: *//p'; done | sort)
     while read -r debug; do
       expect_in "$target: build IDs" "$(basename "$debug" .debug)" "$ids"
-    done < <(find "$suite/$target-debug" -name '*.debug')
+    done < <(find "$suite/$target-debug" -name '*.debug' -type f)
   done
 }
 
