@@ -18,8 +18,13 @@ export ALLOCRUN_RECORD=none
 export LC_ALL=C.UTF-8
 umask 022
 
-build_of() { jq -r --arg name "$1" '[.builds[] | select(.allocator == $name and .variant == "")][0].id' "$prefix/lib/allocrun/manifest.json"; }
-library_of() { printf '%s/lib/allocrun/%s' "$prefix" "$(jq -r --arg name "$1" '[.builds[] | select(.allocator == $name and .variant == "")][0].file' "$prefix/lib/allocrun/manifest.json")"; }
+# build_of ALLOCATOR [VARIANT], library_of ALLOCATOR [VARIANT]: the ID and the file of a build.
+of_build() {
+  jq -r --arg name "$2" --arg variant "${3-}" "[.builds[] | select(.allocator == \$name and .variant == \$variant)][0].$1" \
+    "$prefix/lib/allocrun/manifest.json"
+}
+build_of() { of_build id "$@"; }
+library_of() { printf '%s/lib/allocrun/%s' "$prefix" "$(of_build file "$@")"; }
 
 # --- running -----------------------------------------------------------------
 

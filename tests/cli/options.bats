@@ -159,8 +159,10 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
 
 @test "profiles: each starts, with the options that it documents" {
   for profile in balanced memory latency throughput embedding debug; do
+    variant=
+    [ "$profile" != debug ] || variant=prof
     launch --profile "$profile" -- "$show" -
-    expect_malloc "$(library_of jemalloc)"
+    expect_malloc "$(library_of jemalloc "$variant")"
     expect_no_err "<jemalloc>"
     expect_conf background_thread true
     expect_conf oversize_threshold 0
@@ -172,11 +174,19 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
   expect_conf dirty_decay_ms 60000
 }
 
-@test "profile debug without a profiling build: the ordinary build, and said" {
-  [ "$(jq '[.builds[] | select(.variant == "prof")] | length' "$prefix/lib/allocrun/manifest.json")" = 0 ] ||
-    skip "a profiling build is bundled"
+@test "profile debug: heap profiling is ready, and off" {
   launch --profile debug -- "$show" -
-  expect_malloc "$(library_of jemalloc)"
+  expect_conf prof true
+  expect_conf prof_active false
+  expect_conf lg_prof_sample 19
+  expect_quiet
+}
+
+@test "profile debug without a profiling build: the ordinary build, and said" {
+  make_prefix
+  edit_manifest 'del(.builds[] | select(.variant == "prof"))'
+  attempt "$other/bin/allocrun" --profile debug -- "$show" -
+  expect_malloc "$(other_library jemalloc)"
   expect_err "is built without it: prof, prof_active, lg_prof_sample"
   expect_not_in MALLOC_CONF prof "$(variable MALLOC_CONF)"
 }
