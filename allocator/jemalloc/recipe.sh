@@ -107,10 +107,11 @@ jemalloc_compile() {
   [ "$variant" != prof ] || jemalloc_teach_jeprof
 }
 
+# (The hooks of its tests are the only internal names that upstream exports.)
 jemalloc_prefix_names() {
   readelf -sW jemalloc.o |
     awk '$5 == "GLOBAL" && $6 == "HIDDEN" && $7 != "UND" { print $8, "je_" $8 }' >names
-  "${CROSS}objcopy" --redefine-syms=names jemalloc.o
+  "${CROSS}objcopy" --redefine-syms=names --wildcard --localize-symbol='test_hooks_*' jemalloc.o
 }
 
 # jeprof leaves the allocator's own frames out, by their names: ours are without "je_"

@@ -3,10 +3,10 @@
 recipe_compile() { stage compile mimalloc_with_profile; OBJECTS=(mimalloc.o); }
 mimalloc_with_profile() {
   local kind own=(-std=gnu11 "${cflags[@]}" -fPIC -Iinclude -Isrc -c allocrun/fork.c -o mimalloc.o)
-  clean_env "${CC[@]}" "${own[@]}" -fprofile-generate -fprofile-update=single
+  clean_env "${CC[@]}" "${own[@]}" -fprofile-generate -fprofile-update=atomic
   clean_env "${CC[@]}" -shared -fprofile-generate -Wl,-Bsymbolic-functions -o training.so mimalloc.o
   for kind in tokens threads handed; do
     clean_env LD_PRELOAD="$PWD/training.so" "$WORK" "$kind" 2000
   done
-  clean_env "${CC[@]}" "${own[@]}" -fprofile-use -fprofile-partial-training -Wno-missing-profile
+  clean_env "${CC[@]}" "${own[@]}" -fprofile-use -fprofile-partial-training -fprofile-correction -Wno-missing-profile
 }

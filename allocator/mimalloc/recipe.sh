@@ -14,7 +14,7 @@ PAGES=any
 # all of it at once. fork.c includes it and adds the fork handlers. The defines are
 # those that CMake gives to a release build of the shared library.
 COMPILE_FLAGS=(
-  -O3 -DNDEBUG -DMI_BUILD_RELEASE -DMI_CMAKE_BUILD_TYPE=release
+  -O2 -DNDEBUG -DMI_BUILD_RELEASE -DMI_CMAKE_BUILD_TYPE=release
   -DMI_MALLOC_OVERRIDE            # define malloc and free themselves, not only mi_malloc
   -DMI_SHARED_LIB -DMI_SHARED_LIB_EXPORT # export the mi_ functions; no heap collection at exit
   -fvisibility=hidden             # nothing else is exported
