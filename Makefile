@@ -103,7 +103,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 
 # --- test --------------------------------------------------------------------
 
-TIERS := lint unit fuzz allocator package cli check vllm bench
+TIERS := lint unit fuzz allocator package cli check vllm
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -119,6 +119,8 @@ check-cli: ## the launcher as its users call it
 	@tests/run cli
 check-package: ## tarballs, bills of materials, .deb; upgrades under a running server
 	@tests/run package
+check-matrix: ## every machine and libc, and the allocators' own test suites
+	@tests/run matrix
 check-check: ## the audit of real processes
 	@tests/run check
 check-bench: ## do the benchmarks work: little work, no figure judged
@@ -165,5 +167,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals schema completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-cli check-check check-bench check-package check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
+	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
 	package clean

@@ -2,7 +2,8 @@
 /* Address space runs out: NULL and ENOMEM, and the process goes on.
  *   out_of_memory big         on the main thread, in big blocks
  *   out_of_memory thread      on another thread
- *   out_of_memory small       in small blocks, which can be had again afterwards
+ *   out_of_memory small       in small blocks, of which some can be had again afterwards
+ *   out_of_memory again       the same, and nearly all can be had again
  *   out_of_memory released    what was freed can be mapped by others (a thread's stack) */
 #include "check.h"
 
@@ -43,7 +44,7 @@ static void exhaust_on_thread(void)
 	CHECK(pthread_join(thread, NULL) == 0);
 }
 
-static void exhaust_in_small_blocks(void)
+static void exhaust_in_small_blocks(size_t share)
 {
 	static void *small[8000000];
 	size_t n = fill_memory(small, 8000000, 600);
@@ -55,13 +56,7 @@ static void exhaust_in_small_blocks(void)
 	CHECK(posix_memalign(&p, 4096, (size_t)2 << 30) == ENOMEM);
 	for (size_t i = 0; i < n; i++)
 		free(small[i]);
-	/* jemalloc may say no now and then while its decay is just giving memory back. */
-	for (size_t i = 0; i < n / 4 * 3; i++) {
-		for (int tries = 0; !(small[i] = malloc(600)) && tries < 2000; tries++)
-			usleep(1000);
-		CHECK(small[i] != NULL);
-		memset(small[i], 1, 600);
-	}
+	CHECK(fill_memory(small, 8000000, 600) > n / 100 * share);
 }
 
 /* 1 GiB beyond what is mapped now: an allocator may have reserved as much already. (An
@@ -90,7 +85,9 @@ int main(int argc, char **argv)
 	else if (strcmp(argv[1], "thread") == 0)
 		exhaust_on_thread();
 	else if (strcmp(argv[1], "small") == 0)
-		exhaust_in_small_blocks();
+		exhaust_in_small_blocks(1);
+	else if (strcmp(argv[1], "again") == 0)
+		exhaust_in_small_blocks(75);
 	else if (strcmp(argv[1], "released") == 0) {
 		exhaust(NULL);
 		exhaust_on_thread();

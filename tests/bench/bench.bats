@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154,SC2016 # stderr is set by run; the filters are jq's
+# Does the harness work? Each benchmark in quick mode: what it keeps, prints and draws.
+# No figure is held to a limit that depends on the machine's speed.
+bats_require_minimum_version 1.5.0
+
+bench=$BATS_TEST_DIRNAME
+root=$(cd "$bench/../.." && pwd)
+few="glibc,tcmalloc,balanced"
+
+setup() { out=$BATS_TEST_TMPDIR/out; }
+
+quick() {
+  run --separate-stderr "$bench/alloc" "$@" --quick --out "$out"
+  [ "$status" -eq 0 ] || { echo "$output"; echo "$stderr"; return 1; }
+}
+
+# json LETTER FILTER: the filter must be true.
+json() {
+  jq -e "$2" "$out/$1.json" >/dev/null || { echo "not so in $1.json: $2"; cat "$out/$1.json"; return 1; }
+}
+
+expect_picture() {
+  [ "$(head -c 4 "$1" | tail -c 3)" = PNG ]
+  [ "$(stat -c %s "$1")" -gt 10000 ]
+}
+
+# What is true of every benchmark that watches a process.
+expect_sane() {
+  json "$1" '.schema == 1 and .quick and .rounds == 1 and (.machine.cpus > 0)'
+  json "$1" '.contenders | keys == ["balanced", "glibc", "tcmalloc"]'
+  json "$1" '.contenders.glibc.library == "" and (.contenders.balanced.library | test("libjemalloc.so.2$"))'
+  json "$1" '.contenders.balanced.environment.MALLOC_CONF | test("narenas:[0-9]+")'
+  json "$1" '[.contenders[].median | .peak_mib >= .idle_1_mib and .idle_1_mib > 0.5] | all'
+  json "$1" '[.contenders[].median | .wall_s > 0 and .cpu_s > 0 and .faults > 0] | all'
+  json "$1" '[.contenders[].median | .op_p50_us > 0 and .op_p99_us >= .op_p50_us] | all'
+  json "$1" '[.contenders.glibc.ratio | .peak_mib, .cpu_s, .wall_s] | . == [1, 1, 1]'
+  expect_picture "$out/$1.png"
+}
+
+@test "bench (a): the encoder is measured, kept and drawn" {
+  quick a --only "$few"
+  expect_sane a
+  json a '.goals | length == 3'
+}
+
+@test "bench (b): the hand-over is measured, with its growth" {
+  quick b --only "$few"
+  expect_sane b
+  json b '[.contenders[] | .ticks_mib | length == 5] | all'
+  json b '[.contenders[].median | .growth_pct, .slope_kib | type == "number"] | all'
+}
+
+@test "bench (c): the peak is measured, with what comes back" {
+  quick c --only "$few"
+  expect_sane c
+  json c '[.contenders[].median.back_1_pct | . > -20 and . < 120] | all'
+  json c '[.contenders[].median.freed_mib | . > 50 and . < 100] | all'
+}
+
+@test "bench (d): the JSON front end is measured" {
+  quick d --only "$few"
+  expect_sane d
+}
+
+@test "bench (t): the tokenizer is measured" {
+  quick t --only "$few"
+  expect_sane t
+}
+
+@test "bench (e): the table is measured, with what a row costs" {
+  quick e --only "$few"
+  expect_sane e
+  json e '[.contenders[].median.row_overhead_bytes | . > -20 and . < 400] | all'
+}
+
+@test "bench (f): the storm is measured" {
+  quick f --only "$few"
+  expect_sane f
+}
+
+@test "bench (g): starts are measured" {
+  quick g --only "$few"
+  json g '[.contenders[].median | .op_p50_us > 0 and .op_p99_us >= .op_p50_us and .faults > 0] | all'
+  expect_picture "$out/g.png"
+}
+
+@test "bench: every contender of the table runs" {
+  quick f
+  json f '[.contenders | keys[]] as $names | ["glibc", "glibc-2-arenas", "jemalloc-debian", "tcmalloc",
+    "mimalloc-debian", "balanced", "memory", "latency", "throughput", "embedding"] - $names == []'
+}
+
+@test "bench: options, a library and a command are contenders too" {
+  library=$(find "$root/build/prefix/lib/allocrun" -name 'libjemalloc.so.2' | head -n 1)
+  quick f --only glibc --conf one=narenas:1 --conf mi=purge_delay=10 --library two="$library" \
+    --contender "three=env LD_PRELOAD=$library MALLOC_CONF=narenas:3 nice"
+  json f '.contenders.one.environment.MALLOC_CONF | test("narenas:1,")'
+  json f '.contenders.mi.environment.MIMALLOC_PURGE_DELAY == "10"'
+  json f '.contenders.two.library == .contenders.one.library'
+  json f '.contenders.three.environment.MALLOC_CONF == "narenas:3"'
+}
+
+@test "bench: what is kept can be shown again, with an overview" {
+  quick e f --only "$few"
+  expect_picture "$out/alloc.png"
+  local first=$output
+  run --separate-stderr "$bench/alloc" --report --out "$out"
+  [ "$status" -eq 0 ]
+  [ "$output" = "$first" ]
+}
+
+@test "bench: a library that is not mapped is an error, not a figure" {
+  run "$bench/alloc" f --quick --out "$out" --only glibc --library gone=/nowhere/libjemalloc.so
+  [ "$status" -ne 0 ]
+  [[ $output == *"gone"* ]]
+  [ ! -e "$out/f.json" ]
+}
+
+@test "bench: unknown benchmarks, contenders and parameters are refused" {
+  run "$bench/alloc" z --quick --out "$out"
+  [ "$status" -ne 0 ]
+  run "$bench/alloc" f --quick --out "$out" --only nobody
+  [ "$status" -ne 0 ]
+  run "$root/build/bench/programs/storm" thread=1
+  [ "$status" -ne 0 ]
+}
