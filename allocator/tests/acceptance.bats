@@ -52,7 +52,6 @@ operators() { says_ok "$1" operators; }
 
 operators_by_name() { says_ok "$1" operators_c; }
 @test "C++: the operators called by their mangled names" {
-  skip "jemalloc keeps fragments under a tight RLIMIT_AS: to be understood"
   each_build operators_by_name
 }
 
@@ -175,7 +174,6 @@ no_threads() {
 }
 no_threads_first() { no_threads "$1" first; }
 @test "no thread to be had (RLIMIT_NPROC): the process's first allocation and all others work" {
-  skip "jemalloc 5.3.1 fails its first allocation when it cannot start its thread: needs a patch"
   each_build --one-by-one no_threads_first
 }
 
@@ -183,13 +181,11 @@ no_threads_first() { no_threads "$1" first; }
 # would look after.
 no_threads_late() { no_threads "$1" late 2; }
 @test "no thread to be had (RLIMIT_NPROC): nor later, when jemalloc wants one more, and it says so in few lines" {
-  skip "jemalloc 5.3.1 without its thread: needs a patch"
   each_build --one-by-one --where "$is_jemalloc" no_threads_late
 }
 
 no_threads_return() { no_threads "$1" return; }
 @test "no thread to be had (RLIMIT_NPROC): what was freed goes back to the kernel" {
-  skip "jemalloc 5.3.1 without its thread: needs a patch"
   each_build --one-by-one no_threads_return
 }
 
@@ -229,7 +225,6 @@ profile_everywhere() {
   [ "$(value_of "$1" libc)" = musl ] || says_ok "$1" operators
 }
 @test "profile: signals, forks, threads and exceptions while every kilobyte is sampled" {
-  skip "the operators' test fails with each kilobyte sampled: to be understood"
   each_build --where "$has_prof" profile_everywhere
 }
 
