@@ -165,11 +165,15 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
     expect_malloc "$(library_of jemalloc "$variant")"
     expect_no_err "<jemalloc>"
     expect_conf background_thread true
-    expect_conf oversize_threshold 0
+    expect_conf oversize_threshold 1048576
   done
   launch --profile memory -- "$show" -
   expect_conf dirty_decay_ms 1000
   expect_conf tcache_max 4096
+  expect_conf tcache_nslots_small_max 20
+  launch --profile balanced -- "$show" -
+  expect_conf dirty_decay_ms 5000
+  expect_conf tcache_nslots_small_max 50
   launch --profile throughput -- "$show" -
   expect_conf dirty_decay_ms 60000
 }

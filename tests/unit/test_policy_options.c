@@ -26,20 +26,20 @@ struct jemalloc_case {
 
 static const struct jemalloc_case jemalloc_cases[] = {
 	/* One arena per CPU that is really ours: affinity, quota rounded up, and the plan's own. */
-	{ "laptop-one-node", { "x" }, "16", "10000", NULL },
+	{ "laptop-one-node", { "x" }, "16", "5000", NULL },
 	{ "laptop-one-node", { "--profile=memory", "x" }, "8", "1000", NULL },
-	{ "cgroup-v1-quota", { "x" }, "3", "10000", NULL },
+	{ "cgroup-v1-quota", { "x" }, "3", "5000", NULL },
 	{ "cgroup-v1-quota", { "--profile=memory", "x" }, "2", "1000", NULL },
-	{ POD, { "x" }, "4", "10000", NULL },
-	{ "hybrid-cgroup-vm", { "x" }, "2", "10000", NULL },
+	{ POD, { "x" }, "4", "5000", NULL },
+	{ "hybrid-cgroup-vm", { "x" }, "2", "5000", NULL },
 	{ "hybrid-cgroup-vm", { "--profile=memory", "x" }, "1", "1000", NULL },
-	{ "no-numa-sysfs", { "x" }, "4", "10000", NULL },
-	{ "cpus-512-nodes-16", { "x" }, "256", "10000", NULL },
-	{ "cpus-512-nodes-16", { "--numa=3", "x" }, "16", "10000", NULL },
-	{ HGX, { "--numa=off", "x" }, "224", "10000", NULL },
-	{ HGX, { "x" }, "112", "10000", NULL },
+	{ "no-numa-sysfs", { "x" }, "4", "5000", NULL },
+	{ "cpus-512-nodes-16", { "x" }, "256", "5000", NULL },
+	{ "cpus-512-nodes-16", { "--numa=3", "x" }, "16", "5000", NULL },
+	{ HGX, { "--numa=off", "x" }, "224", "5000", NULL },
+	{ HGX, { "x" }, "112", "5000", NULL },
 	{ HGX, { "--profile=memory", "x" }, "56", "1000", NULL },
-	{ HGX, { "--off=affinity", "x" }, "224", "10000", NULL },
+	{ HGX, { "--off=affinity", "x" }, "224", "5000", NULL },
 	/* A long decay where there is no limit, cut to ten seconds where there is one. */
 	{ "laptop-one-node", { "--profile=latency", "x" }, "16", "30000", NULL },
 	{ "laptop-one-node", { "--profile=throughput", "x" }, "16", "60000", NULL },
@@ -47,10 +47,10 @@ static const struct jemalloc_case jemalloc_cases[] = {
 	{ POD, { "--profile=throughput", "x" }, "4", "10000", NULL },
 	{ "hybrid-cgroup-vm", { "--profile=throughput", "x" }, "2", "60000", NULL },
 	/* The thp option goes with the thp step. */
-	{ HGX, { "--thp=off", "x" }, "112", "10000", "never" },
-	{ HGX, { "--thp=on", "x" }, "112", "10000", "always" },
-	{ HGX, { "--thp=advised", "x" }, "112", "10000", NULL },
-	{ HGX, { "--thp=off", "--off=thp", "x" }, "112", "10000", NULL },
+	{ HGX, { "--thp=off", "x" }, "112", "5000", "never" },
+	{ HGX, { "--thp=on", "x" }, "112", "5000", "always" },
+	{ HGX, { "--thp=advised", "x" }, "112", "5000", NULL },
+	{ HGX, { "--thp=off", "--off=thp", "x" }, "112", "5000", NULL },
 };
 
 static void test_jemalloc(void **state)
@@ -85,7 +85,7 @@ static void test_memory_limit(void **state)
 		{ FACT_UNKNOWN, "--profile=throughput", "60000" },
 		{ 2048 * MIB, "--profile=throughput", "10000" },
 		{ 2048 * MIB - 1, "--profile=throughput", "1000" },
-		{ 2048 * MIB, "--profile=balanced", "10000" },
+		{ 2048 * MIB, "--profile=balanced", "5000" },
 		{ 512 * MIB, "--profile=balanced", "1000" },
 		{ 512 * MIB, "--profile=memory", "1000" },
 	};
@@ -184,7 +184,7 @@ static void test_malformed_malloc_conf(void **state)
 	scenario_decide();
 	assert_string_equal(conf_of("tcache_max"), "64");
 	assert_string_equal(conf_of("narenas"), "16");
-	assert_string_equal(conf_of("dirty_decay_ms"), "10000");
+	assert_string_equal(conf_of("dirty_decay_ms"), "5000");
 	assert_int_equal(scenario.plan.n_warnings, 3);
 	assert_true(scenario_warns("MALLOC_CONF: no jemalloc option 'narena' (did you mean 'narenas'?); left out"));
 	assert_true(scenario_warns("MALLOC_CONF: 'background_thread=true' is not of the form key:value; left out"));
@@ -193,8 +193,8 @@ static void test_malformed_malloc_conf(void **state)
 	scenario_open("laptop-one-node", WORDS("MALLOC_CONF="), WORDS("x"));
 	scenario_decide();
 	assert_int_equal(scenario.plan.n_warnings, 0);
-	assert_string_equal(conf_text(), "narenas:16,dirty_decay_ms:10000,background_thread:true,"
-			    "muzzy_decay_ms:0,oversize_threshold:0");
+	assert_string_equal(conf_text(), "narenas:16,dirty_decay_ms:5000,background_thread:true,"
+			    "muzzy_decay_ms:0,oversize_threshold:1048576,tcache_nslots_small_max:50");
 	scenario_close();
 }
 

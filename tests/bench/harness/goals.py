@@ -37,15 +37,29 @@ def against(result: Result, name: str, other: str, figure: str, limit: float, wo
                       f"{result.medians(name)[figure]:.2f} against {result.medians(other)[figure]:.2f}")
 
 
-def best(result: Result, figure: str) -> str:
-    return min(result.runs, key=lambda name: result.medians(name)[figure])
+def least(result: Result, name: str, figure: str) -> float:
+    return min(run[figure] for run in result.runs[name])
+
+
+def no_slower(result: Result, name: str, other: str, figure: str, limit: float, words: str) -> Iterator[Goal]:
+    """Times are judged by the fastest round of each: whatever else a machine does only ever
+    adds, by a tenth and more on shared cores, and medians of a few rounds scatter with it."""
+    if name in result.runs and other in result.runs:
+        mine, theirs = least(result, name, figure), least(result, other, figure)
+        yield at_most(f"{name}: {words} ≤ {limit} × {other}", mine / theirs, limit,
+                      f"fastest rounds: {mine:.2f} s against {theirs:.2f} s; "
+                      f"medians: {result.medians(name)[figure]:.2f} against {result.medians(other)[figure]:.2f}")
+
+
+def fastest(result: Result, figure: str) -> str:
+    return min(result.runs, key=lambda name: least(result, name, figure))
 
 
 def encoder(result: Result) -> Iterator[Goal]:
     yield from against(result, "balanced", "glibc", "peak_mib", 0.70, "peak RSS")
     yield from against(result, "balanced", "glibc", "idle_15_mib", 0.35, "RSS after 15 s idle")
-    yield from against(result, "balanced", "tcmalloc", "cpu_s", 1.02, "user + system CPU")
-    yield from against(result, "balanced", best(result, "wall_s"), "wall_s", 1.02, "wall time of the best:")
+    yield from no_slower(result, "balanced", "tcmalloc", "cpu_s", 1.02, "user + system CPU")
+    yield from no_slower(result, "balanced", fastest(result, "wall_s"), "wall_s", 1.02, "wall time of the best:")
     yield from memory(result)
 
 
@@ -74,7 +88,7 @@ def peak(result: Result) -> Iterator[Goal]:
 
 
 def frontend(result: Result) -> Iterator[Goal]:
-    yield from against(result, "balanced", best(result, "cpu_s"), "cpu_s", 1.05, "CPU of the best:")
+    yield from no_slower(result, "balanced", fastest(result, "cpu_s"), "cpu_s", 1.05, "CPU of the best:")
 
 
 GOALS: dict[str, Callable[[Result], Iterator[Goal]]] = {
