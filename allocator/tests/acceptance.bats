@@ -112,7 +112,9 @@ out_of_memory() {
   local -x GUEST_SPACE=2304
   says_ok "$1" out_of_memory big
   says_ok "$1" out_of_memory thread
-  says_ok "$1" out_of_memory small
+  # The emulator looks for address space page by page: minutes of it. space_returns has
+  # the small blocks there.
+  is_emulated "$1" || says_ok "$1" out_of_memory small
 }
 @test "out of memory: NULL and ENOMEM under RLIMIT_AS, and life goes on" { each_build out_of_memory; }
 
