@@ -21,9 +21,10 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-strong \
 	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
-LIBS := -lcap -linih -ljansson -lmd
+LIBS := -lcap -linih -ljansson -lcrypto
 
-SOURCES := $(wildcard launcher/*.c launcher/util/*.c launcher/audit/*.c launcher/live/*.c)
+SOURCES := $(wildcard launcher/*.c launcher/util/*.c launcher/audit/*.c launcher/live/*.c \
+	launcher/tune/*.c launcher/capture/*.c)
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
 
 # V=1 shows the whole commands.
@@ -43,7 +44,7 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun manuals schema completions licences ## the launcher alone
+launcher: $(STAGE)/bin/allocrun manuals schema presets completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
@@ -67,7 +68,7 @@ allocators: | packages-build
 	@allocator/build --prefix $(STAGE) $(ALLOCATOR_FLAGS)
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
-	$(STAGE)/share/man/man7/allocrun-check.7
+	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-tune.7
 $(STAGE)/share/man/man8/%.8: launcher/%.8
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man5/%.5: launcher/%.5
@@ -76,6 +77,10 @@ $(STAGE)/share/man/man7/%.7: launcher/%.7
 	@install -D -m 644 $< $@
 schema: $(STAGE)/share/allocrun/check.schema.json
 $(STAGE)/share/allocrun/%.json: launcher/audit/%.json
+	@install -D -m 644 $< $@
+
+presets: $(patsubst launcher/%,$(STAGE)/share/allocrun/%,$(wildcard launcher/presets/*.conf))
+$(STAGE)/share/allocrun/presets/%.conf: launcher/presets/%.conf
 	@install -D -m 644 $< $@
 
 completions: $(STAGE)/share/bash-completion/completions/allocrun \
@@ -123,6 +128,8 @@ check-matrix: ## every machine and libc, and the allocators' own test suites
 	@tests/run matrix
 check-check: ## the audit of real processes
 	@tests/run check
+check-numa: ## real kernels with several nodes, in QEMU: about six minutes
+	@tests/run numa
 check-bench: ## do the benchmarks work: little work, no figure judged
 	@tests/run bench
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
@@ -138,10 +145,19 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
 
+# The plans of all captured machines, to be reviewed as a diff.
+$(BUILD)/goldens: tests/unit/test_goldens.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard tests/unit/*.h)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
+goldens: packages-unit $(BUILD)/goldens ## write tests/machines/*/plans anew; then look at git diff
+	@GOLDENS=write $(BUILD)/goldens
+
 fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
 
-bench: bench-launch ## all benchmarks
+bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
+bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
+	@tests/vllm/setup
+	@tests/bench/alloc $(BENCH)
 $(BUILD)/bench/spawn: tests/bench/spawn.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
@@ -166,6 +182,6 @@ package: packages-build packages-package ## into build/packages: tarballs (TARGE
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals schema completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-vllm unit-objects unit-programs fuzz bench bench-launch install uninstall \
+.PHONY: help build launcher allocators manuals schema presets completions licences demo check check-lint check-unit \
+	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs goldens fuzz bench bench-alloc bench-launch install uninstall \
 	package clean

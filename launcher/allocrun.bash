@@ -20,12 +20,13 @@ _allocrun_units() {
 
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
-  local modes='--explain --list --check --tune --help --version'
+  local modes='--explain --list --check --tune --capture --help --version'
   local options='--profile --allocator --conf --mimalloc --glibc --numa --numa-strict
     --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch
     --list-checks --explain-check'
+  local of_tune='--dry-run --revert --atomic'
   local formats='text json' checking=''
   local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
     no-new-privs'
@@ -46,7 +47,7 @@ _allocrun() {
     fi
     case $word in
       --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | \
-        --check | --tune | --all | --list-checks | -*=*) ;;
+        --check | --tune | --dry-run | --revert | --atomic | --all | --list-checks | -*=*) ;;
       --*) i=$((i + 1)) ;;
       -*) ;;
       *) break ;;
@@ -75,11 +76,11 @@ _allocrun() {
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
     --keep-caps) _allocrun_list 'all none' ;;
     --policy | --record | --output) compopt -o default ;;
-    --sysroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    --sysroot | --capture) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
     --conf | --mimalloc | --glibc | --watch) ;;
     *)
       if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check $of_tune" -- "$cur")
       elif [[ -z $checking ]]; then
         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
       fi

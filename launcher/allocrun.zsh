@@ -17,7 +17,8 @@ _arguments -S \
   '--explain[print the plan and the reason for each step, run nothing]' \
   '--list[the bundled builds, and which fit here]' \
   '--check[audit the node, and with --pid a running server]' \
-  '--tune[set the node up (not in this version)]' \
+  '--tune[set the node up as the policy says]' \
+  '--capture=[copy what allocrun reads of this machine]:folder:_directories' \
   '--profile=[tuning profile]:profile:(balanced memory latency throughput embedding debug)' \
   '--allocator=[allocator, or several in order]:allocator:_sequence compadd - auto jemalloc mimalloc system' \
   '*--conf=[jemalloc options]:key\:value,...' \
@@ -37,7 +38,7 @@ _arguments -S \
   '*--prefer=[go on without the step]:step:_sequence compadd - $steps' \
   '*--off=[leave the step out]:step:_sequence compadd - $steps' \
   '--policy=[policy file]:file:_files' \
-  '--format=[of --explain, --list, --check]:format:(text json junit tap prometheus nagios)' \
+  '--format=[of --explain, --list, --check, --tune]:format:(text json junit tap prometheus nagios)' \
   '(--unit --cgroup --all)--pid=[check this process and all below it]:process:_pids' \
   '(--pid --cgroup --all)--unit=[check the processes of this systemd unit]:unit:' \
   '(--pid --unit --all)--cgroup=[check the processes of this cgroup]:cgroup:_directories' \
@@ -47,6 +48,9 @@ _arguments -S \
   '--fail-on=[what the exit status is about]:level:(warn fail)' \
   '--output=[instead of standard output]:file:_files' \
   '--watch=[look at the processes for so long]:seconds:' \
+  '--dry-run[print what --tune would write]' \
+  '(--atomic)--revert[put back what the first --tune found]' \
+  '(--revert)--atomic[when one value does not take, put all back]' \
   '--list-checks[all checks, a line each]' \
   '--explain-check=[what one check is about]:check:_allocrun_checks' \
   '--sysroot=[look at a captured machine]:directory:_directories' \

@@ -19,7 +19,6 @@
 
 /* The kernel's largest MAX_NUMNODES; it takes one more than the number of bits. */
 #define NODE_BITS 1024
-#define NODE_WORDS (NODE_BITS / 64)
 
 /* 0, 1 for degraded, or -errno; *ret_detail is set where more is known than strerror() says. */
 typedef int applier(struct mem *m, struct operation *op, char ***environment,
@@ -44,15 +43,14 @@ static int apply_affinity(struct mem *m, struct operation *op, char ***environme
 
 static int mempolicy_set(const struct mempolicy *policy)
 {
-	int mode = -1;
-	uint64_t nodes[NODE_WORDS] = { 0 };
+	struct mempolicy now = { .mode = -1 };
 
 	if (syscall(SYS_set_mempolicy, policy->mode, policy->nodes.words, NODE_BITS + 1) < 0)
 		return -errno;
 	/* Where even asking is blocked, the call's own answer has to do. */
-	if (syscall(SYS_get_mempolicy, &mode, nodes, NODE_BITS + 1, NULL, 0) < 0)
+	if (syscall(SYS_get_mempolicy, &now.mode, now.nodes.words, NODE_BITS + 1, NULL, 0) < 0)
 		return 0;
-	if (mode == policy->mode && memcmp(nodes, policy->nodes.words, sizeof nodes) == 0)
+	if (mempolicy_is_answer(policy, &now))
 		return 0;
 	syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	return -EBUSY;

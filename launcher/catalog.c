@@ -198,7 +198,7 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 	build->variant = mem_strdup(m, "");
 	build->libc_minor = FACT_UNKNOWN;
 	build->x86_level = FACT_UNKNOWN;
-	/* p_align is how it was linked; what the allocator inside was built for, it does not say. */
+	/* What the allocator inside was built for its headers do not say: only that it loads. */
 	build->page_size = FACT_UNKNOWN;
 	/* Given for this command: its libraries are found or not by the command's libc. */
 	if (command)

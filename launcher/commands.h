@@ -19,6 +19,7 @@ int cmd_explain(struct mem *m, struct options *options);
 int cmd_list(struct mem *m, struct options *options);
 int cmd_check(struct mem *m, struct options *options);
 int cmd_tune(struct mem *m, struct options *options);
+int cmd_capture(struct mem *m, struct options *options);
 
 /* What env(1) exits with when exec fails with this errno: 126 or 127. */
 int commands_exec_status(int error);

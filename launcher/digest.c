@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file's bytes are: SHA-256 by libmd, which is small enough to link statically. */
+/*
+ * What a file's bytes are: SHA-256 by libcrypto, which uses the CPU's own instructions for
+ * it: a tenth of the time of plain C, and five small objects of it are linked. Its newer
+ * interface would bring thousands, and look for providers in files.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "catalog.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sha2.h>
+#include <openssl/sha.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #define DIGEST_CHUNK (64 * 1024)
 
-static int digest_fd(int fd, SHA2_CTX *context)
+static int digest_fd(int fd, SHA256_CTX *context)
 {
-	uint8_t chunk[DIGEST_CHUNK];
+	unsigned char chunk[DIGEST_CHUNK];
 	ssize_t n;
 
 	while ((n = read(fd, chunk, sizeof chunk)) != 0) {
 		if (n > 0)
-			SHA256Update(context, chunk, (size_t)n);
+			SHA256_Update(context, chunk, (size_t)n);
 		else if (errno != EINTR)
 			return -errno;
 	}
@@ -25,18 +31,23 @@ static int digest_fd(int fd, SHA2_CTX *context)
 
 int digest_file(const struct root *root, struct mem *m, const char *path, char **ret)
 {
-	char hex[SHA256_DIGEST_STRING_LENGTH];
-	SHA2_CTX context;
+	unsigned char bytes[SHA256_DIGEST_LENGTH];
+	SHA256_CTX context;
 	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	char *hex;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	SHA256Init(&context);
+	SHA256_Init(&context);
 	r = digest_fd(fd, &context);
 	close(fd);
 	if (r < 0)
 		return r;
-	*ret = mem_strdup(m, SHA256End(&context, hex));
+	SHA256_Final(bytes, &context);
+	hex = mem_alloc(m, 2 * sizeof bytes + 1);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	*ret = hex;
 	return 0;
 }

@@ -180,6 +180,7 @@ struct build_facts {
 	enum libc_kind libc;
 	int64_t libc_minor;  /* needs at least glibc 2.N; FACT_UNKNOWN */
 	int64_t page_size;   /* largest system page it works with; FACT_UNKNOWN */
+	int64_t load_align;  /* how its segments are aligned: with larger pages no loader maps it; 0 = unknown */
 	int64_t x86_level;   /* needs x86-64-vN; FACT_UNKNOWN = any CPU of its machine */
 	char *build_id;
 	char *sha256;        /* as the manifest has it */

@@ -176,6 +176,8 @@ void library_check(const struct root *own, const struct root *root, struct mem *
 	library_compare(m, &elf, build);
 	if (build->problem)
 		return;
+	if (elf.page_size != FACT_UNKNOWN)
+		build->load_align = elf.page_size;
 	if (!build->machine)
 		build->machine = mem_strdup(m, elf.machine);
 	if (!build->build_id)

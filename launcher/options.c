@@ -277,7 +277,8 @@ int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		return r;
 	if (o.mode == MODE_LAUNCH && !o.argv)
 		return options_refuse(ret_error, "no command; write: allocrun [OPTION]... -- COMMAND [ARG]...");
-	if (o.mode == MODE_CHECK || ((o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) && !o.is_off)) {
+	if ((o.mode >= MODE_CHECK && o.mode <= MODE_CAPTURE) ||
+	    ((o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) && !o.is_off)) {
 		r = options_complete(m, &o, &line, ret_error);
 		if (r < 0)
 			return r;

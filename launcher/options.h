@@ -9,6 +9,7 @@
 #include "audit/check_options.h"
 #include "audit/check_policy.h"
 #include "steps.h"
+#include "tune/node_policy.h"
 #include "util/mem.h"
 #include "util/path.h"
 
@@ -19,6 +20,7 @@ enum mode {
 	MODE_EXPLAIN,
 	MODE_CHECK,
 	MODE_TUNE,
+	MODE_CAPTURE,
 	MODE_LIST,
 	MODE_HELP,
 	MODE_VERSION,
@@ -31,6 +33,7 @@ extern const struct option_mode {
 	const char *name;
 	enum mode mode;
 	char letter; /* 0: no short form */
+	const char *argument; /* its name in the help; NULL = none */
 	const char *help;
 } option_modes[MODE_COUNT];
 
@@ -89,6 +92,14 @@ struct profile_section {
 	struct setting settings[KEY_PROFILE_COUNT];
 };
 
+/* What only --tune has. */
+struct tune_options {
+	bool is_dry;          /* --dry-run */
+	bool is_revert;
+	bool is_atomic;
+	const char *first;    /* the first of these that was given; NULL */
+};
+
 struct audit_selection;
 
 struct options {
@@ -113,6 +124,9 @@ struct options {
 	size_t n_warnings;
 	struct check_options check; /* what only --check has */
 	struct check_policy check_policy; /* [check] */
+	struct tune_options tune;   /* what only --tune has */
+	struct node_policy node_policy; /* [node] */
+	const char *capture;        /* the folder of --capture; NULL */
 	char **argv;                /* the command, NULL-terminated; NULL = none */
 	char **environment;         /* as it was at start */
 };
@@ -124,7 +138,7 @@ struct options {
  *
  * -EINVAL: *ret_error is one line that says what, where and what to do instead.
  * With ALLOCRUN=off nothing but the command is looked at and nothing is refused; it
- * does not concern --check.
+ * does not concern --check, --tune and --capture.
  */
 int options_parse(struct mem *m, int argc, char **argv, char **environment,
 		  struct options *ret, const char **ret_error);

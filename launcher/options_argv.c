@@ -11,8 +11,8 @@
 
 /* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
 enum { OPTION_KEY = 256, OPTION_MODE = 512, OPTION_CHECK = 768, OPTION_FORMAT = 1024, OPTION_SYSROOT,
-       OPTION_POLICY };
-#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 6)
+       OPTION_POLICY, OPTION_DRY_RUN, OPTION_REVERT, OPTION_ATOMIC };
+#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 9)
 
 static int options_refuse(const char **ret_error, const char *line)
 {
@@ -27,6 +27,9 @@ static void options_build_table(struct option *table, const char **names)
 		{ "format", required_argument, NULL, OPTION_FORMAT },
 		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
 		{ "policy", required_argument, NULL, OPTION_POLICY },
+		{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+		{ "revert", no_argument, NULL, OPTION_REVERT },
+		{ "atomic", no_argument, NULL, OPTION_ATOMIC },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "verbose", no_argument, NULL, 'v' },
 	};
@@ -40,8 +43,8 @@ static void options_build_table(struct option *table, const char **names)
 					      NULL, OPTION_KEY + k };
 	}
 	for (size_t i = 0; i < MODE_COUNT; i++)
-		table[n++] = (struct option){ option_modes[i].name, no_argument, NULL,
-					      OPTION_MODE + (int)i };
+		table[n++] = (struct option){ option_modes[i].name, option_modes[i].argument ?
+					      required_argument : no_argument, NULL, OPTION_MODE + (int)i };
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++)
 		table[n++] = (struct option){ check_option_name((enum check_option)i),
 					      check_option_argument((enum check_option)i) ?
@@ -87,12 +90,27 @@ static int options_set_mode(struct mem *m, struct options *o, struct command_lin
 	return 0;
 }
 
+static int options_take_tune(struct tune_options *tune, int value)
+{
+	static const char *const names[] = { "--dry-run", "--revert", "--atomic" };
+
+	if (!tune->first)
+		tune->first = names[value - OPTION_DRY_RUN];
+	tune->is_dry |= value == OPTION_DRY_RUN;
+	tune->is_revert |= value == OPTION_REVERT;
+	tune->is_atomic |= value == OPTION_ATOMIC;
+	return 0;
+}
+
 /* One option that getopt returned. */
 static int options_take(struct mem *m, struct options *o, struct command_line *line, int value,
 			const char *argument, const char **ret_error)
 {
-	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT)
+	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT) {
+		if (argument)
+			o->capture = argument;
 		return options_set_mode(m, o, line, option_modes[value - OPTION_MODE].mode, ret_error);
+	}
 	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
 		*MEM_PUSH(m, line->assignments, line->n_assignments) = (struct assignment){
 			(enum key)(value - OPTION_KEY), argument ? argument : "yes" };
@@ -101,6 +119,8 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 	if (value >= OPTION_CHECK && value < OPTION_CHECK + CHECK_OPTION_COUNT)
 		return check_options_set(m, &o->check, (enum check_option)(value - OPTION_CHECK), argument,
 					 ret_error);
+	if (value >= OPTION_DRY_RUN && value <= OPTION_ATOMIC)
+		return options_take_tune(&o->tune, value);
 	switch (value) {
 	case 'h':
 		return options_set_mode(m, o, line, MODE_HELP, ret_error);
@@ -169,9 +189,6 @@ static int options_read_words(struct mem *m, int argc, char **argv, struct optio
 		/* Whether the next word is its value, only "--" could tell. */
 		if (!is_known)
 			optind = options_find_command(argc, argv, optind);
-		/* The rest of the line belongs to this mode, which comes later. */
-		if (o->mode == MODE_TUNE)
-			return 0;
 	}
 	o->argv = optind < argc ? argv + optind : NULL;
 	return 0;
@@ -199,11 +216,49 @@ static int options_settle_check(struct mem *m, struct options *o, const struct c
 	return runner_verify_selection(m, &selection, ret_error);
 }
 
+static bool options_is_format(const char *format)
+{
+	return !format || strcmp(format, "json") == 0 || strcmp(format, "text") == 0;
+}
+
+/* What --tune and --capture do not take. */
+static int options_settle_host(struct mem *m, struct options *o, const struct command_line *line,
+			       const char **ret_error)
+{
+	const char *mode = options_mode_name(o->mode);
+	bool is_tune = o->mode == MODE_TUNE;
+
+	if (line->first_error)
+		return options_refuse(ret_error, line->first_error);
+	if (o->argv)
+		return options_refuse(ret_error, mem_printf(m, "--%s takes no command ('%s')", mode, o->argv[0]));
+	if (line->n_assignments)
+		return options_refuse(ret_error, mem_printf(m, "--%s goes with a launch, not with --%s",
+							    key_name(line->assignments[0].key), mode));
+	if (o->check.first)
+		return options_refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
+	if (!is_tune && o->tune.first)
+		return options_refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
+	if (!is_tune && (o->sysroot || line->format))
+		return options_refuse(ret_error, mem_printf(m, "--%s does not go with --capture",
+							    o->sysroot ? "sysroot" : "format"));
+	if (!is_tune)
+		return *o->capture ? 0 : options_refuse(ret_error, "--capture: the folder's name is empty");
+	if (o->tune.is_revert && o->tune.is_atomic)
+		return options_refuse(ret_error, "--revert and --atomic exclude each other");
+	if (o->sysroot && !o->tune.is_dry)
+		return options_refuse(ret_error, "--sysroot only looks: with --tune it wants --dry-run");
+	if (!options_is_format(line->format))
+		return options_refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
+	o->is_json = line->format && strcmp(line->format, "json") == 0;
+	return 0;
+}
+
 static int options_settle_format(struct mem *m, struct options *o, const struct command_line *line,
 				 const char **ret_error)
 {
 	o->is_json = line->format && strcmp(line->format, "json") == 0;
-	if (o->is_off || !line->format || o->is_json || strcmp(line->format, "text") == 0)
+	if (o->is_off || options_is_format(line->format))
 		return 0;
 	return options_refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)",
 						    line->format));
@@ -214,8 +269,12 @@ int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
 {
 	int r = options_read_words(m, argc, argv, o, line, ret_error);
 
-	if (r < 0 || o->mode == MODE_TUNE)
+	if (r < 0)
 		return r;
+	if (o->mode == MODE_TUNE || o->mode == MODE_CAPTURE)
+		return options_settle_host(m, o, line, ret_error);
+	if (o->tune.first && (!o->is_off || o->mode == MODE_CHECK) && o->mode <= MODE_LIST)
+		return options_refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
 	if (o->mode == MODE_CHECK)
 		return options_settle_check(m, o, line, ret_error);
 	if (o->check.first && !o->is_off && o->mode <= MODE_LIST)

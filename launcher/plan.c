@@ -86,3 +86,11 @@ const char *mempolicy_describe(struct mem *m, const struct mempolicy *policy)
 		return names[policy->mode];
 	return mem_printf(m, "%s %s", names[policy->mode], bitmap_format_list(m, &policy->nodes));
 }
+
+bool mempolicy_is_answer(const struct mempolicy *wanted, const struct mempolicy *answer)
+{
+	/* Before 5.14 "local" was "preferred" without a node, and is reported as that (seen on 5.10). */
+	if (wanted->mode == MPOL_LOCAL && answer->mode == MPOL_PREFERRED)
+		return bitmap_is_empty(&answer->nodes);
+	return wanted->mode == answer->mode && bitmap_is_equal(&wanted->nodes, &answer->nodes);
+}

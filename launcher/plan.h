@@ -124,5 +124,7 @@ const struct operation *plan_find_blocker(const struct plan *plan);
 const char *outcome_name(enum outcome outcome);
 /* "preferred-many 0-1" */
 const char *mempolicy_describe(struct mem *m, const struct mempolicy *policy);
+/* Does get_mempolicy(2) give this answer once `wanted` is in force? */
+bool mempolicy_is_answer(const struct mempolicy *wanted, const struct mempolicy *answer);
 
 #endif

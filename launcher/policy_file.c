@@ -78,7 +78,7 @@ static const char *policy_profile_name(const char *section)
  */
 static void policy_check_section(struct policy_reader *p, const char *line)
 {
-	static const char *const sections[] = { "launch", "profile NAME", "check", NULL };
+	static const char *const sections[] = { "launch", "profile NAME", "node", "check", NULL };
 	const char *start = line + strspn(line, " \t\xEF\xBB\xBF"), *end = strchr(start, ']');
 	const char *name, *profile;
 
@@ -91,9 +91,7 @@ static void policy_check_section(struct policy_reader *p, const char *line)
 					    POLICY_SECTION_MAX));
 	else if (profile && *profile)
 		policy_find_profile(p, profile);
-	else if (strcmp(name, "node") == 0)
-		policy_refuse(p, "[node] belongs to --tune, which this version does not have");
-	else if (strcmp(name, "launch") != 0 && strcmp(name, "check") != 0)
+	else if (strcmp(name, "launch") != 0 && strcmp(name, "check") != 0 && strcmp(name, "node") != 0)
 		policy_refuse(p, mem_printf(p->m, "no section [%s]%s", name,
 					    nearest_hint(p->m, name, sections)));
 }
@@ -193,6 +191,15 @@ static int policy_set_check(struct policy_reader *p, const char *name, const cha
 	return 1;
 }
 
+static int policy_set_node(struct policy_reader *p, const char *name, const char *value)
+{
+	const char *where = mem_printf(p->m, "%s:%d", p->name, p->line), *error;
+
+	if (node_policy_set(p->m, &p->options->node_policy, name, value, where, &error) < 0)
+		return policy_refuse(p, error);
+	return 1;
+}
+
 /* The section is one of ours: policy_check_section() has seen its line. */
 static int policy_handle(void *user, const char *section, const char *name, const char *value)
 {
@@ -204,6 +211,8 @@ static int policy_handle(void *user, const char *section, const char *name, cons
 		return policy_refuse(p, mem_printf(p->m, "'%s' stands before any section; put it below [launch]", name));
 	if (strcmp(section, "check") == 0)
 		return policy_set_check(p, name, value);
+	if (strcmp(section, "node") == 0)
+		return policy_set_node(p, name, value);
 	return policy_profile_name(section) ? policy_set_profile(p, section, name, value) :
 	       policy_set_launch(p, name, value);
 }
@@ -253,6 +262,14 @@ static int policy_file_read(struct mem *m, const struct root *root, struct optio
 	return r;
 }
 
+/* What only the whole can contradict. */
+static int policy_verify(struct mem *m, const struct options *o, const char **ret_error)
+{
+	int r = check_policy_verify(m, &o->check_policy, ret_error);
+
+	return r < 0 ? r : node_policy_verify(m, &o->node_policy, ret_error);
+}
+
 /* The default file and its drop-ins; none of them has to be there. */
 static int policy_load_defaults(struct mem *m, const struct root *root, struct options *o,
 				const char **ret_error)
@@ -279,7 +296,7 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 			return r;
 	}
 	/* Only now are all profiles and thresholds known. */
-	r = check_policy_verify(m, &o->check_policy, ret_error);
+	r = policy_verify(m, o, ret_error);
 	return r < 0 ? r : options_check_profile(m, o, ret_error);
 }
 
@@ -294,7 +311,7 @@ int policy_file_load(struct mem *m, const struct root *root, struct options *o,
 
 		if (policy_file_read(m, &live, o, o->policy, ret_error) < 0)
 			return -EINVAL;
-		return check_policy_verify(m, &o->check_policy, ret_error);
+		return policy_verify(m, o, ret_error);
 	}
 	if (policy_load_defaults(m, root, o, &error) < 0) {
 		/* As a whole: half a policy is a policy that nobody wrote. */

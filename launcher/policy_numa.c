@@ -194,7 +194,7 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 {
 	const struct facts *f = d->facts;
 	enum ladder ladder = policy_ladder(d, STEP_AFFINITY);
-	struct bitmap cpus = { { 0 } };
+	struct bitmap cpus = { { 0 } }, usable = f->cpu.allowed;
 	struct operation *op;
 
 	BITMAP_FOR_EACH(id, &p->nodes) {
@@ -205,6 +205,9 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 	}
 	/* Never wider than what we were given. */
 	bitmap_and(&cpus, &f->cpu.allowed);
+	/* An offline CPU is in the list of the allowed ones and in none of a node. */
+	if (!bitmap_is_empty(&f->cpu.online))
+		bitmap_and(&usable, &f->cpu.online);
 	if (p->is_interleaved) {
 		plan_add_nothing(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
 				 "memory is interleaved; threads stay where the scheduler puts them");
@@ -213,7 +216,7 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 			d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
 			bitmap_format_list(d->m, &p->nodes),
 			bitmap_format_list(d->m, &f->cpu.allowed)));
-	} else if (bitmap_is_equal(&cpus, &f->cpu.allowed)) {
+	} else if (bitmap_is_equal(&cpus, &usable)) {
 		plan_add_nothing(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
 				 "already exactly the CPUs of these nodes");
 	} else {
@@ -268,7 +271,7 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 	op->value = mempolicy_describe(d->m, &op->u.memory.choices[0]);
 	op->why = p->is_interleaved ? p->why : mem_printf(d->m, "%s; when %s full, %s", p->why,
 		bitmap_count(&nodes) > 1 ? "they are" : "it is",
-		is_strict ? "allocation fails (numa-strict)" : "memory comes from elsewhere");
+		is_strict ? "the OOM killer ends the process (numa-strict)" : "memory comes from elsewhere");
 }
 
 void policy_decide_numa(const struct decision *d)

@@ -137,6 +137,9 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	if (b->page_size != FACT_UNKNOWN && f->page_size > b->page_size)
 		return mem_printf(m, "it works with pages up to %lld KiB, this kernel's have %lld KiB",
 				  (long long)b->page_size / 1024, (long long)f->page_size / 1024);
+	if (b->load_align > 0 && f->page_size > b->load_align)
+		return mem_printf(m, "it is linked for pages of %lld KiB, this kernel's have %lld KiB",
+				  (long long)b->load_align / 1024, (long long)f->page_size / 1024);
 	if (has_elf && b->libc_minor != FACT_UNKNOWN && c->libc_minor != FACT_UNKNOWN &&
 	    b->libc_minor > c->libc_minor)
 		return mem_printf(m, "it needs glibc 2.%lld, the command's is 2.%lld",

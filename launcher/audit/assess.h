@@ -50,6 +50,16 @@ int64_t audit_percent(int64_t part, int64_t whole);
 void audit_list(struct mem *m, const char **list, const char *item);
 /* "4 GPUs", "1 GPU" */
 const char *audit_count(struct mem *m, int64_t n, const char *word);
+/*
+ * `finding`, or what comes of it where [node] of the policy says what `key` is to be: well
+ * when `now` is that, else a warning at least. `name`: what is shown of the key.
+ */
+struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key,
+			       const char *name, const char *now, struct finding finding);
+/* The hugetlb pages that [node] asks for and that are not there, in words; NULL = all are. */
+const char *audit_missing_pages(struct mem *m, const struct audit_facts *a);
+/* Whether [node] asks for pages of every size of which there are some. */
+bool audit_asks_for_pages(const struct audit_facts *a);
 const struct numa_node *audit_find_node(const struct numa_facts *numa, int id);
 
 #endif

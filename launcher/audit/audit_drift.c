@@ -30,6 +30,8 @@ ASSESS(audit_launch_record)
 		return f;
 	if (!p->record)
 		return finding_skip(m, "it has none: not launched by allocrun, or with --record none");
+	if (p->record->is_unread)
+		return finding_unknown(m, "%s: %s", p->record->path, p->record->problem);
 	if (p->record->problem)
 		return finding_warn(m, "%s: %s", p->record->path, p->record->problem);
 	for (size_t i = 0; i < p->record->n_steps; i++) {

@@ -210,10 +210,19 @@ ASSESS(audit_hugetlb)
 				       "cannot be read", (long long)demand.pages);
 	if (is_unknown || (!f->hugetlb.n_pools && f->numa.known == TRI_UNKNOWN))
 		return finding_unknown(m, "the pools cannot be read");
+	if (audit_missing_pages(m, a)) {
+		struct finding finding = finding_warn(m, "%s", audit_missing_pages(m, a));
+
+		finding.expected = "the pages that [node] of the policy asks for";
+		finding.fix = "allocrun --tune; after a boot there are more whole blocks: hugepages= on the kernel command line";
+		return finding;
+	}
 	if (!text)
 		return finding_skip(m, f->hugetlb.n_pools ? "no pages are reserved, and none are "
 							    "asked for" :
 				    "none asked for, and this kernel has no pools");
+	if (audit_asks_for_pages(a))
+		return finding_ok(m, "%s, as [node] says", text);
 	if (f->memory_total != FACT_UNKNOWN &&
 	    audit_percent(free, f->memory_total) >= t->values[THRESHOLD_SPARE])
 		return finding_warn(m, "%s: %s that nobody uses and nothing else can have", text,
@@ -262,12 +271,12 @@ ASSESS(audit_shm)
 
 ASSESS(audit_max_map_count)
 {
-	int64_t count = a->node->max_map_count;
+	int64_t count = a->node->max_map_count, least = t->values[THRESHOLD_MAX_MAP_COUNT];
+	struct finding finding;
 
 	if (count == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/sys/vm/max_map_count cannot be read");
-	if (count < t->values[THRESHOLD_MAX_MAP_COUNT])
-		return finding_warn(m, "max_map_count=%lld, below %lld", (long long)count,
-				    (long long)t->values[THRESHOLD_MAX_MAP_COUNT]);
-	return finding_ok(m, "max_map_count=%lld", (long long)count);
+	finding = count < least ? finding_warn(m, "max_map_count=%lld, below %lld", (long long)count, (long long)least) :
+		  finding_ok(m, "max_map_count=%lld", (long long)count);
+	return audit_by_policy(m, a, "max-map-count", "max_map_count", mem_printf(m, "%lld", (long long)count), finding);
 }

@@ -67,7 +67,7 @@ ASSESS(audit_mempolicy_allowed)
 			  bitmap_format_list(m, &a->machine->numa.allowed_memory));
 }
 
-ASSESS(audit_autonuma)
+static struct finding numa_assess_balancing(struct mem *m, const struct audit_facts *a)
 {
 	const struct facts *f = a->machine;
 	const char *irrelevant = numa_irrelevant(f);
@@ -91,6 +91,13 @@ ASSESS(audit_autonuma)
 	return finding_fail(m, "numa_balancing=%lld on a host with %zu nodes and %s",
 			    (long long)f->numa.balancing, f->numa.n_nodes,
 			    audit_count(m, (int64_t)n_gpus, "visible GPU"));
+}
+
+ASSESS(audit_autonuma)
+{
+	return audit_by_policy(m, a, "numa-balancing", "numa_balancing",
+			       mem_printf(m, "%lld", (long long)a->machine->numa.balancing),
+			       numa_assess_balancing(m, a));
 }
 
 /* How one GPU lies: the worst of them is what is reported. */

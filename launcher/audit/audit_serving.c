@@ -20,7 +20,11 @@ bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct findi
 		break;
 	}
 	*ret = finding_unknown(m, "%s", p->problem);
-	ret->fix = "run it as root, or as the process's own user";
+	/* Where what is mapped could be seen, it is the right user already. */
+	ret->fix = p->loaded ? "run it with CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE, Kubernetes: "
+			       "capabilities.add: [SYS_PTRACE], systemd: ExecStartPost=+)" :
+		   "run it as the process's own user, or as root with CAP_SYS_PTRACE (docker run --cap-add "
+		   "SYS_PTRACE, systemd: ExecStartPost=+)";
 	return true;
 }
 
@@ -172,8 +176,11 @@ ASSESS(audit_preload_effective)
 {
 	struct finding f;
 
-	if (audit_cannot_tell(m, p, &f))
+	if (audit_cannot_tell(m, p, &f)) {
+		if (p->seems)
+			f.observed = mem_printf(m, "%s; assumed from its mappings: %s", f.observed, p->seems);
 		return f;
+	}
 	if (p->is_static == TRI_YES)
 		return serving_assess_static(m, a, p);
 	if (!p->malloc) {
@@ -220,13 +227,41 @@ static const char *serving_list_options(struct mem *m, const struct live_process
 	return list ? list : "defaults";
 }
 
+/* An option that is set, and does nothing: after a fork, jemalloc has no threads of its own. */
+static bool serving_lacks_purge_thread(const struct live_process *p)
+{
+	const struct conf_item *item = conf_find(&p->options, "background_thread");
+
+	return item && strcmp(item->value, "true") == 0 && p->purge_threads == 0;
+}
+
+static struct finding serving_assess_proved(struct mem *m, const struct live_process *p, const char *list)
+{
+	const char *difference = serving_compare_options(m, p);
+	struct finding f;
+
+	if (difference)
+		return finding_fail(m, "proved: %s", difference);
+	if (!serving_lacks_purge_thread(p))
+		return finding_ok(m, "proved: %s", list);
+	f = finding_warn(m, "proved: background_thread:true, but there is no such thread in it: "
+			 "while it is idle it gives nothing back");
+	f.fix = "start it by spawn or forkserver with exec, not by a bare fork; "
+		"and see its limit of processes (RLIMIT_NPROC, pids.max)";
+	return f;
+}
+
 ASSESS(audit_options_in_force)
 {
 	const char *difference, *list;
 	struct finding f;
 
-	if (audit_cannot_tell(m, p, &f))
+	if (audit_cannot_tell(m, p, &f)) {
+		if (p->options_evidence == EVIDENCE_ASSUMED)
+			f.observed = mem_printf(m, "%s; assumed from its environment: %s", f.observed,
+						serving_list_options(m, p));
 		return f;
+	}
 	if (p->is_static == TRI_YES)
 		return finding_skip(m, "a static program");
 	if (!p->malloc)
@@ -235,10 +270,9 @@ ASSESS(audit_options_in_force)
 	if (serving_is_libc(p->malloc))
 		return finding_skip(m, "%s keeps its options where nobody can read them (told: %s)",
 				    p->malloc->allocator, list);
-	difference = serving_compare_options(m, p);
 	if (p->options_evidence == EVIDENCE_PROVED)
-		return difference ? finding_fail(m, "proved: %s", difference) :
-				    finding_ok(m, "proved: %s", list);
+		return serving_assess_proved(m, p, list);
+	difference = serving_compare_options(m, p);
 	/* A server may change its environment for its children: that is no proof. */
 	if (difference)
 		return finding_warn(m, "assumed from its environment: %s", difference);

@@ -39,7 +39,7 @@ static bool thp_is_overruled(const struct thp_facts *thp)
 	return thp->n_sizes > 0;
 }
 
-ASSESS(audit_thp_mode)
+static struct finding thp_assess_mode(struct mem *m, const struct audit_facts *a)
 {
 	const struct thp_facts *thp = &a->machine->thp;
 	const char *eager = thp_eager_sizes(m, thp), *wanted = audit_setting(a->plan, "thp");
@@ -60,6 +60,12 @@ ASSESS(audit_thp_mode)
 	return finding_ok(m, "enabled=%s", thp_words[thp->enabled]);
 }
 
+ASSESS(audit_thp_mode)
+{
+	return audit_by_policy(m, a, "thp-enabled", "enabled", thp_words[a->machine->thp.enabled],
+			       thp_assess_mode(m, a));
+}
+
 /* Huge page faults that fell back for want of a whole block, in percent; FACT_UNKNOWN. */
 static int64_t thp_fallback_share(const struct node_vmstat *events, int64_t *ret_tries)
 {
@@ -78,7 +84,8 @@ static int64_t thp_fallback_share(const struct node_vmstat *events, int64_t *ret
 	return audit_percent(fallbacks, tries);
 }
 
-ASSESS(audit_thp_defrag)
+static struct finding thp_assess_defrag(struct mem *m, const struct audit_facts *a,
+					const struct thresholds *t)
 {
 	const struct thp_facts *thp = &a->machine->thp;
 	const char *defrag = thp->defrag;
@@ -103,6 +110,11 @@ ASSESS(audit_thp_defrag)
 				       "block: those "
 				    "in advised memory had stopped to compact first", defrag, (long long)share);
 	return finding_ok(m, "defrag=%s", defrag);
+}
+
+ASSESS(audit_thp_defrag)
+{
+	return audit_by_policy(m, a, "thp-defrag", "defrag", a->machine->thp.defrag, thp_assess_defrag(m, a, t));
 }
 
 ASSESS(audit_thp_inherited)

@@ -16,6 +16,9 @@
  */
 #define VERDICT_OTHERS_LEAST (INT64_C(512) << 20)
 
+/* Less than this goes back and comes again all the time. */
+#define USAGE_DUE_LEAST (INT64_C(16) << 20)
+
 static int64_t usage_or_zero(int64_t bytes)
 {
 	return bytes > 0 ? bytes : 0;
@@ -84,17 +87,43 @@ static bool usage_is_growing(const struct live_process *p, const struct growth *
 	return g->bytes > (INT64_C(16) << 20) && g->bytes > total / 10;
 }
 
-/* What the allocator has, where that is known; `live` need not be. */
+/*
+ * What was freed and goes back by itself, and in how many ms: not kept, only not gone yet.
+ * Without a thread that purges it would wait for the program to allocate.
+ */
+static int64_t usage_find_due(const struct live_process *p, int64_t *ret_ms)
+{
+	const struct conf_item *decay = conf_find(&p->options, "dirty_decay_ms");
+
+	if (p->options_evidence != EVIDENCE_PROVED || p->purge_threads <= 0 || p->allocator_dirty <= 0 || !decay ||
+	    text_parse_i64(decay->value, ret_ms, NULL) < 0 || *ret_ms < 0)
+		return 0;
+	return p->allocator_dirty;
+}
+
+/* "4 GiB resident for 1 GiB in use; 2 GiB of it are due to go back within 10 s" */
+static const char *usage_describe_allocator(struct mem *m, const struct live_process *p, int64_t due, int64_t ms)
+{
+	const char *in_use = p->allocator_live == FACT_UNKNOWN ? "" :
+			     mem_printf(m, " for %s in use", report_size(m, p->allocator_live));
+	const char *back = due < USAGE_DUE_LEAST ? "" :
+			   mem_printf(m, "; %s of it are due to go back within %lld s", report_size(m, due),
+				      (long long)(ms / 1000 + (ms % 1000 != 0)));
+
+	return mem_printf(m, "%s: the allocator has %s resident%s%s", usage_split(m, p),
+			  report_size(m, p->allocator_resident), in_use, back);
+}
+
+/* What the allocator has, where that is known; what the program has need not be. */
 static struct finding usage_judge_allocator(struct mem *m, const struct live_process *p,
 					    const struct thresholds *t)
 {
-	int64_t resident = p->allocator_resident, live = p->allocator_live, percent;
-	int64_t gap = audit_percent(p->rss_anon - resident, p->rss_anon);
-	const char *share = mem_printf(m, "%s: the allocator has %s resident%s", usage_split(m, p),
-				       report_size(m, resident), live == FACT_UNKNOWN ? "" :
-				       mem_printf(m, " for %s in use", report_size(m, live)));
+	int64_t ms = 0, due = usage_find_due(p, &ms), live = p->allocator_live, percent;
+	int64_t resident = p->allocator_resident - due;
+	int64_t gap = audit_percent(p->rss_anon - p->allocator_resident, p->rss_anon);
+	const char *share = usage_describe_allocator(m, p, due, ms);
 
-	if (p->rss_anon - resident >= VERDICT_OTHERS_LEAST && gap > t->values[THRESHOLD_NOT_ALLOCATOR])
+	if (p->rss_anon - p->allocator_resident >= VERDICT_OTHERS_LEAST && gap > t->values[THRESHOLD_NOT_ALLOCATOR])
 		return finding_warn(m, "not the allocator: %lld %% of the anonymous memory is not its own; %s",
 				    (long long)gap, share);
 	percent = live > 0 ? audit_percent(resident, live) : 0;

@@ -37,10 +37,10 @@ static const char *variables_find_ignored(const struct live_process *p)
 	return NULL;
 }
 
-/* Is there a limit that memory which never goes back would run into? */
-static bool variables_have_limit(const struct audit_facts *a)
+/* Is there a limit that memory which never goes back would run into? In a container its own. */
+static bool variables_have_limit(const struct audit_facts *a, const struct live_process *p)
 {
-	const struct cgroup_facts *c = &a->machine->cgroup;
+	const struct cgroup_facts *c = p->cgroup ? &p->cgroup->limits : &a->machine->cgroup;
 
 	return c->memory_max != FACT_UNKNOWN && c->memory_max != FACT_UNLIMITED;
 }
@@ -63,7 +63,7 @@ static struct finding variables_assess_jemalloc(struct mem *m, const struct audi
 		conf_parse(m, CONF_JEMALLOC, text, "", &conf, &problems);
 	if (problems.n)
 		return finding_fail(m, "MALLOC_CONF: %s: jemalloc leaves it out", problems.items[0].text);
-	if (strcmp(variables_option(p, "dirty_decay_ms"), "-1") == 0 && variables_have_limit(a))
+	if (strcmp(variables_option(p, "dirty_decay_ms"), "-1") == 0 && variables_have_limit(a, p))
 		return finding_fail(m, "dirty_decay_ms:-1 never gives memory back, and there is a memory limit");
 	if ((strcmp(percpu, "percpu") == 0 || strcmp(percpu, "phycpu") == 0) &&
 	    !bitmap_is_empty(&p->cpus) && !bitmap_is_equal(&p->cpus, &a->machine->cpu.present))
@@ -93,19 +93,19 @@ ASSESS(audit_process_variables)
 	return finding_ok(m, "no variable that %s would not read", p->malloc->allocator);
 }
 
-/* The CPUs that the process has, which need not be ours; a quota is taken to be the same. */
+/* The CPUs and the quota that the process has: from a container's host they are not ours. */
 static int64_t arenas_count_cpus(const struct audit_facts *a, const struct live_process *p)
 {
 	const struct cpu_facts *cpu = &a->machine->cpu;
+	int64_t quota = p->cgroup ? p->cgroup->limits.cpu_quota_milli : cpu->quota_milli, n;
 	struct bitmap usable = p->cpus;
-	int64_t n;
 
 	if (bitmap_is_empty(&p->cpus) || bitmap_is_empty(&cpu->online))
 		return cpu->effective;
 	bitmap_and(&usable, &cpu->online);
 	n = bitmap_count(&usable);
-	if (cpu->quota_milli > 0 && cpu->quota_milli / 1000 < n)
-		n = (cpu->quota_milli + 999) / 1000;
+	if (quota > 0 && quota / 1000 < n)
+		n = (quota + 999) / 1000;
 	return n > 0 ? n : 1;
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "util/text.h"
+
 void format_append(struct format_buffer *b, const char *format, ...)
 {
 	va_list args;
@@ -124,10 +126,50 @@ const char *format_fix(const struct finding *finding)
 	return finding->fix ? finding->fix : finding->check->fix;
 }
 
+/* The words of a command of which one may have given the process its name. */
+#define FORMAT_NAME_WORDS 4
+#define FORMAT_NAME_MAX 64
+/* TASK_COMM_LEN, less its zero. */
+#define FORMAT_COMM_MAX 15
+
+/* The file name at the end of the next word, and the rest; NULL behind the last one. */
+static const char *format_next_name(struct mem *m, const char **rest)
+{
+	const char *word = *rest + strspn(*rest, " ");
+	size_t n = strcspn(word, " ");
+
+	*rest = word + n;
+	return n ? text_basename(mem_strndup(m, word, n)) : NULL;
+}
+
+static bool format_is_named(const char *name, const char *kernel)
+{
+	return strcmp(name, kernel) == 0 || (strlen(kernel) == FORMAT_COMM_MAX && text_starts_with(name, kernel) &&
+					     strlen(name) <= FORMAT_NAME_MAX);
+}
+
+const char *format_process_name(struct mem *m, const struct live_process *process)
+{
+	const char *kernel = process->name && *process->name ? process->name : "(no name)";
+	const char *rest = process->command ? process->command : "", *names[FORMAT_NAME_WORDS];
+	size_t n = 0;
+
+	while (n < FORMAT_NAME_WORDS && (names[n] = format_next_name(m, &rest))) {
+		if (format_is_named(names[n], kernel))
+			return names[n];
+		n++;
+	}
+	if (n == 0 || !*names[0] || strlen(names[0]) > FORMAT_NAME_MAX)
+		return kernel;
+	if (n > 1 && text_starts_with(names[0], "python") && *names[1] != '-' && strlen(names[1]) <= FORMAT_NAME_MAX)
+		return mem_printf(m, "%s (%s)", names[1], kernel);
+	return mem_printf(m, "%s (%s)", names[0], kernel);
+}
+
 const char *format_place(struct mem *m, const struct live_process *process)
 {
 	return process ? mem_printf(m, "process %lld %s", (long long)process->pid,
-				    process->name && *process->name ? process->name : "(no name)") : "node";
+				    format_process_name(m, process)) : "node";
 }
 
 bool format_is_bad(const struct audit_report *report, const struct finding *finding)

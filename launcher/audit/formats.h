@@ -44,6 +44,12 @@ char *format_utf8(struct mem *m, const char *text);
 /* The finding's own, or its check's. */
 const char *format_expected(const struct finding *finding);
 const char *format_fix(const struct finding *finding);
+/*
+ * What a person calls a process: the kernel's name, which ends after 15 bytes, written out
+ * from the command; where a thread of it has been renamed (pt_main_thread), the program or
+ * Python script. Not cleaned.
+ */
+const char *format_process_name(struct mem *m, const struct live_process *process);
 /* "node", "process 4711 python3"; not cleaned. */
 const char *format_place(struct mem *m, const struct live_process *process);
 /* Whether the finding is at or above the threshold, and counts. */

@@ -117,6 +117,7 @@ static json_t *json_memory(const struct live_process *p)
 	json_object_set_new(o, "pinned", json_number(p->pinned));
 	json_object_set_new(o, "anonymous_huge", json_number(p->anon_huge));
 	json_object_set_new(o, "allocator_resident", json_number(p->allocator_resident));
+	json_object_set_new(o, "allocator_dirty", json_number(p->allocator_dirty));
 	json_object_set_new(o, "allocator_live", json_number(p->allocator_live));
 	return o;
 }
@@ -153,6 +154,7 @@ static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 	json_object_set_new(o, "libraries", json_libraries(m, p));
 	json_object_set_new(o, "options", json_conf(m, &p->options));
 	json_object_set_new(o, "options_evidence", json_evidence(p->options_evidence));
+	json_object_set_new(o, "purge_threads", json_number(p->purge_threads));
 	json_object_set_new(o, "environment", json_environment(m, p));
 	json_object_set_new(o, "environment_evidence", json_evidence(p->environment_evidence));
 	json_object_set_new(o, "memory", json_memory(p));

@@ -124,7 +124,7 @@ static void text_group(struct text *t, const struct format_group *group)
 	const struct live_process *p = group->process;
 
 	page_heading(&t->page, p ? mem_printf(t->page.m, "Process %lld %s", (long long)p->pid,
-					      text_clean(t, p->name ? p->name : "")) : "Node");
+					      text_clean(t, format_process_name(t->page.m, p))) : "Node");
 	for (int rank = CHECK_FAIL + 1; rank >= 0; rank--) {
 		for (size_t i = 0; i < group->n; i++) {
 			const struct finding *f = group->findings[i];

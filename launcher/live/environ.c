@@ -116,10 +116,21 @@ static void environ_add_glibc(struct mem *m, const char *const *environment, str
 	}
 }
 
+/* Which allocator reads its options there; "" = not known. */
+static const char *environ_find_reader(const struct live_process *process)
+{
+	const char *file = process->seems ? text_basename(process->seems) : "";
+
+	if (process->malloc)
+		return process->malloc->allocator;
+	return text_starts_with(file, "libjemalloc.") ? "jemalloc" :
+	       text_starts_with(file, "libmimalloc.") ? "mimalloc" : "";
+}
+
 void environ_assume_options(struct mem *m, struct live_process *process)
 {
 	struct conf_problems problems = { NULL, 0 };
-	const char *allocator = process->malloc ? process->malloc->allocator : "";
+	const char *allocator = environ_find_reader(process);
 	const char *const *environment = (const char *const *)process->environment;
 	const char *conf = environment ? environment_get(environment, "MALLOC_CONF") : NULL;
 

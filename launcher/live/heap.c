@@ -69,8 +69,8 @@ static void heap_add_arena(struct heap_reader *r, uint64_t arena)
 	uint64_t base = heap_u64(r, arena + l->base);
 
 	heap_add(&r->usage.resident, heap_u64(r, arena + l->active), l->page);
-	heap_add(&r->usage.resident, heap_u64(r, arena + l->dirty), l->page);
-	heap_add(&r->usage.resident, heap_u64(r, arena + l->dirty_guarded), l->page);
+	heap_add(&r->usage.dirty, heap_u64(r, arena + l->dirty), l->page);
+	heap_add(&r->usage.dirty, heap_u64(r, arena + l->dirty_guarded), l->page);
 	if (base)
 		heap_add(&r->usage.resident, heap_u64(r, base + l->base_resident), 1);
 	for (uint64_t i = 0; i < l->n_large; i++)
@@ -84,7 +84,7 @@ int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, u
 	const struct symtab_entry *layout = symtab_find(table, "allocrun_layout");
 	const struct symtab_entry *arenas = symtab_find(table, "je_arenas");
 	const struct symtab_entry *bin_infos = symtab_find(table, "je_bin_infos");
-	struct heap_reader r = { .memory = memory, .usage = { 0, 0 } };
+	struct heap_reader r = { .memory = memory, .usage = { 0, 0, 0 } };
 
 	if (!layout || !arenas || !bin_infos || layout->size != sizeof r.layout)
 		return -ENODATA;
@@ -103,6 +103,20 @@ int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, u
 	/* Counters of a made-up table, not of an allocator. */
 	if (memory_is_spent(memory))
 		return -EFAULT;
+	heap_add(&r.usage.resident, (uint64_t)r.usage.dirty, 1);
 	*ret = r.usage;
+	return 0;
+}
+
+int heap_count_purge_threads(struct live_memory *memory, const struct symtab *table, uint64_t base,
+			     int64_t *ret)
+{
+	const struct symtab_entry *count = symtab_find(table, "je_n_background_threads");
+	uint64_t n;
+
+	if (!count || count->size != sizeof n || memory_read_u64(memory, base + count->value, &n) < 0 ||
+	    n > INT32_MAX)
+		return -ENODATA;
+	*ret = (int64_t)n;
 	return 0;
 }

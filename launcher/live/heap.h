@@ -11,6 +11,7 @@
  */
 struct heap_usage {
 	int64_t resident; /* bytes that it has from the kernel: in use, kept for reuse, its own tables */
+	int64_t dirty;    /* of that: freed, and kept for reuse until it has decayed */
 	int64_t live;     /* bytes that the program has; what threads have cached counts as theirs */
 };
 
@@ -20,5 +21,12 @@ struct heap_usage {
  */
 int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base,
 		       struct heap_usage *ret);
+
+/*
+ * How many threads of its own jemalloc has to give memory back with: none in the child
+ * of a fork, nor where none could be started, whatever its options say. -ENODATA.
+ */
+int heap_count_purge_threads(struct live_memory *memory, const struct symtab *table, uint64_t base,
+			     int64_t *ret);
 
 #endif

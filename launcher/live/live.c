@@ -16,7 +16,11 @@
 #define LIVE_GENERATIONS_MAX 16
 /* A process that executes one program after another is looked at so many times. */
 #define LIVE_LOOKS 8
-/* A launch takes a few milliseconds; one that waits for a dead file system is not waited for. */
+#define LIVE_AUXV_MAX 4096
+/*
+ * A launch takes a few milliseconds; for those that wait for a dead file system nobody
+ * waits longer than this, for all of them together.
+ */
 #define LIVE_EXEC_TRIES 600
 #define LIVE_EXEC_PAUSE_NS 5000000
 
@@ -30,10 +34,16 @@ static void live_set_unknown(struct live_process *p, int64_t pid)
 	p->other_mounts = p->is_static = p->is_secure = p->capabilities_known = TRI_UNKNOWN;
 	p->rss_anon = p->rss_file = p->rss_shmem = p->hugetlb = p->swap = FACT_UNKNOWN;
 	p->locked = p->pinned = p->anon_huge = FACT_UNKNOWN;
-	p->allocator_resident = p->allocator_live = FACT_UNKNOWN;
+	p->allocator_resident = p->allocator_dirty = p->allocator_live = p->purge_threads = FACT_UNKNOWN;
 	p->n_mappings = p->n_threads = p->memory_policy = p->oom_score_adj = FACT_UNKNOWN;
 	p->thp = THP_PROCESS_UNKNOWN;
 	p->memlock = p->core = p->address_space = unknown;
+}
+
+/* A first thread that has ended is a zombie as well, while others run. */
+static bool live_has_ended(const struct live_stat *stat)
+{
+	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads < 2;
 }
 
 /* Still the process that it was? Between two reads it may have ended, and its PID be used again. */
@@ -42,7 +52,7 @@ static bool live_is_same(const struct live_context *c, const struct live_process
 	struct live_stat stat;
 
 	return stat_read(c->root, p->pid, &stat) == 0 && stat.start_time == p->start_time &&
-	       stat.state != 'Z' && stat.state != 'X';
+	       !live_has_ended(&stat);
 }
 
 static const char *live_describe(enum live_state state)
@@ -64,29 +74,70 @@ int live_open_root(const struct live_context *c, int64_t pid, struct root *ret)
 	return root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
 }
 
+/* Another audit executes nothing: two that waited for each other would wait to the end. */
+static bool live_is_audit(const struct live_context *c, int64_t pid)
+{
+	char words[1024];
+	ssize_t n = status_read_words(c, pid, words, sizeof words - 1);
+
+	if (n < 0)
+		return false;
+	words[n] = '\0';
+	for (const char *word = words; word < words + n && strcmp(word, "--") != 0; word += strlen(word) + 1) {
+		if (strcmp(word, "--check") == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A launcher that has not executed its command yet: whoever asks right after a start,
  * as systemd's ExecStartPost does, means the server that comes of it.
  */
-static void live_await_exec(const struct live_context *c, int64_t pid)
+static void live_await_exec(struct live_context *c, int64_t pid)
 {
 	static const struct timespec pause = { 0, LIVE_EXEC_PAUSE_NS };
 	char *link = mem_printf(c->m, "/proc/%lld/exe", (long long)pid), target[PATH_MAX];
 
-	for (int i = 0; i < LIVE_EXEC_TRIES && c->root->live && pid != getpid(); i++) {
+	while (c->exec_waits < LIVE_EXEC_TRIES && c->root->live && pid != getpid()) {
 		if (root_readlink(c->root, link, target, sizeof target) < 0 ||
-		    strcmp(text_basename(target), "allocrun") != 0)
+		    strcmp(text_basename(target), "allocrun") != 0 || live_is_audit(c, pid))
 			return;
+		c->exec_waits++;
 		nanosleep(&pause, NULL);
 	}
 }
 
-/* False: it has executed another program meanwhile. */
+static void live_read_program(struct live_context *c, int64_t pid, struct live_program *ret)
+{
+	*ret = (struct live_program){ NULL, 0, 0 };
+	ret->problem = root_read(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/auxv", (long long)pid),
+				 LIVE_AUXV_MAX, &ret->words, &ret->size);
+}
+
+/* False: it runs another program by now. What has ended, or may not be seen, runs no other. */
+static bool live_runs_same(struct live_context *c, const struct live_program *before, struct live_process *p)
+{
+	struct live_program now;
+
+	if (!c->root->live || p->state != LIVE_RUNNING || !before->size)
+		return true;
+	live_read_program(c, p->pid, &now);
+	if (now.problem == -ENOENT || now.problem == -ESRCH || (now.problem == 0 && now.size == 0))
+		p->state = LIVE_GONE;
+	return p->state == LIVE_GONE ||
+	       (now.problem == 0 && now.size == before->size && memcmp(now.words, before->words, now.size) == 0);
+}
+
+/* False: it has executed another program meanwhile, and what was read is of two. */
 static bool live_look_at(struct live_context *c, int64_t pid, struct live_process *p)
 {
+	struct live_program program;
 	struct live_stat stat;
 	bool is_whole = true;
 
+	/* First: all that is read from here on is compared with it at the end. */
+	live_read_program(c, pid, &program);
 	*p = (struct live_process){ 0 };
 	live_set_unknown(p, pid);
 	if (stat_read(c->root, pid, &stat) < 0) {
@@ -95,30 +146,55 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 		p->parent = stat.parent;
 		p->start_time = stat.start_time;
 		p->name = mem_strdup(c->m, stat.name);
-		p->state = stat.state == 'Z' || stat.state == 'X' ? LIVE_ZOMBIE :
+		p->state = live_has_ended(&stat) ? LIVE_ZOMBIE :
 			   stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
 	}
-	if (p->state == LIVE_RUNNING) {
+	if (p->state == LIVE_RUNNING && (stat.state == 'Z' || stat.state == 'X')) {
 		status_detect(c, p);
-		is_whole = serving_detect(c, p);
+		p->problem = mem_strdup(c->m, "its first thread has ended, and with it the kernel's view of the others");
+	} else if (p->state == LIVE_RUNNING) {
+		status_detect(c, p);
+		is_whole = serving_detect(c, &program, p);
 		live_record_detect(c, p);
 		if (c->request->thorough)
 			live_cgroup_detect(c, p);
 		if (c->request->thorough && p->state == LIVE_RUNNING)
 			usage_detect(c, p);
+		is_whole = live_runs_same(c, &program, p) && is_whole;
 		if (!live_is_same(c, p))
 			p->state = LIVE_GONE;
 	}
-	return is_whole;
+	return is_whole || p->state == LIVE_GONE;
+}
+
+/* Nothing but who it is can be said of a process that never stays what it is. */
+static void live_set_restless(struct mem *m, struct live_process *p)
+{
+	const struct live_process seen = *p;
+
+	*p = (struct live_process){ .state = seen.state };
+	live_set_unknown(p, seen.pid);
+	p->name = seen.name;
+	p->command = seen.command;
+	p->inner_pid = seen.inner_pid;
+	p->parent = seen.parent;
+	p->uid = seen.uid;
+	p->start_time = seen.start_time;
+	p->problem = mem_strdup(m, "it executes one program after another");
 }
 
 static void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p)
 {
+	bool is_whole = false;
 	const char *words;
 
 	live_await_exec(c, pid);
-	for (int i = 0; i < LIVE_LOOKS && !live_look_at(c, pid, p); i++)
+	for (int i = 0; i < LIVE_LOOKS && !is_whole; i++) {
 		mem_free_all(&c->scratch);
+		is_whole = live_look_at(c, pid, p);
+	}
+	if (!is_whole)
+		live_set_restless(c->m, p);
 	words = live_describe(p->state);
 	if (words && (p->state != LIVE_DENIED || !p->problem))
 		p->problem = mem_strdup(c->m, words);

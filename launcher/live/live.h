@@ -54,6 +54,7 @@ struct live_step {
 struct live_record {
 	char *path;
 	char *problem;      /* NULL, or why it says nothing: truncated, newer, of another process */
+	bool is_unread;     /* it is there, and this user may not read it */
 	bool is_stale;      /* an earlier process of this PID left it: it says nothing of this one */
 	char *version;      /* of the launcher */
 	char *build_id;     /* of the library that was preloaded; NULL = none */
@@ -90,6 +91,7 @@ struct live_process {
 	struct live_library *libraries; /* all that define malloc, in the loader's order */
 	size_t n_libraries;
 	char **loaded;      /* paths of all loaded objects, NULL-terminated; NULL = unknown */
+	const char *seems;  /* where its memory is closed: what is mapped and has an allocator's name; NULL */
 	char **environment; /* NAME=VALUE from its memory; NULL = unknown */
 	enum evidence environment_evidence;
 	struct conf options; /* of the allocator that serves malloc */
@@ -99,7 +101,9 @@ struct live_process {
 	int64_t rss_anon, rss_file, rss_shmem, hugetlb, swap, locked, pinned;
 	int64_t anon_huge;  /* of rss_anon, on huge pages */
 	int64_t allocator_resident; /* of rss_anon: what the allocator has from the kernel */
-	int64_t allocator_live; /* of that, what the program has allocated and not freed */
+	int64_t allocator_dirty; /* of that, what was freed and has not decayed yet */
+	int64_t allocator_live; /* of allocator_resident, what the program has allocated and not freed */
+	int64_t purge_threads; /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
 	int64_t n_mappings, n_threads;
 	struct bitmap cpus, memory_nodes; /* allowed */
 	int64_t memory_policy; /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */

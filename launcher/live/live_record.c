@@ -130,6 +130,7 @@ static struct live_record *record_read(const struct live_context *c, const struc
 	}
 	record = mem_alloc(c->m, sizeof *record);
 	record->path = path;
+	record->is_unread = r == -EACCES || r == -EPERM;
 	if (r < 0)
 		record->problem = mem_printf(c->m, "it cannot be read: %s", strerrordesc_np(-r));
 	else

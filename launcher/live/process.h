@@ -11,7 +11,8 @@
 /* One line of /proc/PID/stat. */
 struct live_stat {
 	int64_t pid, parent, start_time;
-	char state;            /* R, S, D, Z, X, … */
+	char state;            /* R, S, D, Z, X, …: of the first thread */
+	int64_t n_threads;     /* an unreaped process of which all have ended has one */
 	bool is_kernel_thread; /* PF_KTHREAD */
 	char name[64];
 };
@@ -33,6 +34,7 @@ struct live_context {
 	struct live_cgroup **cgroups;
 	size_t n_cgroups;
 	int pauses;            /* that were made for loaders at work */
+	int exec_waits;        /* and for launchers before their exec */
 };
 
 /*
@@ -44,16 +46,31 @@ int live_open_root(const struct live_context *c, int64_t pid, struct root *ret);
 /* The PIDs that the request asks for, parents first; NULL with *ret_problem said. */
 int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **ret_problem);
 
+/*
+ * The start of /proc/PID/cmdline: words with zeros between, no zero behind the last of
+ * `size` bytes. Their number, or -errno.
+ */
+ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, size_t size);
 /* /proc/PID/status, limits and the rest that needs no look into the memory. */
 void status_detect(const struct live_context *c, struct live_process *process);
 /* The fields of /proc/PID/status. Pure. */
 void status_parse(struct mem *m, const char *text, struct live_process *process);
 
 /*
- * Who serves malloc, the environment and the options in force. False: it has executed
- * another program meanwhile, and nothing of this is true.
+ * /proc/PID/auxv, the kernel's words to a program at its start. Addresses are random and
+ * stand there: the same program, executed anew, has others. In the scratch pool.
  */
-bool serving_detect(struct live_context *c, struct live_process *process);
+struct live_program {
+	char *words;
+	size_t size;           /* 0: its memory is gone */
+	int problem;           /* -errno; 0 */
+};
+
+/*
+ * Who serves malloc, the environment and the options in force. False: it was just about to
+ * execute another program.
+ */
+bool serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process);
 
 /* Its control group: read once for all processes that are in it. */
 void live_cgroup_detect(struct live_context *c, struct live_process *process);

@@ -4,7 +4,7 @@
  * environment: the loader's own list of objects is read from the memory of the
  * process, and the first that defines malloc is the one that callers are bound to.
  */
-#include "live/process.h"
+#include "live/serving.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -13,30 +13,24 @@
 
 #include "command.h"
 #include "live/environ.h"
-#include "live/heap.h"
 #include "live/maps.h"
-#include "live/objects.h"
-#include "live/options.h"
 #include "util/text.h"
 
-/* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */
-#define SERVING_TRIES 40
 #define SERVING_PAUSE_NS 5000000
 /* For all processes together: those that are stopped there hold nobody up. */
 #define SERVING_PAUSES_MAX (4 * SERVING_TRIES)
 /* Real programs have one to five. */
 #define SERVING_LIBRARIES_MAX 64
-#define AUXV_MAX 4096
 
-struct serving {
-	struct live_context *c;
-	struct live_process *process;
-	struct live_memory *memory;
-	struct live_objects objects;
-	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
-	const char *folder;  /* /proc/PID */
-	bool is_torn;        /* it has executed another program meanwhile */
-};
+bool serving_pause(struct serving *s)
+{
+	static const struct timespec pause = { 0, SERVING_PAUSE_NS };
+
+	if (s->c->pauses++ >= SERVING_PAUSES_MAX)
+		return false;
+	nanosleep(&pause, NULL);
+	return true;
+}
 
 static void serving_read_program(struct serving *s)
 {
@@ -157,107 +151,6 @@ static void serving_walk(struct serving *s)
 	p->operator_new = first[2] == SIZE_MAX ? NULL : &p->libraries[first[2]];
 }
 
-/*
- * A table that was read before. Only a bundled build's own file speaks for every process:
- * any other may have been made to mislead about those that have the true one.
- */
-static const struct symtab *serving_find_known(struct serving *s, const struct live_library *library)
-{
-	for (size_t i = 0; i < s->c->n_tables; i++) {
-		const struct symtab *table = &s->c->tables[i];
-
-		if (strcmp(table->build_id, library->build_id) == 0 &&
-		    (!table->path || (s->process->other_mounts == TRI_NO &&
-				      strcmp(table->path, library->path) == 0)))
-			return table;
-	}
-	return NULL;
-}
-
-/* The symbols of the library's file: ours of the same build ID, or the file that it was loaded from. */
-static const struct symtab *serving_find_table(struct serving *s, const struct live_library *library)
-{
-	const struct symtab *known = serving_find_known(s, library);
-	struct live_context *c = s->c;
-	struct symtab table;
-	struct root theirs;
-	bool is_ours = false;
-	int r = -ENOENT;
-
-	if (known)
-		return known;
-	if (library->build) {
-		r = symtab_read(c->root, c->m, library->build->path, &table);
-		is_ours = r == 0;
-	}
-	/* Below the root of that process, and not out of it: its links are its own. */
-	if (r < 0 && live_open_root(c, s->process->pid, &theirs) == 0) {
-		r = symtab_read(&theirs, c->m, library->path, &table);
-		root_close(&theirs);
-	}
-	if (r < 0 || !table.build_id || strcmp(table.build_id, library->build_id) != 0) {
-		/* Stripped, or another file by now: it gives nothing. */
-		table = (struct symtab){ .build_id = library->build_id };
-	}
-	/* Where the mounts are others a path says little: read again for each process. */
-	table.path = is_ours ? NULL : s->process->other_mounts == TRI_NO ? library->path : "";
-	*MEM_PUSH(c->m, c->tables, c->n_tables) = table;
-	return &c->tables[c->n_tables - 1];
-}
-
-static void serving_read_heap(struct serving *s, const struct symtab *table, uint64_t base)
-{
-	struct live_process *p = s->process;
-	struct heap_usage usage;
-
-	if (!s->c->request->thorough || heap_read_jemalloc(s->memory, table, base, &usage) < 0)
-		return;
-	/* What was never touched is counted as active, and is not resident. */
-	p->allocator_resident = p->rss_anon >= 0 && usage.resident > p->rss_anon ? p->rss_anon : usage.resident;
-	p->allocator_live = usage.live;
-}
-
-static void serving_read_options(struct serving *s)
-{
-	struct live_process *p = s->process;
-	const struct live_library *library = p->malloc;
-	const struct symtab *table;
-	uint64_t base = 0;
-
-	/* No others' options can be read: libc's file is megabytes. */
-	if (!library || !library->build_id ||
-	    (strcmp(library->allocator, "jemalloc") != 0 && strcmp(library->allocator, "mimalloc") != 0))
-		return;
-	table = serving_find_table(s, library);
-	for (size_t i = 0; i < s->objects.n && table->n; i++) {
-		const struct live_object *object = &s->objects.items[i];
-
-		if (object_find(s->memory, object, "malloc")) {
-			base = object->base;
-			break;
-		}
-	}
-	if (strcmp(library->allocator, "jemalloc") == 0) {
-		options_read_jemalloc(s->memory, s->c->m, table, base, &p->options);
-		serving_read_heap(s, table, base);
-	} else if (strcmp(library->allocator, "mimalloc") == 0) {
-		options_read_mimalloc(s->memory, s->c->m, table, base, &p->options);
-	}
-	if (p->options.n)
-		p->options_evidence = EVIDENCE_PROVED;
-}
-
-/* False: there were enough of them. */
-static bool serving_pause(struct serving *s)
-{
-	static const struct timespec pause = { 0, SERVING_PAUSE_NS };
-
-	if (s->c->pauses++ >= SERVING_PAUSES_MAX)
-		return false;
-	nanosleep(&pause, NULL);
-	return true;
-}
-
 static int serving_read_objects(struct serving *s, const struct live_auxv *auxv)
 {
 	int r = -EAGAIN;
@@ -284,47 +177,44 @@ static void serving_read_maps(struct serving *s)
 	s->process->n_mappings = maps_count(maps);
 }
 
-/* The kernel's words to the program at its start; they change with each program that it executes. */
-static int serving_read_auxv(struct serving *s, char **ret_bytes, size_t *ret_size)
+/* Where its files in /proc may be read, and its memory not, Yama stands in between. */
+static char *serving_explain_denied(struct serving *s)
 {
-	return root_read(s->c->root, &s->c->scratch, mem_printf(s->c->m, "%s/auxv", s->folder), AUXV_MAX, ret_bytes,
-			 ret_size);
+	int64_t scope;
+
+	if (root_read_i64(s->c->root, &scope, "/proc/sys/kernel/yama/ptrace_scope") == 0 && scope > 0)
+		return mem_printf(s->c->m, "its memory may not be read without CAP_SYS_PTRACE, since "
+				  "kernel.yama.ptrace_scope is %lld", (long long)scope);
+	return mem_strdup(s->c->m, "its memory may not be read by this user");
 }
 
-/*
- * Does it run the program that was looked at? Addresses are random, and stand there: the
- * same program, executed anew, has others. Without any its memory is gone, and so is it.
- */
-static void serving_verify(struct serving *s, const char *bytes, size_t size)
+/* No proof: mapped it may be, and serve nobody. */
+static const char *serving_guess(struct serving *s)
 {
-	char *now;
-	size_t n = 0;
-	int r;
+	static const char *const starts[] = { "libjemalloc.", "libmimalloc.", "libtcmalloc" };
 
-	if (!s->c->root->live)
-		return;
-	r = serving_read_auxv(s, &now, &n);
-	if (r == -ENOENT || r == -ESRCH || (r == 0 && n == 0))
-		s->process->state = LIVE_GONE;
-	else if (r < 0 || n != size || memcmp(now, bytes, n) != 0)
-		s->is_torn = true;
+	for (char **path = s->process->loaded; path && *path; path++) {
+		for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+			if (text_starts_with(text_basename(*path), starts[i]))
+				return *path;
+		}
+	}
+	return NULL;
 }
 
 static void serving_look_into(struct serving *s)
 {
 	struct live_process *p = s->process;
 	struct live_auxv auxv;
-	char *bytes = NULL;
-	size_t size = 0;
-	int r = serving_read_auxv(s, &bytes, &size);
+	int r = s->program->problem;
 
 	/* In the middle of execve(2) there is an end and nothing before it. */
-	if (r == 0 && s->c->root->live && size == sizeof(Elf64_auxv_t)) {
+	if (r == 0 && s->c->root->live && s->program->size == sizeof(Elf64_auxv_t)) {
 		s->is_torn = serving_pause(s);
 		r = -EAGAIN;
 	}
 	if (r == 0)
-		r = auxv_parse(bytes, size, &auxv);
+		r = auxv_parse(s->program->words, s->program->size, &auxv);
 	if (r == 0) {
 		p->is_secure = auxv.secure ? TRI_YES : TRI_NO;
 		r = memory_open(s->c->root, s->c->m, p->pid, s->memory);
@@ -340,11 +230,9 @@ static void serving_look_into(struct serving *s)
 		}
 		memory_close(s->memory);
 	}
-	if (r != -EACCES && r != -EPERM && !s->is_torn)
-		serving_verify(s, bytes, size);
 	if (r == -EACCES || r == -EPERM) {
 		p->state = LIVE_DENIED;
-		p->problem = mem_strdup(s->c->m, "its memory may not be read by this user");
+		p->problem = serving_explain_denied(s);
 	} else if (r == -EAGAIN) {
 		p->problem = mem_strdup(s->c->m, "its loader is at work");
 	} else if (r == -ELOOP) {
@@ -354,9 +242,9 @@ static void serving_look_into(struct serving *s)
 	}
 }
 
-bool serving_detect(struct live_context *c, struct live_process *process)
+bool serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process)
 {
-	struct serving s = { .c = c, .process = process, .memory = c->memory,
+	struct serving s = { .c = c, .process = process, .program = program, .memory = c->memory,
 			     .folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid) };
 
 	serving_read_program(&s);
@@ -368,11 +256,13 @@ bool serving_detect(struct live_context *c, struct live_process *process)
 		serving_look_into(&s);
 	if (!s.maps)
 		serving_read_maps(&s);
+	if (!process->loaded && s.maps)
+		process->loaded = maps_list_libraries(c->m, s.maps);
+	if (process->state == LIVE_DENIED)
+		process->seems = serving_guess(&s);
 	if (process->environment_evidence == EVIDENCE_NONE)
 		environ_assume(c, process);
 	if (process->options_evidence == EVIDENCE_NONE)
 		environ_assume_options(c->m, process);
-	if (!process->loaded && s.maps)
-		process->loaded = maps_list_libraries(c->m, s.maps);
 	return !s.is_torn;
 }

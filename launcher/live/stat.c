@@ -13,6 +13,7 @@
 #define STAT_STATE 3
 #define STAT_PARENT 4
 #define STAT_FLAGS 9
+#define STAT_THREADS 20
 #define STAT_START_TIME 22
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
@@ -46,6 +47,7 @@ int stat_parse(const char *line, struct live_stat *ret)
 	stat.state = *rest;
 	if (!(field = stat_field(rest, STAT_PARENT)) || text_parse_i64(field, &stat.parent, NULL) < 0 ||
 	    !(field = stat_field(rest, STAT_FLAGS)) || text_parse_i64(field, &flags, NULL) < 0 ||
+	    !(field = stat_field(rest, STAT_THREADS)) || text_parse_i64(field, &stat.n_threads, NULL) < 0 ||
 	    !(field = stat_field(rest, STAT_START_TIME)) ||
 	    text_parse_i64(field, &stat.start_time, NULL) < 0)
 		return -EINVAL;

@@ -88,20 +88,29 @@ static char *status_join_command(struct mem *m, const char *bytes, size_t size)
 	return line;
 }
 
-/* The first COMMAND_MAX bytes: enough to know a process by. */
-static void status_read_command(const struct live_context *c, struct live_process *process)
+ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, size_t size)
 {
-	char bytes[COMMAND_MAX];
-	int fd = root_openat(c->root, mem_printf(c->m, "/proc/%lld/cmdline", (long long)process->pid),
+	int fd = root_openat(c->root, mem_printf(c->m, "/proc/%lld/cmdline", (long long)pid),
 			     O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	ssize_t n;
 
 	if (fd < 0)
-		return;
+		return fd;
 	do
-		n = read(fd, bytes, sizeof bytes);
+		n = read(fd, ret, size);
 	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		n = -errno;
 	close(fd);
+	return n;
+}
+
+/* The first COMMAND_MAX bytes: enough to know a process by. */
+static void status_read_command(const struct live_context *c, struct live_process *process)
+{
+	char bytes[COMMAND_MAX];
+	ssize_t n = status_read_words(c, process->pid, bytes, sizeof bytes);
+
 	if (n > 0)
 		process->command = status_join_command(c->m, bytes, (size_t)n);
 }

@@ -15,7 +15,8 @@
 /* Options and counters of jemalloc (JEMALLOC_PRIVATE_NAMESPACE je_), options of mimalloc. */
 static bool symtab_is_wanted(const char *name)
 {
-	static const char *const names[] = { "je_arenas", "je_bin_infos", "allocrun_layout", "mi_options" };
+	static const char *const names[] = { "je_arenas", "je_bin_infos", "je_n_background_threads",
+					     "allocrun_layout", "mi_options" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strcmp(name, names[i]) == 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "util/text.h"
 
 /* kernel/pid.h: the largest that pid_max may be. */
@@ -210,15 +211,52 @@ static void cgroup_add_all(const struct live_context *c, const char *folder, int
 static const char *const cgroup_mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/systemd",
 					     "/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory" };
 
+/*
+ * The folder below which PID 1 has its slices; NULL. In a container without a cgroup
+ * namespace that is the container's, deep below the mount.
+ */
+static char *cgroup_find_manager(const struct live_context *c)
+{
+	static const char *const hierarchies[] = { "name=systemd", "" };
+	struct cgroup_map map;
+
+	cgroup_map_read(c->root, c->m, "/proc/1", &map);
+	for (size_t i = 0; i < 2; i++) {
+		struct cgroup_place place;
+
+		cgroup_map_find(&map, c->m, hierarchies[i], &place);
+		if (!place.n_folders)
+			continue;
+		if (strcmp(text_basename(place.folders[0]), "init.scope") == 0)
+			return text_dirname(c->m, place.folders[0]);
+		return place.folders[0];
+	}
+	return NULL;
+}
+
+/* Where paths of cgroups and slices of units begin, NULL-terminated. */
+static const char **cgroup_list_tops(const struct live_context *c)
+{
+	const char **tops = NULL, *manager = cgroup_find_manager(c);
+	size_t n = 0;
+
+	if (manager)
+		*MEM_PUSH(c->m, tops, n) = manager;
+	for (size_t i = 0; i < sizeof cgroup_mounts / sizeof *cgroup_mounts; i++)
+		*MEM_PUSH(c->m, tops, n) = cgroup_mounts[i];
+	*MEM_PUSH(c->m, tops, n) = NULL;
+	return tops;
+}
+
 static const char *tree_select_cgroup(const struct live_context *c, struct pids *pids)
 {
 	const char *path = c->request->text;
 
 	if (strstr(path, ".."))
 		return mem_printf(c->m, "'%s' is not a cgroup", path);
-	for (size_t i = 0; i < sizeof cgroup_mounts / sizeof *cgroup_mounts; i++) {
+	for (const char **top = cgroup_list_tops(c); *top; top++) {
 		char *folder = text_starts_with(path, cgroup_mounts[0]) ? mem_strdup(c->m, path) :
-			       mem_printf(c->m, "%s/%s", cgroup_mounts[i], path + (*path == '/'));
+			       mem_printf(c->m, "%s/%s", *top, path + (*path == '/'));
 
 		if (!cgroup_is_folder(c, folder))
 			continue;
@@ -265,8 +303,8 @@ static const char *tree_select_unit(const struct live_context *c, struct pids *p
 		return mem_printf(c->m, "'%s' is not the name of a unit", unit);
 	if (!strchr(unit, '.'))
 		unit = mem_printf(c->m, "%s.service", unit);
-	for (size_t i = 0; i < sizeof cgroup_mounts / sizeof *cgroup_mounts; i++) {
-		char *folder = unit_find(c, cgroup_mounts[i], unit, 0, pids);
+	for (const char **top = cgroup_list_tops(c); *top; top++) {
+		char *folder = unit_find(c, *top, unit, 0, pids);
 
 		if (!folder)
 			continue;

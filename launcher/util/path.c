@@ -77,10 +77,35 @@ void root_close(struct root *root)
 	root->fd = -1;
 }
 
+static void path_record(const struct root *root, enum root_question question, const char *path,
+			const char *prefix)
+{
+	struct root_record *record = root->record;
+
+	for (size_t i = 0; i < record->n; i++) {
+		if (record->items[i].question == question && strcmp(record->items[i].path, path) == 0 &&
+		    strcmp(record->items[i].prefix, prefix) == 0)
+			return;
+	}
+	*MEM_PUSH(record->m, record->items, record->n) = (struct root_access){
+		question, mem_strdup(record->m, path), mem_strdup(record->m, prefix) };
+}
+
+/* A folder is opened by root_list() alone, which knows more of it. */
+static void path_record_open(const struct root *root, const char *path, int flags)
+{
+	if (flags & O_PATH)
+		path_record(root, flags & O_NOFOLLOW ? ROOT_LINK : ROOT_EXISTENCE, path, "");
+	else if (!(flags & O_DIRECTORY))
+		path_record(root, ROOT_CONTENT, path, "");
+}
+
 int root_openat(const struct root *root, const char *path, int flags)
 {
 	int fd;
 
+	if (root->record)
+		path_record_open(root, path, flags);
 	if (!root->live)
 		return path_openat2(root->fd, path, flags);
 	fd = openat(root->fd, path, flags | O_CLOEXEC);
@@ -374,6 +399,8 @@ int root_list(const struct root *root, struct mem *m, const char *path, const ch
 	char **names = NULL;
 	size_t n = 0;
 
+	if (root->record)
+		path_record(root, ROOT_NAMES, path, prefix);
 	if (fd < 0)
 		return fd;
 	for (;;) {

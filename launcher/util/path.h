@@ -17,6 +17,23 @@
 struct root {
 	int fd;      /* AT_FDCWD for the live machine */
 	bool live;   /* false: live system calls say nothing about this machine */
+	struct root_record *record; /* NULL, or where each access is noted */
+};
+
+/*
+ * What was asked of a root, for --capture: each path once for each kind of question,
+ * whether it was answered or not. The list of what the detectors read is what they read.
+ */
+enum root_question { ROOT_CONTENT, ROOT_EXISTENCE, ROOT_LINK, ROOT_NAMES };
+struct root_access {
+	enum root_question question;
+	const char *path;
+	const char *prefix;  /* ROOT_NAMES: of the names that were asked for */
+};
+struct root_record {
+	struct mem *m;       /* that the strings belong to */
+	struct root_access *items;
+	size_t n;
 };
 
 /* The largest /proc or /sys file that is believed; more is -EFBIG, "unknown". */

@@ -224,6 +224,37 @@ status_of() { jq -r --arg id "$1" '.findings[] | select(.id == $id) | .status' <
   [[ $calls -gt 0 && $calls -le 300 ]] || fails "$ran" "at most 300 system calls" "$(tail -n 3 "$BATS_TEST_TMPDIR/calls")"
 }
 
+# As many as 16 nodes need, whether 512 CPUs are on them or 32: the captured machine, and the
+# same with two CPUs in each list.
+@test "opens of a node audit grow with nodes, not with CPUs" {
+  local many=$root/tests/machines/cpus-512-nodes-16 few=$BATS_TEST_TMPDIR/few node one two four
+  cp -a "$many" "$few"
+  printf '0-31\n' >"$few/sys/devices/system/cpu/present"
+  printf '0-31\n' >"$few/sys/devices/system/cpu/online"
+  for node in "$few"/sys/devices/system/node/node*; do
+    printf '%d-%d\n' $((2 * ${node##*node})) $((2 * ${node##*node} + 1)) >"$node/cpulist"
+  done
+  one=$(opens_of_audit "$many")
+  two=$(opens_of_audit "$few")
+  four=$(opens_of_audit "$root/tests/machines/one-socket-four-nodes")
+  expect_equal "opens with 512 CPUs, as with 32" "$two" "$one"
+  [[ $four -gt 20 && $four -lt $one ]] || fails "opens" "fewer with 4 nodes than with 16" "$four and $one"
+}
+
+opens_of_audit() {
+  strace -f -e trace=open,openat,openat2 -o "$BATS_TEST_TMPDIR/trace" "$allocrun" --check --sysroot "$1" >/dev/null 2>&1 || true
+  grep -c open "$BATS_TEST_TMPDIR/trace"
+}
+
+# User and system time of 20 audits; some 5 ms each where nothing else runs.
+@test "a node audit takes less than 20 ms of CPU, the builds' digests included" {
+  local TIMEFORMAT='%3U %3S' took
+  took=$({ time for _ in {1..20}; do "$allocrun" --check >/dev/null 2>&1 || true; done; } 2>&1 |
+    awk '{ printf "%d", ($1 + $2) * 1000000 / 20 }')
+  echo "# node audit: $took us of CPU" >&3
+  [[ $took -gt 0 && $took -lt 20000 ]] || fails "allocrun --check" "less than 20 ms of CPU" "$took us"
+}
+
 @test "--only reads no more than its checks look at" {
   attempt strace -f -e trace=openat,openat2,clone,fork "$allocrun" --check --only arenas-quota
   expect_status 0

@@ -88,8 +88,10 @@ profile = memory
 POLICY
 }
 
-@test "policy with a section of later versions: file, line, said" {
-  expect_bad 1 "[node]" "--tune" <<<$'[node]\nthp = madvise'
+@test "policy with a key or value that [node] does not know: file, line, the nearest name" {
+  expect_bad 2 "no key 'numa-balancng' in [node]" "did you mean 'numa-balancing'?" <<<$'[node]\nnuma-balancng = 0'
+  expect_bad 2 "bad value 'madvice' for thp-enabled" "did you mean 'madvise'?" <<<$'[node]\nthp-enabled = madvice'
+  expect_bad 3 "hugetlb.2M.node0 contradicts hugetlb.2M" <<<$'[node]\nhugetlb.2M = 4\nhugetlb.2M.node0 = 4'
 }
 
 @test "policy with a value out of range: file, line, the nearest name" {

@@ -161,9 +161,22 @@ expect_nothing_executed() { [ ! -e "$(mark)" ] || fails "$ran" "nothing executed
   expect_nothing_executed
 }
 
-@test "--tune: not in this version, and says so" {
-  launch --tune --dry-run
-  expect_refusal "--tune is not in this version"
+@test "--tune and --capture: options and words that do not belong there" {
+  launch --tune -- touch "$(mark)"
+  expect_refusal "--tune takes no command ('touch')"
+  launch --tune --pid 1
+  expect_refusal "--pid goes with --check"
+  launch --tune --numa off
+  expect_refusal "--numa goes with a launch"
+  launch --dry-run -- touch "$(mark)"
+  expect_refusal "--dry-run goes with --tune"
+  launch --capture "$BATS_TEST_TMPDIR/captured" touch "$(mark)"
+  expect_refusal "--capture takes no command ('touch')"
+  # The switch is for commands: here it would hide what is wrong.
+  attempt env ALLOCRUN=off "$allocrun" --tune --speed
+  expect_refusal "unknown option '--speed'"
+  [ ! -e "$BATS_TEST_TMPDIR/captured" ] || fails "a refusal" "no folder" "one"
+  expect_nothing_executed
 }
 
 @test "a refusal is one line without control characters, whatever the input" {

@@ -57,6 +57,20 @@ static void check_check(const struct check_policy *policy)
 	}
 }
 
+static void check_node(struct mem *m, const struct node_policy *policy)
+{
+	for (size_t i = 0; i < policy->n; i++) {
+		const struct node_item *item = &policy->items[i];
+		const struct tune_setting *found;
+
+		FUZZ_CHECK(item->where && *item->value && strlen(item->value) <= 32);
+		/* A file that the state's parser takes back. */
+		found = tune_setting_find_path(tune_setting_path(m, item->setting, item->node < 0 ? 0 : item->node,
+								 item->size));
+		FUZZ_CHECK(found == item->setting);
+	}
+}
+
 /* "p.conf:LINE: words", of a line that there is. */
 static void check_error(const char *error, const uint8_t *data, size_t size)
 {
@@ -84,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r == 0) {
 		check_options(&m, &o);
 		check_check(&o.check_policy);
+		check_node(&m, &o.node_policy);
 	} else {
 		check_error(error, data, size);
 	}

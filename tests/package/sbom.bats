@@ -71,7 +71,7 @@ bill() { jq -r "$1" "$(bill_of "$2")"; }
       [.relationships[] | select(.spdxElementId == $launcher and .relationshipType == "STATIC_LINK").relatedSpdxElement] as $to |
       .packages[] | select(.SPDXID as $id | $to | index($id)).name' "$target")
     # Those that design and Makefile name, whatever the map said.
-    wanted=$(sed -n 's/^LIBS := //p' "$root/Makefile" | tr ' ' '\n' | sed 's/^-l//; s/^cap$/libcap/; s/^md$/libmd/')
+    wanted=$(sed -n 's/^LIBS := //p' "$root/Makefile" | tr ' ' '\n' | sed 's/^-l//; s/^cap$/libcap/; s/^crypto$/openssl/')
     expect_equal "$target" "$(printf '%s\n' "$wanted" glibc libgcc | sort)" "$(sort <<<"$linked")"
   done
   expect_equal "version of libcap" "$(dpkg-query -W -f '${source:Version}' libcap-dev)" \

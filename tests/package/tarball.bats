@@ -27,7 +27,7 @@ load helpers
   for target in $(targets); do
     cd "$(tree_of "$target")"
     expect_equal "$target: top" "SHA256SUMS bin lib share" "$(printf '%s\n' * | paste -sd' ')"
-    for file in bin/allocrun share/man/man8/allocrun.8 share/man/man5/policy.conf.5 \
+    for file in bin/allocrun share/man/man8/allocrun.8 share/man/man5/policy.conf.5 share/allocrun/presets/gpu-inference.conf \
       share/bash-completion/completions/allocrun share/zsh/site-functions/_allocrun \
       share/doc/allocrun/examples/policy.conf share/doc/allocrun/allocrun.spdx.json; do
       [ -s "$file" ] || fails "$target" "$file" "$(find . -type f)"

@@ -5,6 +5,7 @@
 /* A captured machine with what the audit reads of it, and what its checks find. */
 
 #include "audit/audit.h"
+#include "audit_note.h"
 #include "scenario.h"
 
 #define NO_WORDS ((const char *const[]){ NULL })
@@ -48,6 +49,7 @@ static inline struct finding audit_find(const char *id)
 	finding = check->assess(&pool, &audit.facts, &audit.thresholds, NULL);
 	if (!finding.observed || !*finding.observed || strchr(finding.observed, '\n'))
 		fail_msg("%s: not one line: '%s'", id, finding.observed ? finding.observed : "(null)");
+	audit_note(check->assess, finding.status);
 	return finding;
 }
 

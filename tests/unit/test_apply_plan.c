@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/mempolicy.h>
+
 #include "apply.h"
 #include "environment.h"
 #include "pool.h"
@@ -227,6 +229,36 @@ static void test_describe(void **state)
 	}
 }
 
+/* What the kernel reports for what was set. */
+static void test_answer(void **state)
+{
+	static const struct {
+		int wanted, answer;
+		const char *wanted_nodes, *answer_nodes;
+		bool is_answer;
+	} cases[] = {
+		{ MPOL_BIND, MPOL_BIND, "1", "1", true },
+		{ MPOL_BIND, MPOL_BIND, "1", "0-1", false },
+		{ MPOL_BIND, MPOL_PREFERRED, "1", "1", false },
+		{ MPOL_LOCAL, MPOL_LOCAL, NULL, NULL, true },
+		{ MPOL_LOCAL, MPOL_PREFERRED, NULL, NULL, true }, /* 5.10 */
+		{ MPOL_LOCAL, MPOL_PREFERRED, NULL, "0", false },
+		{ MPOL_LOCAL, MPOL_DEFAULT, NULL, NULL, false },
+		{ MPOL_PREFERRED, MPOL_LOCAL, "0", NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct mempolicy wanted = { .mode = cases[i].wanted }, answer = { .mode = cases[i].answer };
+
+		if (cases[i].wanted_nodes)
+			assert_int_equal(bitmap_parse_list(cases[i].wanted_nodes, &wanted.nodes), 0);
+		if (cases[i].answer_nodes)
+			assert_int_equal(bitmap_parse_list(cases[i].answer_nodes, &answer.nodes), 0);
+		assert_int_equal(mempolicy_is_answer(&wanted, &answer), cases[i].is_answer);
+	}
+}
+
 static void test_step_names(void **state)
 {
 	(void)state;
@@ -246,7 +278,7 @@ int main(void)
 		PLAN_TEST(test_environment), PLAN_TEST(test_range),
 		PLAN_TEST(test_what_is_not_planned_is_left_alone), PLAN_TEST(test_ladder),
 		PLAN_TEST(test_check_preload), PLAN_TEST(test_check_preload_as_user),
-		PLAN_TEST(test_describe), PLAN_TEST(test_step_names),
+		PLAN_TEST(test_describe), PLAN_TEST(test_answer), PLAN_TEST(test_step_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,10 @@ static void test_launch_record(void **state)
 	record.problem = mem_strdup(&pool, "it is damaged: line 1: x");
 	expect(audit_launch_record, "damaged", CHECK_WARN, "/run/allocrun/4711.json: it is damaged");
 	p->record = &record;
+	record.problem = mem_strdup(&pool, "it cannot be read: Permission denied");
+	record.is_unread = true;
+	expect(audit_launch_record, "not for this user", CHECK_UNKNOWN, "4711.json: it cannot be read");
+	p->record = &record;
 	record.version = NULL;
 	expect(audit_launch_record, "no version", CHECK_OK, "allocrun ?");
 	/* A record can be read, where the process cannot. */

@@ -66,6 +66,11 @@ static void test_preload_effective(void **state)
 	p->is_static = TRI_YES;
 	p->malloc = NULL;
 	expect_child(audit_preload_effective, "static child", CHECK_SKIP, "a static program");
+	p->state = LIVE_DENIED;
+	p->problem = mem_strdup(&pool, "its memory may not be read");
+	p->malloc = NULL;
+	p->seems = OURS;
+	expect(audit_preload_effective, "memory closed", CHECK_UNKNOWN, "may not be read; assumed from its mappings: " OURS);
 	p->malloc = NULL;
 	p->problem = mem_strdup(&pool, "its loader is at work");
 	expect(audit_preload_effective, "loading", CHECK_UNKNOWN, "its loader is at work");
@@ -154,6 +159,15 @@ static void test_options_in_force(void **state)
 	p->record = &record;
 	record.options = wanted;
 	expect(audit_options_in_force, "as launched", CHECK_OK, "proved: narenas:2");
+	set_option("background_thread", "true");
+	p->purge_threads = 0;
+	expect(audit_options_in_force, "set, and no thread", CHECK_WARN, "there is no such thread");
+	set_option("background_thread", "true");
+	p->purge_threads = 2;
+	expect(audit_options_in_force, "set, and a thread", CHECK_OK, "background_thread:true");
+	set_option("background_thread", "false");
+	p->purge_threads = 0;
+	expect(audit_options_in_force, "not set", CHECK_OK, "background_thread:false");
 	set_option("dirty_decay_ms", "10000");
 	p->record = &record;
 	record.options = wanted;
@@ -167,6 +181,12 @@ static void test_options_in_force(void **state)
 	set_option("narenas", "2");
 	p->options_evidence = EVIDENCE_ASSUMED;
 	expect(audit_options_in_force, "assumed", CHECK_UNKNOWN, "assumed from its environment: narenas:2");
+	set_option("narenas", "2");
+	p->state = LIVE_DENIED;
+	p->problem = mem_strdup(&pool, "its memory may not be read");
+	p->malloc = NULL;
+	p->options_evidence = EVIDENCE_ASSUMED;
+	expect(audit_options_in_force, "memory closed", CHECK_UNKNOWN, "may not be read; assumed from its environment: narenas:2");
 	p->options_evidence = EVIDENCE_NONE;
 	expect(audit_options_in_force, "nothing", CHECK_UNKNOWN, "neither its memory nor its environment");
 	make_plain();
@@ -212,6 +232,7 @@ static void test_dangerous_options(void **state)
 	static const struct { const char *words; enum check_status status; } modes[] = {
 		{ "percpu", CHECK_FAIL }, { "phycpu", CHECK_FAIL }, { "disabled", CHECK_OK },
 	};
+	struct live_cgroup group = { .text = NULL };
 
 	(void)state;
 	set_option("dirty_decay_ms", "-1");
@@ -219,6 +240,16 @@ static void test_dangerous_options(void **state)
 	set_option("dirty_decay_ms", "-1");
 	machine.cgroup.memory_max = GIB(16);
 	expect(audit_process_variables, "under a limit", CHECK_FAIL, "dirty_decay_ms:-1");
+	/* Of a container, seen from its host; and a limit of ours that is not its own. */
+	set_option("dirty_decay_ms", "-1");
+	group.limits.memory_max = GIB(16);
+	p->cgroup = &group;
+	expect(audit_process_variables, "under a limit of its own", CHECK_FAIL, "dirty_decay_ms:-1");
+	set_option("dirty_decay_ms", "-1");
+	group.limits.memory_max = FACT_UNLIMITED;
+	p->cgroup = &group;
+	machine.cgroup.memory_max = GIB(16);
+	expect(audit_process_variables, "a limit that is not its own", CHECK_OK, "no MALLOC_CONF");
 	set_option("dirty_decay_ms", "-1");
 	machine.cgroup.memory_max = FACT_UNKNOWN;
 	expect(audit_process_variables, "limit unknown", CHECK_OK, "no MALLOC_CONF");
@@ -250,6 +281,7 @@ static void test_arenas(void **state)
 		{ "default", CHECK_WARN, "up to 32 arenas for 8" },
 		{ NULL, CHECK_WARN, "up to 32 arenas for 8" },
 	};
+	struct live_cgroup group = { .text = NULL };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -259,6 +291,13 @@ static void test_arenas(void **state)
 	}
 	machine.cpu.quota_milli = 1500;
 	expect(audit_process_arenas, "default under a quota", CHECK_FAIL, "up to 32 arenas for 2 usable CPUs");
+	group.limits.cpu_quota_milli = 1500;
+	p->cgroup = &group;
+	expect(audit_process_arenas, "default under a quota of its own", CHECK_FAIL, "up to 32 arenas for 2 usable CPUs");
+	group.limits.cpu_quota_milli = FACT_UNLIMITED;
+	p->cgroup = &group;
+	machine.cpu.quota_milli = 1500;
+	expect(audit_process_arenas, "a quota that is not its own", CHECK_WARN, "up to 32 arenas for 8 usable CPUs");
 	/* The audit's own CPUs are not the server's. */
 	set_option("narenas", "8");
 	machine.cpu.effective = 1;

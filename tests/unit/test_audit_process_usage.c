@@ -44,6 +44,53 @@ static void test_verdict(void **state)
 	expect_of_states(audit_memory_verdict);
 }
 
+/* 40 GiB resident for 10 in use, of which 29 were freed just now. */
+static void make_freed(const char *decay, int64_t threads)
+{
+	p->rss_anon = p->allocator_resident = GIB(40);
+	p->allocator_dirty = GIB(29);
+	p->allocator_live = GIB(10);
+	p->purge_threads = threads;
+	set_option("dirty_decay_ms", decay);
+}
+
+static void test_verdict_right_after_a_free(void **state)
+{
+	static const char due[] = "29 GiB of it are due to go back within 10 s";
+
+	(void)state;
+	make_freed("10000", 2);
+	expect(audit_memory_verdict, "all that is kept decays", CHECK_OK, due);
+	make_freed("9001", 2);
+	expect(audit_memory_verdict, "seconds are rounded up", CHECK_OK, due);
+	make_freed("10000", 2);
+	p->allocator_live = GIB(5);
+	expect(audit_memory_verdict, "not all", CHECK_FAIL, "the allocator holds 220 % of what is in use");
+	make_freed("10000", 2);
+	p->allocator_live = GIB(7);
+	expect(audit_memory_verdict, "not all, and said", CHECK_WARN, due);
+	/* It stays. */
+	make_freed("-1", 2);
+	expect(audit_memory_verdict, "no decay", CHECK_FAIL, "the allocator holds 400 %");
+	make_freed("10000", 0);
+	expect(audit_memory_verdict, "nobody to purge", CHECK_FAIL, "40 GiB resident for 10 GiB in use");
+	make_freed("10000", FACT_UNKNOWN);
+	expect(audit_memory_verdict, "threads unknown", CHECK_FAIL, "the allocator holds 400 %");
+	make_freed("10000", 2);
+	p->options_evidence = EVIDENCE_ASSUMED;
+	expect(audit_memory_verdict, "a decay that it was told", CHECK_FAIL, "the allocator holds 400 %");
+	make_freed("10000", 2);
+	p->allocator_dirty = FACT_UNKNOWN;
+	expect(audit_memory_verdict, "dirty pages unknown", CHECK_FAIL, "the allocator holds 400 %");
+	make_freed("soon", 2);
+	expect(audit_memory_verdict, "no number", CHECK_FAIL, "the allocator holds 400 %");
+	/* A few pages are due all the time. */
+	make_freed("10000", 2);
+	p->allocator_resident = p->rss_anon = GIB(10);
+	p->allocator_dirty = MIB(15);
+	expect(audit_memory_verdict, "little", CHECK_OK, "10 GiB resident for 10 GiB in use");
+}
+
 /* Two looks, ten seconds apart; both are of the process unless `start_time` says another. */
 static void make_samples(int64_t start_time, const struct live_point *first, const struct live_point *last)
 {
@@ -231,7 +278,7 @@ static void test_headroom(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_verdict), CASE_TEST(test_growth), CASE_TEST(test_local_memory),
+		CASE_TEST(test_verdict), CASE_TEST(test_verdict_right_after_a_free), CASE_TEST(test_growth), CASE_TEST(test_local_memory),
 		CASE_TEST(test_rdma_hooks), CASE_TEST(test_mappings), CASE_TEST(test_headroom),
 	};
 

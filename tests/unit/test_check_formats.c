@@ -24,6 +24,7 @@ static void make_all(const char *name)
 {
 	case_look_at_processes();
 	processes[1].name = mem_strdup(&pool, name);
+	processes[1].command = mem_printf(&pool, "/opt/%s --port 1", name);
 	case_found[0] = case_finding(CHECK_FAIL, mem_printf(&pool, "defrag=%s", name));
 	case_found[1] = case_finding(CHECK_UNKNOWN, mem_printf(&pool, "%s: Permission denied", name));
 	case_found[1].expected = mem_printf(&pool, "better than %s", name);

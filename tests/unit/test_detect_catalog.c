@@ -345,6 +345,7 @@ static void test_foreign_library(void **state)
 		assert_string_equal(facts.builds[0].machine, "x86_64");
 		assert_string_equal(facts.builds[0].build_id, "abcd");
 		assert_int_equal(facts.builds[0].page_size, FACT_UNKNOWN);
+		assert_int_equal(facts.builds[0].load_align, 4096);
 		assert_int_equal(facts.builds[0].libc_minor, FACT_UNKNOWN);
 		assert_false(facts.builds[0].is_bundled);
 		assert_null(facts.builds[0].problem);

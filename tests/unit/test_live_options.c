@@ -179,13 +179,14 @@ static void test_heap(void **state)
 	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), 0);
 	/* Twice the same arena; nothing of the one that is nowhere. */
 	assert_int_equal(usage.resident, 2 * (13 * 4096 + 5000));
+	assert_int_equal(usage.dirty, 2 * 3 * 4096);
 	assert_int_equal(usage.live, 2 * (370000 + (3 + 4) * 8 + 5 * 16));
 }
 
 static void test_heap_of_another_layout(void **state)
 {
 	struct symtab short_table = heap_table;
-	struct heap_usage usage = { 7, 7 };
+	struct heap_usage usage = { 7, 7, 7 };
 
 	(void)state;
 	made_layout_18[0] = 2;

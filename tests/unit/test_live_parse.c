@@ -34,6 +34,7 @@ static void test_stat(void **state)
 		{ "17 (x)", NULL, -EINVAL, 0 },
 		{ "17 (x) ", NULL, -EINVAL, 0 },
 		{ "17 (x) S 4 7 7 0 -1 4194304 9 0 0 0 1 2 3 4 20 0 12 0", NULL, -EINVAL, 0 },
+		{ "17 (x) S 4 7 7 0 -1 4194304 9 0 0 0 1 2 3 4 20 0 threads 0 8765", NULL, -EINVAL, 0 },
 		{ "17 (x) S 4 7 7 0 -1 flags 9 0 0 0 1 2 3 4 20 0 12 0 8765", NULL, -EINVAL, 0 },
 		{ "pid (x) S" TAIL, NULL, -EINVAL, 0 },
 	};
@@ -49,6 +50,7 @@ static void test_stat(void **state)
 		assert_row_string(cases[i].line, stat.name, cases[i].name);
 		assert_row_int(cases[i].line, stat.parent, 4);
 		assert_row_int(cases[i].line, stat.start_time, 8765);
+		assert_row_int(cases[i].line, stat.n_threads, 12);
 		assert_row_int(cases[i].line, stat.state, cases[i].process_state);
 		assert_false(stat.is_kernel_thread);
 	}

@@ -121,6 +121,28 @@ static void test_by_unit(void **state)
 	assert_non_null(strstr(select_pids(LIVE_UNIT, ".."), "no process of the unit"));
 }
 
+/* A container without a cgroup namespace: its systemd's slices lie below its own folder. */
+static void test_by_unit_in_a_container(void **state)
+{
+	static const char own[] = "/machine/c1";
+
+	(void)state;
+	tree_write(&tree, "/proc/self/mountinfo", "30 20 0:25 / " CGROUPS "/systemd rw - cgroup cgroup rw,name=systemd\n");
+	tree_write(&tree, "/proc/1/cgroup", mem_printf(&pool, "9:name=systemd:%s/init.scope\n0::/\n", own));
+	tree_write(&tree, CGROUPS "/systemd/cgroup.procs", "");
+	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/cgroup.procs", own), "");
+	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/init.scope/cgroup.procs", own), "1\n");
+	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/system.slice/cgroup.procs", own), "");
+	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/system.slice/vllm.service/cgroup.procs", own), "10\n11\n");
+	assert_string_equal(select_pids(LIVE_UNIT, "vllm"), "10 11");
+	assert_string_equal(select_pids(LIVE_CGROUP, "/system.slice/vllm.service"), "10 11");
+	/* By systemd's own word for it, from the top of the mount. */
+	assert_string_equal(select_pids(LIVE_CGROUP, "/machine/c1/system.slice/vllm.service"), "10 11");
+	/* A path that leads out. */
+	tree_write(&tree, "/proc/1/cgroup", "9:name=systemd:/../../../../init.scope\n");
+	assert_non_null(strstr(select_pids(LIVE_UNIT, "vllm"), "no process of the unit"));
+}
+
 static void make_record(const char *name, int pid, int start_time)
 {
 	tree_write(&tree, mem_printf(&pool, "/run/allocrun/%s", name),
@@ -304,7 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(test_by_pid), MACHINE_TEST(test_strange_trees), MACHINE_TEST(test_by_cgroup),
-		MACHINE_TEST(test_by_unit), MACHINE_TEST(test_all), MACHINE_TEST(test_records_are_inherited),
+		MACHINE_TEST(test_by_unit), MACHINE_TEST(test_by_unit_in_a_container), MACHINE_TEST(test_all), MACHINE_TEST(test_records_are_inherited),
 		MACHINE_TEST(test_hidepid), MACHINE_TEST(test_links_out_of_the_root),
 		MACHINE_TEST(test_other_mounts_of_a_captured_process), MACHINE_TEST(test_fifos),
 		MACHINE_TEST(test_cgroup_maze), MACHINE_TEST(test_many_pids),

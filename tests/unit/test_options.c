@@ -136,9 +136,12 @@ static void test_modes(void **state)
 	assert_argv("vllm|x");
 	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("--format=json", "--format=text", "--list", "--list")), 0);
 	assert_false(options.is_json);
-	/* What this mode will take is its own business. */
-	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("--tune", "--pid", "1")), 0);
+	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("--capture", "folder")), 0);
+	assert_int_equal(options.mode, MODE_CAPTURE);
+	assert_string_equal(options.capture, "folder");
+	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("--tune", "--dry-run", "--atomic", "--format", "json")), 0);
 	assert_int_equal(options.mode, MODE_TUNE);
+	assert_true(options.is_json && options.tune.is_dry && options.tune.is_atomic && !options.tune.is_revert);
 	/* --help and --version ask nothing of the policy and the environment. */
 	assert_int_equal(parse_words(WORDS("--policy=/nonexistent", "--version"),
 				     (const char *const[]){ "ALLOCRUN_NUMA=bad", NULL }), 0);

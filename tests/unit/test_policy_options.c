@@ -68,7 +68,7 @@ static void test_jemalloc(void **state)
 		assert_row_string(row, conf_of("thp"), c->thp);
 		assert_row_string(row, conf_of("background_thread"), "true");
 		assert_row_string(row, conf_of("muzzy_decay_ms"), "0");
-		assert_row_string(row, conf_of("oversize_threshold"), "0");
+		assert_row_string(row, conf_of("oversize_threshold"), "1048576");
 		/* Breaks under CPU affinity: never ours. */
 		assert_row_string(row, conf_of("percpu_arena"), NULL);
 		scenario_close();

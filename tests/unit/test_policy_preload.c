@@ -248,7 +248,15 @@ static void test_page_size(void **state)
 	scenario_decide();
 	assert_string_equal(preloaded(), "refused");
 	scenario_close();
+	/* One that says nothing of itself, and that the loader could not map. */
 	scenario_open(SUPERCHIP, no_variables, WORDS("x"));
+	scenario.builds[0].load_align = 4096;
+	scenario_decide();
+	assert_string_equal(preloaded(), MIMALLOC);
+	assert_true(scenario_warns("it is linked for pages of 4 KiB, this kernel's have 64 KiB"));
+	scenario_close();
+	scenario_open(SUPERCHIP, no_variables, WORDS("x"));
+	scenario.builds[0].load_align = 65536;
 	scenario_decide();
 	assert_string_equal(preloaded(), JEMALLOC);
 	scenario_close();

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_LIVE_SERVING_H
+#define ALLOCRUN_LIVE_SERVING_H
+
+#include "live/objects.h"
+#include "live/process.h"
+
+/* What serving_detect() and its parts share: one process that is looked into. */
+struct serving {
+	struct live_context *c;
+	struct live_process *process;
+	const struct live_program *program;
+	struct live_memory *memory;
+	struct live_objects objects;
+	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
+	const char *folder;  /* /proc/PID */
+	bool is_torn;        /* it is about to run another program */
+};
+
+/* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */
+#define SERVING_TRIES 40
+
+/* A few milliseconds for what is in the making. False: there were enough pauses. */
+bool serving_pause(struct serving *s);
+/*
+ * The options in force of the allocator that serves malloc, its threads and its counters,
+ * into the process. Nothing where the build does not say where they are.
+ */
+void serving_read_options(struct serving *s);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options and counters of the allocator that serves, from its own variables. */
+#include "live/serving.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live/heap.h"
+#include "live/options.h"
+
+/* What has run for longer has started all the threads that it will. */
+#define SERVING_START_SECONDS 10
+
+/*
+ * A table that was read before. Only a bundled build's own file speaks for every process:
+ * any other may have been made to mislead about those that have the true one.
+ */
+static const struct symtab *serving_find_known(struct serving *s, const struct live_library *library)
+{
+	for (size_t i = 0; i < s->c->n_tables; i++) {
+		const struct symtab *table = &s->c->tables[i];
+
+		if (strcmp(table->build_id, library->build_id) == 0 &&
+		    (!table->path || (s->process->other_mounts == TRI_NO &&
+				      strcmp(table->path, library->path) == 0)))
+			return table;
+	}
+	return NULL;
+}
+
+/* The symbols of the library's file: ours of the same build ID, or the file that it was loaded from. */
+static const struct symtab *serving_find_table(struct serving *s, const struct live_library *library)
+{
+	const struct symtab *known = serving_find_known(s, library);
+	struct live_context *c = s->c;
+	struct symtab table;
+	struct root theirs;
+	bool is_ours = false;
+	int r = -ENOENT;
+
+	if (known)
+		return known;
+	if (library->build) {
+		r = symtab_read(c->root, c->m, library->build->path, &table);
+		is_ours = r == 0;
+	}
+	/* Below the root of that process, and not out of it: its links are its own. */
+	if (r < 0 && live_open_root(c, s->process->pid, &theirs) == 0) {
+		r = symtab_read(&theirs, c->m, library->path, &table);
+		root_close(&theirs);
+	}
+	if (r < 0 || !table.build_id || strcmp(table.build_id, library->build_id) != 0) {
+		/* Stripped, or another file by now: it gives nothing. */
+		table = (struct symtab){ .build_id = library->build_id };
+	}
+	/* Where the mounts are others a path says little: read again for each process. */
+	table.path = is_ours ? NULL : s->process->other_mounts == TRI_NO ? library->path : "";
+	*MEM_PUSH(c->m, c->tables, c->n_tables) = table;
+	return &c->tables[c->n_tables - 1];
+}
+
+static void serving_read_heap(struct serving *s, const struct symtab *table, uint64_t base)
+{
+	struct live_process *p = s->process;
+	struct heap_usage usage;
+
+	if (!s->c->request->thorough || heap_read_jemalloc(s->memory, table, base, &usage) < 0)
+		return;
+	/* What was never touched is counted as active, and is not resident. */
+	p->allocator_resident = p->rss_anon >= 0 && usage.resident > p->rss_anon ? p->rss_anon : usage.resident;
+	p->allocator_live = usage.live;
+	p->allocator_dirty = usage.dirty > p->allocator_resident ? p->allocator_resident : usage.dirty;
+}
+
+/* Start times count from the boot, as this clock does, in a time namespace too. */
+static bool serving_is_new(const struct live_process *p)
+{
+	struct timespec now;
+	long ticks = sysconf(_SC_CLK_TCK);
+
+	return ticks > 0 && clock_gettime(CLOCK_BOOTTIME, &now) == 0 &&
+	       (int64_t)now.tv_sec - p->start_time / ticks <= SERVING_START_SECONDS;
+}
+
+/*
+ * Just started, jemalloc has read its options and not started its thread yet: waited for.
+ * An old process may have executed its program just now, which is rare: once for that.
+ */
+static void serving_count_purge_threads(struct serving *s, const struct symtab *table, uint64_t base)
+{
+	struct live_process *p = s->process;
+	const struct conf_item *item = conf_find(&p->options, "background_thread");
+	int tries = item && strcmp(item->value, "true") == 0 ? serving_is_new(p) ? SERVING_TRIES : 2 : 1;
+
+	for (int i = 0; i < tries; i++) {
+		if (i > 0 && !serving_pause(s))
+			return;
+		memory_forget(s->memory);
+		if (heap_count_purge_threads(s->memory, table, base, &p->purge_threads) < 0 || p->purge_threads > 0)
+			return;
+	}
+}
+
+void serving_read_options(struct serving *s)
+{
+	struct live_process *p = s->process;
+	const struct live_library *library = p->malloc;
+	const struct symtab *table;
+	uint64_t base = 0;
+
+	/* No others' options can be read: libc's file is megabytes. */
+	if (!library || !library->build_id ||
+	    (strcmp(library->allocator, "jemalloc") != 0 && strcmp(library->allocator, "mimalloc") != 0))
+		return;
+	table = serving_find_table(s, library);
+	for (size_t i = 0; i < s->objects.n && table->n; i++) {
+		const struct live_object *object = &s->objects.items[i];
+
+		if (object_find(s->memory, object, "malloc")) {
+			base = object->base;
+			break;
+		}
+	}
+	if (strcmp(library->allocator, "jemalloc") == 0) {
+		options_read_jemalloc(s->memory, s->c->m, table, base, &p->options);
+		serving_count_purge_threads(s, table, base);
+		serving_read_heap(s, table, base);
+	} else if (strcmp(library->allocator, "mimalloc") == 0) {
+		options_read_mimalloc(s->memory, s->c->m, table, base, &p->options);
+	}
+	if (p->options.n)
+		p->options_evidence = EVIDENCE_PROVED;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What [node] asks for, against what was found: the plan of writes. Pure. */
+#include "tune/tune.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/text.h"
+
+const char *tune_outcome_name(enum tune_outcome outcome)
+{
+	static const char *const names[] = {
+		[TUNE_SAME] = "unchanged", [TUNE_SKIPPED] = "skipped", [TUNE_IMPOSSIBLE] = "impossible",
+		[TUNE_PLANNED] = "planned", [TUNE_CHANGED] = "changed", [TUNE_FAILED] = "failed",
+		[TUNE_RESTORED] = "restored",
+	};
+
+	return names[outcome];
+}
+
+size_t tune_count(const struct tune_plan *plan, enum tune_outcome outcome)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += plan->writes[i].outcome == outcome;
+	return n;
+}
+
+static void decide_refuse(struct tune_write *w, const char *detail)
+{
+	w->outcome = TUNE_IMPOSSIBLE;
+	w->detail = detail;
+}
+
+static const struct numa_node *decide_find_node(const struct tune_facts *facts, int id)
+{
+	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
+		if (facts->numa.nodes[i].id == id)
+			return &facts->numa.nodes[i];
+	}
+	return NULL;
+}
+
+static const char *decide_list_nodes(struct mem *m, const struct tune_facts *facts)
+{
+	struct bitmap nodes = { { 0 } };
+
+	for (size_t i = 0; i < facts->numa.n_nodes; i++)
+		bitmap_set(&nodes, facts->numa.nodes[i].id);
+	return mem_printf(m, "%s %s", facts->numa.n_nodes > 1 ? "nodes" : "node", bitmap_format_list(m, &nodes));
+}
+
+/* The page sizes of a kind that there are: "64K, 2M"; NULL = none. */
+static const char *decide_list_sizes(struct mem *m, const struct tune_facts *facts,
+				     const struct tune_setting *setting)
+{
+	const char *list = NULL;
+
+	for (size_t i = 0; i < facts->n_files; i++) {
+		const struct tune_file *file = &facts->files[i];
+
+		/* The same on each node: those of the machine are enough. */
+		if (file->setting->subject == (setting->subject == TUNE_OF_SIZE ? TUNE_OF_SIZE : TUNE_OF_POOL) &&
+		    (setting->subject == TUNE_OF_SIZE ? file->setting == setting :
+		     strcmp(file->setting->key, "hugetlb") == 0))
+			list = list ? mem_printf(m, "%s, %s", list, tune_size_name(m, file->size)) :
+			       tune_size_name(m, file->size);
+	}
+	return list;
+}
+
+static bool decide_is_older(const char *kernel, const char *since)
+{
+	int major, minor, since_major, since_minor;
+
+	return sscanf(kernel, "%4d.%4d", &major, &minor) == 2 &&
+	       sscanf(since, "%4d.%4d", &since_major, &since_minor) == 2 &&
+	       (major < since_major || (major == since_major && minor < since_minor));
+}
+
+/* Is another file of the same feature there, so that the feature is? */
+static bool decide_has_feature(const struct tune_facts *facts, const struct tune_setting *setting)
+{
+	for (size_t i = 0; i < facts->n_files; i++) {
+		const char *absent = facts->files[i].setting->absent;
+
+		if (facts->files[i].value && absent && strcmp(absent, setting->absent) == 0)
+			return true;
+	}
+	return strstr(setting->absent, "without NUMA") && facts->numa.known == TRI_YES;
+}
+
+/* Why there is no such file: an older kernel, the feature as a whole, or this file alone. */
+static const char *decide_reason(struct mem *m, const struct tune_facts *facts, const struct tune_write *w)
+{
+	const struct tune_setting *s = w->setting;
+
+	if (s->since && decide_is_older(facts->kernel, s->since))
+		return mem_printf(m, "it came with Linux %s, and this is %s", s->since, facts->kernel);
+	if (decide_has_feature(facts, s))
+		return mem_printf(m, "this kernel has no %s", w->path);
+	return s->absent;
+}
+
+/* No file: a feature that is not there needs no setting, pages that cannot be had are an error. */
+static void decide_absent(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
+{
+	const struct tune_setting *s = w->setting;
+	const char *sizes = w->size ? decide_list_sizes(m, facts, s) : NULL;
+	bool wants_pages = s->form == TUNE_PAGES && strcmp(w->to, "0") != 0;
+
+	w->outcome = wants_pages ? TUNE_IMPOSSIBLE : TUNE_SKIPPED;
+	if (sizes)
+		w->detail = mem_printf(m, "this kernel has no %s pages of %s (it has %s)",
+				       s->form == TUNE_PAGES ? "hugetlb" : "transparent",
+				       tune_size_name(m, w->size), sizes);
+	else
+		w->detail = decide_reason(m, facts, w);
+}
+
+static bool decide_is_offered(const char *offered, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *w = offered; *w; w += strspn(w, " ")) {
+		size_t n = strcspn(w, " ");
+
+		if (n == length && strncmp(w, word, n) == 0)
+			return true;
+		w += n;
+	}
+	return false;
+}
+
+/* Pages that are asked of the machine as a whole go back to the nodes that had them. */
+static void decide_save(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
+{
+	if (w->setting->subject == TUNE_OF_POOL && w->setting->form == TUNE_PAGES &&
+	    strcmp(w->setting->key, "hugetlb") == 0 && facts->numa.n_nodes > 1) {
+		for (size_t i = 0; i < facts->n_files; i++) {
+			const struct tune_file *file = &facts->files[i];
+
+			if (file->setting->subject == TUNE_OF_POOL_ON_NODE && file->size == w->size && file->value)
+				*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ file->path, file->value };
+		}
+	}
+	if (!w->n_saved)
+		*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ w->path, w->from };
+}
+
+/* One file and what it is to say. */
+static void decide_file(struct mem *m, const struct tune_facts *facts, const struct tune_file *file,
+			struct tune_write *w)
+{
+	if (!file || file->error == -ENOENT) {
+		decide_absent(m, facts, w);
+		return;
+	}
+	w->path = file->path;
+	w->from = file->value;
+	if (file->error == -EINVAL) {
+		decide_refuse(w, mem_printf(m, "%s is not in the form that is expected", file->path));
+	} else if (file->error) {
+		decide_refuse(w, mem_printf(m, "%s cannot be read: %s", file->path, strerror(-file->error)));
+	} else if (file->offered && !decide_is_offered(file->offered, w->to)) {
+		decide_refuse(w, mem_printf(m, "this kernel offers: %s", file->offered));
+	} else if (strcmp(w->from, w->to) == 0) {
+		w->outcome = TUNE_SAME;
+	} else {
+		w->outcome = TUNE_PLANNED;
+		decide_save(m, facts, w);
+	}
+}
+
+static struct tune_write *decide_add(struct mem *m, struct tune_plan *plan,
+				     const struct node_item *item, int node)
+{
+	struct tune_write *w = MEM_PUSH(m, plan->writes, plan->n);
+
+	*w = (struct tune_write){
+		.setting = item->setting, .where = item->where, .node = node, .size = item->size,
+		.key = item->node == NODE_EACH ? tune_setting_name(m, item->setting, node, item->size) : item->key,
+		.path = tune_setting_path(m, item->setting, node < 0 ? 0 : node, item->size), .to = item->value,
+	};
+	return w;
+}
+
+static void decide_one(struct mem *m, const struct tune_facts *facts, const struct node_item *item,
+		       int node, struct tune_plan *plan)
+{
+	struct tune_write *w = decide_add(m, plan, item, node);
+
+	if (node >= 0 && facts->numa.known == TRI_UNKNOWN)
+		decide_refuse(w, "the NUMA nodes cannot be read");
+	else if (node >= 0 && facts->numa.known == TRI_YES && !decide_find_node(facts, node))
+		decide_refuse(w, mem_printf(m, "there is no node %d here (%s)", node, decide_list_nodes(m, facts)));
+	else
+		decide_file(m, facts, tune_find_file(facts, item->setting, node, item->size), w);
+}
+
+static bool decide_has_own(const struct node_policy *policy, const struct node_item *each, int node)
+{
+	for (size_t i = 0; i < policy->n; i++) {
+		const struct node_item *item = &policy->items[i];
+
+		if (item->setting == each->setting && item->size == each->size && item->node == node)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Each node that has CPUs and memory, save for those with a line of their own. Memory
+ * without CPUs is a device's or a slower tier: it has to be named.
+ */
+static void decide_each(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy,
+			const struct node_item *item, struct tune_plan *plan)
+{
+	struct node_item whole = *item;
+
+	/* Without nodes the machine is the only one. */
+	if (facts->numa.known == TRI_NO) {
+		for (whole.setting = tune_settings; whole.setting->subject != TUNE_OF_POOL ||
+		     strcmp(whole.setting->key, item->setting->key) != 0;)
+			whole.setting++;
+		whole.node = NODE_NONE;
+		decide_one(m, facts, &whole, NODE_NONE, plan);
+		return;
+	}
+	if (facts->numa.known == TRI_UNKNOWN) {
+		decide_refuse(decide_add(m, plan, item, 0), "the NUMA nodes cannot be read");
+		plan->writes[plan->n - 1].key = item->key;
+		return;
+	}
+	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
+		const struct numa_node *node = &facts->numa.nodes[i];
+
+		if (node->memory_total != 0 && !bitmap_is_empty(&node->cpus) && !decide_has_own(policy, item, node->id))
+			decide_one(m, facts, item, node->id, plan);
+	}
+}
+
+/* A weight ends the kernel's own choice: that is a change of its own, and is put back too. */
+static void decide_weights_auto(struct mem *m, const struct tune_facts *facts, struct tune_plan *plan)
+{
+	const struct tune_file *file = tune_find_file(facts, &tune_weights_auto, NODE_NONE, 0);
+	struct tune_write *first = NULL, switching = { .setting = &tune_weights_auto };
+
+	for (size_t i = 0; i < plan->n && !first; i++) {
+		if (plan->writes[i].setting->subject == TUNE_OF_NODE && plan->writes[i].outcome == TUNE_PLANNED)
+			first = &plan->writes[i];
+	}
+	if (!first || !file || !file->value || strcmp(file->value, "true") != 0)
+		return;
+	switching.key = tune_weights_auto.key;
+	switching.where = first->where;
+	switching.path = file->path;
+	switching.node = NODE_NONE;
+	switching.from = file->value;
+	switching.to = "false";
+	switching.outcome = TUNE_PLANNED;
+	switching.detail = "a weight of one's own ends the kernel's choice";
+	decide_save(m, facts, &switching);
+	/* In front of the weights, so that it is the last to be put back. */
+	{
+		size_t at = (size_t)(first - plan->writes);
+
+		MEM_PUSH(m, plan->writes, plan->n);
+		memmove(&plan->writes[at + 1], &plan->writes[at], (plan->n - 1 - at) * sizeof *plan->writes);
+		plan->writes[at] = switching;
+	}
+}
+
+static int decide_compare(const void *a, const void *b)
+{
+	const struct node_item *x = a, *y = b;
+
+	if (x->setting != y->setting)
+		return x->setting < y->setting ? -1 : 1;
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return x->node < y->node ? -1 : x->node > y->node;
+}
+
+void tune_decide(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy,
+		 struct tune_plan *ret)
+{
+	struct node_policy sorted = *policy;
+
+	memset(ret, 0, sizeof *ret);
+	if (policy->n) {
+		sorted.items = mem_dup(m, policy->items, policy->n * sizeof *policy->items);
+		qsort(sorted.items, sorted.n, sizeof *sorted.items, decide_compare);
+	}
+	for (size_t i = 0; i < sorted.n; i++) {
+		const struct node_item *item = &sorted.items[i];
+
+		if (item->node == NODE_EACH)
+			decide_each(m, facts, &sorted, item, ret);
+		else
+			decide_one(m, facts, item, item->node, ret);
+	}
+	decide_weights_auto(m, facts, ret);
+	tune_add_notes(m, facts, ret);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the first tune of this boot found: /var/lib/allocrun/tune.json. */
+#include "tune/tune.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "report.h"
+#include "util/replace.h"
+#include "version.h"
+
+#define STATE_VERSION 1
+#define STATE_MAX (1024 * 1024)
+#define STATE_VALUE_MAX 32
+
+static void state_free_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define CLEANUP_JSON __attribute__((cleanup(state_free_json)))
+
+/* A word or a number: what is written to the kernel is nothing else. */
+static bool state_is_value(const char *value)
+{
+	size_t n = strlen(value);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)value[i]) && !strchr("_+-", value[i]))
+			return false;
+	}
+	return n > 0 && n <= STATE_VALUE_MAX;
+}
+
+static const char *state_parse_saved(struct mem *m, const json_t *entry, struct tune_state *state)
+{
+	const char *path = json_string_value(json_object_get(entry, "path"));
+	const char *value = json_string_value(json_object_get(entry, "found"));
+
+	if (!path || !value)
+		return "lacks path or found";
+	if (!tune_setting_find_path(path))
+		return "is about a file that --tune does not set";
+	if (!state_is_value(value))
+		return "has a value that no such file has";
+	for (size_t i = 0; i < state->n_saved; i++) {
+		if (strcmp(state->saved[i].path, path) == 0)
+			return "is about a file that was there before";
+	}
+	*MEM_PUSH(m, state->saved, state->n_saved) = (struct tune_saved){
+		mem_strdup(m, path), mem_strdup(m, value) };
+	return NULL;
+}
+
+int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_state *ret,
+		     const char **ret_problem)
+{
+	struct tune_state state = { .saved = NULL };
+	CLEANUP_JSON json_t *json = NULL;
+	const json_t *list, *entry;
+	const char *boot_id;
+	json_error_t error;
+	size_t i;
+
+	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	if (!json) {
+		*ret_problem = mem_printf(m, "line %d: %s", error.line, error.text);
+		return -EINVAL;
+	}
+	list = json_object_get(json, "settings");
+	boot_id = json_string_value(json_object_get(json, "boot"));
+	if (json_integer_value(json_object_get(json, "version")) != STATE_VERSION || !boot_id ||
+	    !json_is_array(list)) {
+		*ret_problem = mem_printf(m, "not a state of version %d", STATE_VERSION);
+		return -EINVAL;
+	}
+	json_array_foreach(list, i, entry) {
+		const char *problem = state_parse_saved(m, entry, &state);
+
+		if (problem) {
+			*ret_problem = mem_printf(m, "entry %zu %s", i + 1, problem);
+			return -EINVAL;
+		}
+	}
+	state.boot_id = mem_strdup(m, boot_id);
+	*ret = state;
+	return 0;
+}
+
+int tune_state_read(const struct root *root, struct mem *m, struct tune_state *ret,
+		    const char **ret_problem)
+{
+	size_t size;
+	char *text;
+	int r = root_read(root, m, TUNE_STATE_FOLDER "/" TUNE_STATE_FILE, STATE_MAX, &text, &size);
+
+	if (r == 0)
+		return tune_state_parse(m, text, size, ret, ret_problem);
+	*ret_problem = strerror(-r);
+	return r == -ENOTDIR ? -ENOENT : r == -EINVAL ? -EIO : r;
+}
+
+int tune_state_write(struct mem *m, const char *folder, const struct tune_state *state)
+{
+	const char *path = mem_printf(m, "%s/" TUNE_STATE_FILE, folder);
+	CLEANUP_JSON json_t *json = NULL;
+	json_t *list;
+
+	if (!state->n_saved)
+		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+	list = json_array();
+	for (size_t i = 0; i < state->n_saved; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "path", state->saved[i].path, "found",
+						      state->saved[i].value));
+	json = json_pack("{s:i, s:s, s:s, s:o}", "version", STATE_VERSION, "allocrun", ALLOCRUN_VERSION,
+			 "boot", state->boot_id ? state->boot_id : "", "settings", list);
+	return replace_file(m, path, report_dump_json(m, json));
+}
+
+static bool state_has(const struct tune_state *state, const char *path)
+{
+	for (size_t i = 0; i < state->n_saved; i++) {
+		if (strcmp(state->saved[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+void tune_state_add(struct mem *m, struct tune_state *state, const struct tune_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct tune_write *w = &plan->writes[i];
+
+		for (size_t k = 0; w->outcome == TUNE_PLANNED && k < w->n_saved; k++) {
+			if (!state_has(state, w->saved[k].path))
+				*MEM_PUSH(m, state->saved, state->n_saved) = w->saved[k];
+		}
+	}
+}
+
+static bool state_was_changed(const struct tune_write *w)
+{
+	return w->outcome == TUNE_CHANGED || (w->outcome == TUNE_FAILED && w->got && strcmp(w->got, w->from) != 0);
+}
+
+void tune_state_settle(struct mem *m, struct tune_state *state, const struct tune_state *before,
+		       const struct tune_plan *plan)
+{
+	struct tune_state settled = { .boot_id = state->boot_id };
+
+	for (size_t i = 0; i < state->n_saved; i++) {
+		bool is_kept = state_has(before, state->saved[i].path);
+
+		for (size_t k = 0; k < plan->n && !is_kept; k++) {
+			const struct tune_write *w = &plan->writes[k];
+
+			for (size_t j = 0; j < w->n_saved && !is_kept; j++)
+				is_kept = state_was_changed(w) && strcmp(w->saved[j].path, state->saved[i].path) == 0;
+		}
+		if (is_kept)
+			*MEM_PUSH(m, settled.saved, settled.n_saved) = state->saved[i];
+	}
+	*state = settled;
+}
+
+void tune_state_plan(struct mem *m, const struct tune_facts *facts, const struct tune_state *state,
+		     struct tune_plan *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	for (size_t i = state->n_saved; i-- > 0;) {
+		struct tune_write *w = MEM_PUSH(m, ret->writes, ret->n);
+		const struct tune_file *file = NULL;
+
+		for (size_t k = 0; k < facts->n_files && !file; k++)
+			file = strcmp(facts->files[k].path, state->saved[i].path) == 0 ? &facts->files[k] : NULL;
+		*w = (struct tune_write){
+			.setting = tune_setting_find_path(state->saved[i].path), .key = state->saved[i].path,
+			.path = state->saved[i].path, .node = NODE_NONE, .to = state->saved[i].value,
+			.outcome = TUNE_SKIPPED, .detail = "it has gone meanwhile",
+		};
+		if (!file || !file->value)
+			continue;
+		w->key = tune_setting_name(m, file->setting, file->node, file->size);
+		w->node = file->node;
+		w->size = file->size;
+		w->from = file->value;
+		w->outcome = strcmp(w->from, w->to) == 0 ? TUNE_SAME : TUNE_PLANNED;
+		w->detail = NULL;
+		*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ w->path, w->from };
+	}
+}
+
+/* As mkdir -p. */
+static int state_make_folder(const char *folder)
+{
+	struct mem m = MEM_INIT;
+	char *path = mem_strdup(&m, folder);
+	int r = 0;
+
+	for (char *slash = path; slash && r == 0;) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			r = -errno;
+		if (slash)
+			*slash = '/';
+	}
+	mem_free_all(&m);
+	return r;
+}
+
+int tune_state_lock(const char *folder, bool waits)
+{
+	int fd, r = state_make_folder(folder);
+
+	/* On a read-only file system mkdir(2) says so even of what is there. */
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return r < 0 ? r : -errno;
+	do
+		r = flock(fd, LOCK_EX | (waits ? 0 : LOCK_NB));
+	while (r < 0 && errno == EINTR);
+	if (r < 0) {
+		r = -errno;
+		close(fd);
+		return r;
+	}
+	return fd;
+}

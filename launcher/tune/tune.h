@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_TUNE_H
+#define ALLOCRUN_TUNE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "facts.h"
+#include "tune/node_policy.h"
+#include "tune/settings.h"
+#include "util/mem.h"
+#include "util/path.h"
+
+/*
+ * --tune: facts of the files that the table names, a plan of writes made of them and
+ * of [node], and the one writer. Detect, decide (pure), apply; strings belong to the
+ * pool.
+ */
+
+/* --- facts ------------------------------------------------------------------- */
+
+/* One file as it was found. */
+struct tune_file {
+	const struct tune_setting *setting;
+	int node;            /* NODE_NONE where the file is of no node */
+	int64_t size;        /* bytes of a page; 0 where the file has none */
+	const char *path;
+	const char *value;   /* the chosen word, or the number; NULL = `error` */
+	const char *offered; /* TUNE_WORD: all that the kernel offers, "a b c" */
+	int error;           /* 0 or -errno */
+};
+
+/* Another place that sets one of these files: a line of sysctl.d, tmpfiles.d, tuned. */
+struct tune_rival {
+	const char *where;   /* "/etc/sysctl.d/90-x.conf:3" */
+	const char *path;    /* the file that it sets */
+	const char *value;
+};
+
+struct tune_facts {
+	struct tune_file *files;
+	size_t n_files;
+	struct numa_facts numa;
+	const char *kernel;         /* osrelease; "" = unknown */
+	const char *command_line;   /* of the kernel; NULL = unknown */
+	int64_t default_huge_size;  /* FACT_UNKNOWN: no hugetlb */
+	const char *tuned_profile;  /* of tuned, where it is active; NULL */
+	struct tune_rival *rivals;
+	size_t n_rivals;
+	const char *boot_id;        /* /proc/sys/kernel/random/boot_id; NULL = unknown */
+};
+
+/* Never fails: what cannot be read is in its file's `error`. */
+void tune_detect(const struct root *root, struct mem *m, struct tune_facts *ret);
+/* The file of this setting, node and size; NULL = there is none. */
+const struct tune_file *tune_find_file(const struct tune_facts *facts,
+				       const struct tune_setting *setting, int node, int64_t size);
+/* What a file says: its one number, word in brackets, or switch. -EINVAL. Pure. */
+int tune_parse_value(struct mem *m, const struct tune_setting *setting, const char *text,
+		     const char **ret_value, const char **ret_offered);
+
+/* The lines of others that set what we set; for tune_detect(). */
+void tune_detect_rivals(const struct root *root, struct mem *m, struct tune_facts *facts);
+enum tune_rival_form { TUNE_RIVAL_SYSCTL, TUNE_RIVAL_TMPFILES, TUNE_RIVAL_TUNED };
+/* The rivals in one file. Pure. */
+void tune_parse_rivals(struct mem *m, enum tune_rival_form form, const char *name,
+		       const char *text, struct tune_facts *facts);
+
+/* --- plan -------------------------------------------------------------------- */
+
+enum tune_outcome {
+	TUNE_SAME,       /* holds already: nothing is written */
+	TUNE_SKIPPED,    /* the feature is not there, so there is nothing to set; `detail` */
+	TUNE_IMPOSSIBLE, /* cannot be had here, known before anything is written; `detail` */
+	TUNE_PLANNED,    /* to be written */
+	TUNE_CHANGED,    /* written, and read back as wanted */
+	TUNE_FAILED,     /* did not take; `detail` */
+	TUNE_RESTORED,   /* took, and was put back because another one did not */
+};
+
+/* What a file is to get back. */
+struct tune_saved {
+	const char *path;
+	const char *value;
+};
+
+struct tune_write {
+	const struct tune_setting *setting;
+	const char *key;     /* of [node] */
+	const char *where;   /* the policy's line */
+	const char *path;
+	int node;            /* as in struct tune_file */
+	int64_t size;
+	const char *from;    /* NULL: could not be read */
+	const char *to;
+	const char *got;     /* after apply: what was read back; NULL = nothing */
+	enum tune_outcome outcome;
+	const char *detail;  /* NULL: nothing to say */
+	const char **notes;  /* who else sets it */
+	size_t n_notes;
+	/* What brings the old state back; more than one file where the kernel spreads pages. */
+	struct tune_saved *saved;
+	size_t n_saved;
+};
+
+struct tune_plan {
+	struct tune_write *writes;
+	size_t n;
+	const char **notes;  /* of the whole */
+	size_t n_notes;
+};
+
+/* What [node] asks for, against what was found. Pure. */
+void tune_decide(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy,
+		 struct tune_plan *ret);
+/* Who else sets the file of a write; for tune_decide(). */
+void tune_add_notes(struct mem *m, const struct tune_facts *facts, struct tune_plan *plan);
+size_t tune_count(const struct tune_plan *plan, enum tune_outcome outcome);
+const char *tune_outcome_name(enum tune_outcome outcome);
+
+/* --- the state: what the first tune found ------------------------------------ */
+
+#define TUNE_STATE_FOLDER "/var/lib/allocrun"
+#define TUNE_STATE_FILE "tune.json"
+
+struct tune_state {
+	const char *boot_id;      /* of the boot that it belongs to */
+	struct tune_saved *saved; /* in the order of the first writes, one for each path */
+	size_t n_saved;
+};
+
+/*
+ * The state's text. -EINVAL: *ret_problem says what is wrong with it. Only files of
+ * the table are taken, so that a damaged state never writes elsewhere. Pure.
+ */
+int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_state *ret,
+		     const char **ret_problem);
+/* -ENOENT: there is none. -EINVAL as above; else -errno, with *ret_problem as well. */
+int tune_state_read(const struct root *root, struct mem *m, struct tune_state *ret,
+		    const char **ret_problem);
+/* Replaces the file in `folder`; with nothing saved it is removed. -errno. */
+int tune_state_write(struct mem *m, const char *folder, const struct tune_state *state);
+/* Adds what is not in there yet. */
+void tune_state_add(struct mem *m, struct tune_state *state, const struct tune_plan *plan);
+/* Without those additions to `before` whose write has changed nothing in the end. */
+void tune_state_settle(struct mem *m, struct tune_state *state, const struct tune_state *before,
+		       const struct tune_plan *plan);
+/* The state as a plan of writes, the last one first. */
+void tune_state_plan(struct mem *m, const struct tune_facts *facts, const struct tune_state *state,
+		     struct tune_plan *ret);
+/*
+ * Makes `folder` where it is missing and locks it, so that only one of two at once
+ * works. Returns a descriptor whose closing unlocks, or -errno; -EWOULDBLOCK unless
+ * `waits`.
+ */
+int tune_state_lock(const char *folder, bool waits);
+
+/* --- apply ------------------------------------------------------------------- */
+
+/*
+ * Whether all files of the planned writes can be opened for writing: 0, or -errno with
+ * the path. A file that is gone does not count. Nothing is written.
+ */
+int tune_probe(const struct root *root, const struct tune_plan *plan, const char **ret_path);
+/*
+ * The only writer: each planned write in its order, read back. With `is_atomic` all of
+ * them are put back when one did not take. `is_revert`: the plan is that of a state.
+ */
+void tune_apply(const struct root *root, struct mem *m, struct tune_plan *plan, bool is_atomic,
+		bool is_revert);
+
+/* --- report ------------------------------------------------------------------ */
+
+enum tune_mode { TUNE_DRY_RUN, TUNE_WRITE, TUNE_REVERT };
+
+struct tune_report {
+	enum tune_mode mode;
+	bool is_dry;          /* with --revert */
+	bool is_quiet, is_verbose;
+	const char *const *policy_files;
+	size_t n_policy_files;
+	const struct tune_plan *plan;
+	int exit_code;
+};
+
+char *tune_report_text(struct mem *m, const struct tune_report *report);
+char *tune_report_json(struct mem *m, const struct tune_report *report);
+
+#endif
