@@ -95,11 +95,17 @@ expect_process() { expect_equal "$ran: $1" "$2" "$(process "$1")"; }
 children_of() { cat "/proc/$1/task/$1/children"; }
 has_children() { [ "$(children_of "$1" | wc -w)" -eq "$2" ]; }
 
-# milliseconds COMMAND...: how long it takes, whatever its status.
-milliseconds() {
-  local begun=${EPOCHREALTIME/./}
-  "$@" >/dev/null 2>&1 || true
-  echo $(((${EPOCHREALTIME/./} - begun) / 1000))
+# cpu_milliseconds COMMAND...: the CPU time that it takes, whatever its status: waiting for a
+# busy machine does not count.
+cpu_milliseconds() {
+  local TIMEFORMAT='%3U %3S'
+  { time "$@" >/dev/null 2>&1 || true; } 2>&1 | awk '{ printf "%d\n", ($1 + $2) * 1000 }'
+}
+
+# opens COMMAND...: how many files it opens.
+opens() {
+  strace -f -e trace=open,openat,openat2 -o "$BATS_TEST_TMPDIR/opens" "$@" >/dev/null 2>&1 || true
+  grep -c 'open' "$BATS_TEST_TMPDIR/opens"
 }
 
 # The figure that is not asserted, since the machine may be busy: it stands in the TAP.

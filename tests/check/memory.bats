@@ -87,6 +87,30 @@ has_counters() { readelf -sW "$jemalloc" | grep -q ' allocrun_layout$'; }
     fails "allocator_resident" "nearly 500 MiB" "$(process .memory)"
 }
 
+@test "memory: what was freed just now is due to go back, and is no retention" {
+  has_counters || skip "the bundled jemalloc has no allocrun_layout: its counters cannot be found"
+  start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:true,dirty_decay_ms:600000 "$programs/grow" freed 500 0
+  eventually is_done
+  check --pid "$pid" --only memory-verdict
+  expect_status 0
+  expect_finding memory-verdict ok " MiB of it are due to go back within 600 s"
+  (($(process .memory.allocator_dirty) > 400 << 20)) ||
+    fails "allocator_dirty" "seven eighths of 500 MiB" "$(process .memory)"
+  # Where nothing takes it back, it stays.
+  start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:false,dirty_decay_ms:600000 "$programs/grow" freed 500 0
+  eventually is_done
+  check --pid "$pid" --only memory-verdict
+  expect_status 2
+  expect_finding memory-verdict fail "the allocator holds "
+  expect_not_in observed "due to go back" "$(finding memory-verdict "$pid" observed)"
+  # And where it is given back at once, it is gone.
+  start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:true,dirty_decay_ms:0 "$programs/grow" freed 500 0
+  eventually is_done
+  check --pid "$pid" --only memory-verdict
+  expect_finding memory-verdict ok "the allocator has "
+  (($(process .memory.anonymous) < 200 << 20)) || fails "anonymous" "an eighth of 500 MiB" "$(process .memory)"
+}
+
 @test "memory: anonymous memory that the allocator does not know of is not the allocator's" {
   grow maps 600 0
   eventually is_done

@@ -28,10 +28,7 @@ is_child() {
 
 # --- as a health check -------------------------------------------------------
 
-# What a HEALTHCHECK or an ExecStartPost runs; DURATIONS times, the shortest counts: the
-# machine may be busy. It is to take less than 50 ms; see the figure in the report.
-health_check=("$allocrun" --check --pid 1 --only "$both" --quiet)
-
+# What a HEALTHCHECK or an ExecStartPost runs. What it takes: containers.bats.
 @test "health check: as PID 1 of a container, one line and 0" {
   needs_namespaces "a container"
   attempt "${contain[@]}" "$allocrun" -- sh -c "'$allocrun' --check --pid 1 --only '$both' --quiet"
@@ -41,24 +38,6 @@ health_check=("$allocrun" --check --pid 1 --only "$both" --quiet)
   attempt "${contain[@]}" sh -c "'$allocrun' --check --pid 1 --only '$both' --quiet; exit \$?"
   expect_status 2
   expect_out "preload-effective (process 1 sh): malloc is glibc's own; its environment has no LD_PRELOAD"
-}
-
-@test "health check: its time is bounded" {
-  needs_namespaces "a container"
-  # shellcheck disable=SC2016 # expanded inside
-  attempt "${contain[@]}" "$allocrun" -- bash -c '
-    best=
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-      begun=${EPOCHREALTIME/./}
-      "$@" >/dev/null || exit 1
-      took=$((${EPOCHREALTIME/./} - begun))
-      [ -n "$best" ] && [ "$best" -le "$took" ] || best=$took
-    done
-    echo "$best"' bash "${health_check[@]}"
-  expect_status 0
-  report_figure "health check: $out us"
-  # Ten times the goal: the tests run beside others.
-  [ "$out" -lt 500000 ] || fails "$ran" "less than 500 ms" "$out us"
 }
 
 @test "health check: few system calls, however many other processes there are" {
@@ -125,7 +104,7 @@ health_check=("$allocrun" --check --pid 1 --only "$both" --quiet)
   json=$out
   expect_status 3
   expect_finding preload-effective unknown "may not be"
-  expect_in fix "run it as root, or as the process's own user" "$(finding preload-effective "$pid" fix)"
+  expect_in fix "run it as the process's own user, or as root with CAP_SYS_PTRACE" "$(finding preload-effective "$pid" fix)"
   expect_process .state denied
   expect_process .options_evidence null
   # Its own it may look into.
@@ -134,6 +113,24 @@ health_check=("$allocrun" --check --pid 1 --only "$both" --quiet)
   json=$out
   expect_status 0
   expect_finding options-in-force ok proved:
+}
+
+# As Yama has it in a container with Docker's usual capabilities: what is mapped may be seen,
+# the memory not. (This kernel need not have it; strace refuses in its place.)
+@test "places: where only the memory is closed, what was told is assumed, and nothing is ok" {
+  start env LD_PRELOAD="$jemalloc" MALLOC_CONF=narenas:3 sleep 600
+  attempt strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -P "/proc/$pid/mem" -e trace=openat -e inject=openat:error=EACCES \
+    "$allocrun" --check --format json --pid "$pid" --only "$both"
+  json=$out
+  expect_in trace INJECTED "$(cat "$BATS_TEST_TMPDIR/trace")"
+  expect_status 3
+  expect_finding preload-effective unknown "its memory may not be read"
+  expect_finding preload-effective unknown "assumed from its mappings: $(readlink -f "$jemalloc")"
+  expect_finding options-in-force unknown "assumed from its environment: narenas:3"
+  expect_in fix "run it with CAP_SYS_PTRACE" "$(finding preload-effective "$pid" fix)"
+  expect_process .state denied
+  expect_process .allocator null
+  expect_process .options_evidence assumed
 }
 
 @test "places: behind hidepid another user's process is not there" {
@@ -164,27 +161,38 @@ health_check=("$allocrun" --check --pid 1 --only "$both" --quiet)
   expect_equal "PIDs" "$(tree "$pid" && printf '%s\n' "${members[@]}" | sort -n)" "$(jq '.processes.list[].pid' <<<"$json" | sort -n)"
 }
 
-@test "places: a tree of 2,000 processes" {
+@test "places: a tree of 2,000 processes in less than 2 s of CPU" {
   local took
   start env LD_PRELOAD="$jemalloc" "$programs/children" 1999
   eventually is_done
-  took=$(milliseconds "$allocrun" --check --pid "$pid" --only "$both" --quiet)
-  report_figure "2,000 processes: $took ms"
-  # Less than 2 s where nothing else runs.
-  [ "$took" -lt 20000 ] || fails "2,000 processes" "less than 20 s" "$took ms"
+  took=$(cpu_milliseconds "$allocrun" --check --pid "$pid" --only "$both" --quiet)
+  report_figure "2,000 processes: $took ms of CPU"
+  [[ $took -gt 0 && $took -lt 2000 ]] || fails "2,000 processes" "less than 2 s of CPU" "$took ms"
   check --pid "$pid" --only "$both"
   expect_status 0
   expect_equal processes 2000 "$(jq .processes.count <<<"$json")"
   expect_equal "proved" 2000 "$(jq '[.processes.list[] | select(.options_evidence == "proved")] | length' <<<"$json")"
 }
 
-@test "places: maps of 60,000 lines" {
+@test "places: opens grow with the processes that were asked about, 14 for each" {
+  local few many
+  start env LD_PRELOAD="$jemalloc" "$programs/children" 19
+  eventually is_done
+  few=$(opens "$allocrun" --check --pid "$pid" --only "$both" --quiet)
+  start env LD_PRELOAD="$jemalloc" "$programs/children" 39
+  eventually is_done
+  many=$(opens "$allocrun" --check --pid "$pid" --only "$both" --quiet)
+  report_figure "opens for 20 and 40 processes: $few and $many"
+  ((many > few && many - few <= 20 * 15)) || fails "opens for 20 more processes" "at most 300" "$((many - few))"
+}
+
+@test "places: maps of 60,000 lines in less than 1 s of CPU" {
   local took
   start env LD_PRELOAD="$jemalloc" "$programs/mappings" 60000
   eventually is_done
-  took=$(milliseconds "$allocrun" --check --pid "$pid" --only "$both" --quiet)
-  report_figure "60,000 mappings: $took ms"
-  [ "$took" -lt 10000 ] || fails "60,000 mappings" "less than 10 s" "$took ms"
+  took=$(cpu_milliseconds "$allocrun" --check --pid "$pid" --only "$both" --quiet)
+  report_figure "60,000 mappings: $took ms of CPU"
+  [[ $took -gt 0 && $took -lt 1000 ]] || fails "60,000 mappings" "less than 1 s of CPU" "$took ms"
   check --pid "$pid" --only "$both,process-mappings"
   expect_finding preload-effective ok "$(build_of jemalloc)"
   local made

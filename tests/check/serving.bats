@@ -61,6 +61,19 @@ both=preload-effective,options-in-force
   expect_finding preload-effective ok "$(build_of jemalloc)"
 }
 
+@test "serving: the child of a fork has lost jemalloc's thread, and that is said" {
+  local child
+  start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:true "$python" -c \
+    'import os, time; os.fork(); time.sleep(600)'
+  eventually has_children "$pid" 1
+  child=$(children_of "$pid")
+  check --pid "$pid" --only options-in-force --fail-on warn
+  expect_status 1
+  expect_finding options-in-force ok background_thread:true
+  expect_finding options-in-force warn "there is no such thread in it" "${child% }"
+  expect_process .purge_threads 1
+}
+
 @test "serving: mimalloc, and its options" {
   start env LD_PRELOAD="$mimalloc" MIMALLOC_PURGE_DELAY=77 sleep 600
   check --pid "$pid" --only "$both"

@@ -4,6 +4,7 @@
  *
  *   leak      blocks of malloc that nobody frees
  *   fragments blocks of malloc, of which seven of eight are freed at the end
+ *   freed     blocks of malloc, of which the last seven eighths are freed at the end
  *   maps      anonymous memory that no allocator knows of
  *   shared    shared memory
  *   file      FILE, mapped and read; it is made, full of holes
@@ -87,14 +88,15 @@ int main(int argc, char **argv)
 	long speed = argc > 3 ? strtol(argv[3], NULL, 10) : 0;
 
 	if (!mib) {
-		fprintf(stderr, "usage: grow leak|fragments|maps|shared|file MIB SPEED [FILE]\n");
+		fprintf(stderr, "usage: grow leak|fragments|freed|maps|shared|file MIB SPEED [FILE]\n");
 		return 2;
 	}
-	if (strcmp(argv[1], "leak") == 0 || strcmp(argv[1], "fragments") == 0) {
+	if (strcmp(argv[1], "leak") == 0 || strcmp(argv[1], "fragments") == 0 || strcmp(argv[1], "freed") == 0) {
 		void **blocks = allocate(mib, speed);
 
-		for (size_t i = 0; strcmp(argv[1], "fragments") == 0 && i < mib * BLOCKS_IN_MIB; i++) {
-			if (i % 8)
+		for (size_t i = 0; i < mib * BLOCKS_IN_MIB; i++) {
+			if (strcmp(argv[1], "fragments") == 0 ? i % 8 > 0 :
+			    strcmp(argv[1], "freed") == 0 && i >= mib * BLOCKS_IN_MIB / 8)
 				free(blocks[i]);
 		}
 	} else {
