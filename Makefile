@@ -108,7 +108,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 
 # --- test --------------------------------------------------------------------
 
-TIERS := lint unit fuzz allocator package cli check vllm
+TIERS := lint unit fuzz cli check vllm package numa bench allocator
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
