@@ -9,7 +9,7 @@ load helpers
 
 both=preload-effective,options-in-force
 inside=/opt/allocrun/bin/allocrun
-bookworm=docker.io/library/debian:bookworm-slim
+bookworm=localhost/debian:bookworm-slim
 with_systemd=localhost/allocrun-systemd:latest
 
 setup_file() {

@@ -6,6 +6,8 @@
 #define POD "cgroup-v2-memory-max"
 #define NPS4 "one-socket-four-nodes"
 #define SUPERCHIP "superchip-memory-only-nodes-64k"
+#define SUPERCHIP_34 "superchip-34-nodes-64k"
+#define MI300X "mi300x-8-gpus-nps4"
 #define NODES_16 "cpus-512-nodes-16"
 
 #define NOTHING "nothing to do"
@@ -93,6 +95,19 @@ static const struct placement_case placement_cases[] = {
 	{ SUPERCHIP, "", { "--numa=18", "x" }, "refused",
 	  "nodes 18 have no CPU that this process may use (allowed: 0-143)", "preferred 18" },
 	{ SUPERCHIP, "", { "--numa=3", "x" }, "refused", "this machine has 0-2,10,18,26", "refused" },
+	/* Nodes that have nothing at all: kept for the partitions of GPUs. */
+	{ SUPERCHIP_34, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
+	{ SUPERCHIP_34, "CUDA_VISIBLE_DEVICES=2", { "x" }, "CPUs 72-143", AT_GPU, "preferred 1" },
+	{ SUPERCHIP_34, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-1" },
+	{ SUPERCHIP_34, "", { "--numa=3", "x" }, "refused", "nodes 3 have no CPU", "refused" },
+	{ SUPERCHIP_34, "", { "--numa=0-33", "x" }, NOTHING, EXACTLY, "preferred-many 0-2,10,18,26 | local" },
+	{ SUPERCHIP_34, "", { "--numa=34", "x" }, "refused", "this machine has 0-33", "refused" },
+	/* 64 devices, eight of each GPU. */
+	{ MI300X, NULL, { "x" }, "CPUs 80-95,208-223", AT_GPU, "preferred 5" },
+	{ MI300X, "HIP_VISIBLE_DEVICES=7,8", { "x" }, "CPUs 0-31,128-159", "the nodes of the 2 visible GPUs",
+	  "preferred-many 0-1 | local" },
+	{ MI300X, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
+	{ MI300X, "", { "--numa=4-7", "x" }, "CPUs 64-127,192-255", "asked for", "preferred-many 4-7 | local" },
 	/* 16 nodes; CPUs above 255 are taken from us, 510 and 511 are offline. */
 	{ NODES_16, "", { "x" }, NOTHING, NO_GPU, NOTHING },
 	{ NODES_16, "", { "--numa=15", "x" }, "CPUs 240-255", "asked for", "preferred 15" },
@@ -171,6 +186,13 @@ static void test_cpuset(void **state)
 	scenario_open(HGX, no_variables, WORDS("--numa=0-1", "x"));
 	limit_memory("1");
 	assert_placement("nothing to do", "preferred 1");
+	/* Two CPUs are offline: they are allowed, and no node has them. */
+	scenario_open(NODES_16, no_variables, WORDS("--numa=0-15", "x"));
+	limit_cpus("0-511");
+	assert_placement("nothing to do", "preferred-many 0-15 | local");
+	scenario_open(NODES_16, no_variables, WORDS("--numa=15", "x"));
+	limit_cpus("0-511");
+	assert_placement("CPUs 240-255,496-509", "preferred 15");
 	/* Of the node's memory nothing is known: then it is not taken for allowed nowhere. */
 	scenario_open(HGX, no_variables, WORDS("--numa=0", "x"));
 	scenario.machine.facts.numa.allowed_memory = (struct bitmap){ { 0 } };
