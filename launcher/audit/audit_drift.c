@@ -108,6 +108,10 @@ ASSESS(audit_mempolicy_in_force)
 	if (p->memory_policy == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/%lld/numa_maps cannot be read", (long long)p->pid);
 	words = drift_describe_mempolicy(m, p);
+	/* The kernel keeps the words of a policy whose nodes a cpuset has taken away since. */
+	if (!bitmap_is_empty(&p->memory_nodes) && !bitmap_is_subset(&p->policy_nodes, &p->memory_nodes))
+		return finding_warn(m, "%s, but its cpuset lets it have memory of nodes %s only", words,
+				    bitmap_format_list(m, &p->memory_nodes));
 	if (strcmp(words, s->value) == 0)
 		return finding_ok(m, "%s", words);
 	/* Servers bind their workers by themselves: that is for a person to judge. */

@@ -108,6 +108,12 @@ static void test_mempolicy(void **state)
 		add_step("mempolicy", "memory policy", cases[i].launched, "done");
 		expect(audit_mempolicy_in_force, cases[i].launched, cases[i].status, cases[i].observed);
 	}
+	p->memory_policy = MPOL_PREFERRED;
+	assert_int_equal(bitmap_parse_list("1", &p->policy_nodes), 0);
+	assert_int_equal(bitmap_parse_list("0", &p->memory_nodes), 0);
+	add_step("mempolicy", "memory policy", "preferred 1", "done");
+	expect(audit_mempolicy_in_force, "a cpuset that moved", CHECK_WARN,
+	       "preferred 1, but its cpuset lets it have memory of nodes 0 only");
 }
 
 static void test_thp(void **state)
