@@ -36,7 +36,7 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
   expect_malloc "$(library_of jemalloc)"
   expect_err "MALLOC_CONF: jemalloc option 'dirty_decay_ms' wants a number or -1, not 'soon'; left out"
   expect_err "'background_thread' wants true or false"
-  expect_conf dirty_decay_ms 10000
+  expect_conf dirty_decay_ms 5000
   expect_conf narenas 3
   expect_no_err "<jemalloc>"
 }
