@@ -121,20 +121,6 @@ static void decide_absent(struct mem *m, const struct tune_facts *facts, struct 
 		w->detail = decide_reason(m, facts, w);
 }
 
-static bool decide_is_offered(const char *offered, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *w = offered; *w; w += strspn(w, " ")) {
-		size_t n = strcspn(w, " ");
-
-		if (n == length && strncmp(w, word, n) == 0)
-			return true;
-		w += n;
-	}
-	return false;
-}
-
 /* Pages that are asked of the machine as a whole go back to the nodes that had them. */
 static void decide_save(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
 {
@@ -165,7 +151,7 @@ static void decide_file(struct mem *m, const struct tune_facts *facts, const str
 		decide_refuse(w, mem_printf(m, "%s is not in the form that is expected", file->path));
 	} else if (file->error) {
 		decide_refuse(w, mem_printf(m, "%s cannot be read: %s", file->path, strerror(-file->error)));
-	} else if (file->offered && !decide_is_offered(file->offered, w->to)) {
+	} else if (file->offered && !text_has_word(file->offered, w->to)) {
 		decide_refuse(w, mem_printf(m, "this kernel offers: %s", file->offered));
 	} else if (strcmp(w->from, w->to) == 0) {
 		w->outcome = TUNE_SAME;

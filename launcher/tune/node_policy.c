@@ -117,27 +117,13 @@ static bool node_parse_subject(struct mem *m, const struct tune_setting *s, cons
 	return *rest == '.' && node_parse_node(rest + 1, true, &item->node);
 }
 
-static bool node_has_word(const char *words, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *w = words; length && *w; w += strspn(w, " ")) {
-		size_t n = strcspn(w, " ");
-
-		if (n == length && strncmp(w, word, n) == 0)
-			return true;
-		w += n;
-	}
-	return false;
-}
-
 static int node_set_word(struct mem *m, struct node_item *item, const char *value,
 			 const char **ret_error)
 {
 	const char **names = NULL;
 	size_t n = 0;
 
-	if (node_has_word(item->setting->words, value)) {
+	if (text_has_word(item->setting->words, value)) {
 		item->value = mem_strdup(m, value);
 		return 0;
 	}

@@ -101,6 +101,20 @@ bool text_starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+bool text_has_word(const char *words, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *w = words; *w; w += strspn(w, " ")) {
+		size_t n = strcspn(w, " ");
+
+		if (n > 0 && n == length && strncmp(w, word, n) == 0)
+			return true;
+		w += n;
+	}
+	return false;
+}
+
 bool text_is_digits(const char *text)
 {
 	return *text && text[strspn(text, "0123456789")] == '\0';

@@ -33,6 +33,8 @@ int text_parse_u64(const char *text, int base, uint64_t *ret, const char **ret_e
 int text_parse_kib(const char *text, int64_t *ret);
 
 bool text_starts_with(const char *text, const char *prefix);
+/* Is it one of "a b c"? */
+bool text_has_word(const char *words, const char *word);
 bool text_is_digits(const char *text);
 /* What stands behind the last slash; the whole text when there is none. */
 const char *text_basename(const char *path);
