@@ -114,7 +114,8 @@ SH
     : >count
     COUNT=$PWD/count KILL_AT=$n PATH=$PWD/bin:$PATH run setsid -w timeout 60 \
       "$allocator_dir/build" --prefix half --work work mimalloc
-    [ ! -e half/lib/allocrun/manifest.json ] || assert_whole half
+    # The first rename is that of the old manifest; before it all is as it was.
+    [ "$n" -eq 1 ] || [ ! -e half/lib/allocrun/manifest.json ] || assert_whole half
     [ "$status" -ne 0 ] || break
   done
   [ "$n" -ge 5 ] || fail "only $n files were renamed"
