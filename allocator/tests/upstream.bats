@@ -16,7 +16,7 @@ load upstream
 
 # With pages of 64 KiB small sizes reach further than caches do; and what hooks of its own
 # purge cannot be counted beside a thread that purges.
-skip_reasons+='|^\((opt_tcache_max < SC_SMALL_MAXCLASS|is_background_thread_enabled\(\))\)$'
+skip_reasons+='|^\((opt_tcache_max < SC_(SMALL_MAX|LARGE_MIN)CLASS|is_background_thread_enabled\(\))\)$'
 
 setup_file() {
   export ALLOCRUN_SOURCES="${ALLOCRUN_SOURCES:-$repo_dir/build/sources}"
