@@ -10,8 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
-#include <stdio.h>
 #include <unistd.h>
+
+#include "util/text.h"
 
 #define DIGEST_CHUNK (64 * 1024)
 
@@ -34,7 +35,6 @@ int digest_file(const struct root *root, struct mem *m, const char *path, char *
 	unsigned char bytes[SHA256_DIGEST_LENGTH];
 	SHA256_CTX context;
 	int fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	char *hex;
 	int r;
 
 	if (fd < 0)
@@ -45,9 +45,6 @@ int digest_file(const struct root *root, struct mem *m, const char *path, char *
 	if (r < 0)
 		return r;
 	SHA256_Final(bytes, &context);
-	hex = mem_alloc(m, 2 * sizeof bytes + 1);
-	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	*ret = hex;
+	*ret = text_hex(m, bytes, sizeof bytes);
 	return 0;
 }

@@ -191,9 +191,7 @@ static void elf_parse_notes(const struct elf_file *file, struct mem *m,
 			note = elf_view(file->reader, p->offset + at, (size_t)name_end + size);
 			if (!note || memcmp(note + 12, "GNU", 4) != 0)
 				return;
-			facts->build_id = mem_alloc(m, 2 * size + 1);
-			for (uint32_t k = 0; k < size; k++)
-				snprintf(facts->build_id + 2 * k, 3, "%02x", note[name_end + k]);
+			facts->build_id = text_hex(m, note + name_end, size);
 			return;
 		}
 		at += name_end + (((uint64_t)size + align - 1) & ~(align - 1));

@@ -200,7 +200,7 @@ ASSESS(audit_hugetlb)
 	struct hugetlb_demand demand = hugetlb_find_demand(a);
 	int64_t free;
 	bool is_unknown;
-	const char *text = hugetlb_describe(m, &f->hugetlb, &free, &is_unknown);
+	const char *text = hugetlb_describe(m, &f->hugetlb, &free, &is_unknown), *missing;
 
 	if (demand.pages > 0 && f->hugetlb.n_pools)
 		return hugetlb_assess_demand(m, a, t, &demand);
@@ -210,8 +210,9 @@ ASSESS(audit_hugetlb)
 				       "cannot be read", (long long)demand.pages);
 	if (is_unknown || (!f->hugetlb.n_pools && f->numa.known == TRI_UNKNOWN))
 		return finding_unknown(m, "the pools cannot be read");
-	if (audit_missing_pages(m, a)) {
-		struct finding finding = finding_warn(m, "%s", audit_missing_pages(m, a));
+	missing = audit_missing_pages(m, a);
+	if (missing) {
+		struct finding finding = finding_warn(m, "%s", missing);
 
 		finding.expected = "the pages that [node] of the policy asks for";
 		finding.fix = "allocrun --tune; after a boot there are more whole blocks: hugepages= on the kernel command line";

@@ -48,12 +48,7 @@ static int capture_write_file(struct mem *m, const char *base, const char *path,
 
 static void capture_note_unread(struct mem *m, struct capture_result *result, const char *path, int error)
 {
-	const char **unread = result->unread;
-	size_t n = result->n_unread;
-
-	*MEM_PUSH(m, unread, n) = mem_printf(m, "%s: %s", path, strerror(-error));
-	result->unread = unread;
-	result->n_unread = n;
+	*MEM_PUSH(m, result->unread, result->n_unread) = mem_printf(m, "%s: %s", path, strerror(-error));
 }
 
 static int capture_content(const struct root *root, struct mem *m, const char *path, const char *folder,

@@ -2,22 +2,14 @@
 #include "live/objects.h"
 
 #include <elf.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "util/text.h"
 
 /* A program at a fixed address has base 0, and no header there. */
 #define PROGRAM_HEADERS_MAX 256
 #define NOTES_MAX 64
 #define BUILD_ID_MAX 64
-
-static char *build_id_format(struct mem *m, const unsigned char *bytes, size_t size)
-{
-	char *hex = mem_alloc(m, 2 * size + 1);
-
-	for (size_t i = 0; i < size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	return hex;
-}
 
 /* The notes of one segment. */
 static char *build_id_find(struct live_memory *memory, struct mem *m, uint64_t at, uint64_t size)
@@ -37,7 +29,7 @@ static char *build_id_find(struct live_memory *memory, struct mem *m, uint64_t a
 		    memory_read(memory, at + sizeof note, name, sizeof name) == 0 &&
 		    memcmp(name, "GNU", 4) == 0 &&
 		    memory_read(memory, content, bytes, note.n_descsz) == 0)
-			return build_id_format(m, bytes, note.n_descsz);
+			return text_hex(m, bytes, note.n_descsz);
 		at = content + ((note.n_descsz + 3ull) & ~3ull);
 	}
 	return NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "environment.h"
+#include "preload.h"
 #include "util/text.h"
 
 #define ENVIRON_VARIABLES_MAX 8192
@@ -119,12 +120,9 @@ static void environ_add_glibc(struct mem *m, const char *const *environment, str
 /* Which allocator reads its options there; "" = not known. */
 static const char *environ_find_reader(const struct live_process *process)
 {
-	const char *file = process->seems ? text_basename(process->seems) : "";
-
 	if (process->malloc)
 		return process->malloc->allocator;
-	return text_starts_with(file, "libjemalloc.") ? "jemalloc" :
-	       text_starts_with(file, "libmimalloc.") ? "mimalloc" : "";
+	return process->seems ? preload_allocator_of(process->seems) : "";
 }
 
 void environ_assume_options(struct mem *m, struct live_process *process)

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "live/environ.h"
 #include "live/maps.h"
+#include "preload.h"
 #include "util/text.h"
 
 #define SERVING_PAUSE_NS 5000000
@@ -191,13 +192,9 @@ static char *serving_explain_denied(struct serving *s)
 /* No proof: mapped it may be, and serve nobody. */
 static const char *serving_guess(struct serving *s)
 {
-	static const char *const starts[] = { "libjemalloc.", "libmimalloc.", "libtcmalloc" };
-
 	for (char **path = s->process->loaded; path && *path; path++) {
-		for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-			if (text_starts_with(text_basename(*path), starts[i]))
-				return *path;
-		}
+		if (preload_allocator_of(*path))
+			return *path;
 	}
 	return NULL;
 }

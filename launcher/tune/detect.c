@@ -22,14 +22,14 @@ static int tune_parse_word(struct mem *m, const char *text, const char **ret_val
 	size_t n = 0;
 
 	/* A plain file that was written to, as a test has it. */
-	if (!open && *text && !strchr(text_dup_line(m, text), ' ') && *text_dup_line(m, text)) {
-		*ret_value = text_dup_line(m, text);
+	offered = text_dup_line(m, text);
+	if (!open && *offered && !strchr(offered, ' ')) {
+		*ret_value = offered;
 		*ret_offered = NULL;
 		return 0;
 	}
 	if (!close || close == open + 1 || strcspn(open, " \n") < (size_t)(close - open))
 		return -EINVAL;
-	offered = text_dup_line(m, text);
 	for (const char *c = offered; *c; c++) {
 		if (*c != '[' && *c != ']')
 			offered[n++] = *c;

@@ -8,12 +8,7 @@
 
 static void note_add(struct mem *m, const char ***notes, size_t *n, const char *text)
 {
-	const char **list = *notes;
-	size_t count = *n;
-
-	*MEM_PUSH(m, list, count) = text;
-	*notes = list;
-	*n = count;
+	*MEM_PUSH(m, *notes, *n) = text;
 }
 
 /* hugepagesz=, hugepages= and default_hugepagesz= together ask for the pages of a size. */

@@ -106,9 +106,11 @@ void tune_parse_rivals(struct mem *m, enum tune_rival_form form, const char *nam
 
 		if (form == TUNE_RIVAL_TMPFILES)
 			rival_parse_tmpfiles(m, facts, name, number, line);
-		else if (rival_split(m, line, &key, &value) && form == TUNE_RIVAL_TUNED)
+		else if (!rival_split(m, line, &key, &value))
+			continue;
+		else if (form == TUNE_RIVAL_TUNED)
 			rival_parse_tuned(m, facts, name, number, key, value);
-		else if (rival_split(m, line, &key, &value))
+		else
 			rival_add_sysctl(m, facts, name, number, key, value);
 	}
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,4 +135,14 @@ char *text_dirname(struct mem *m, const char *path)
 	if (!slash)
 		return mem_strdup(m, ".");
 	return mem_strndup(m, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+char *text_hex(struct mem *m, const void *bytes, size_t size)
+{
+	const unsigned char *b = bytes;
+	char *hex = mem_alloc(m, 2 * size + 1);
+
+	for (size_t i = 0; i < size; i++)
+		snprintf(hex + 2 * i, 3, "%02x", b[i]);
+	return hex;
 }

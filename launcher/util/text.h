@@ -36,6 +36,8 @@ bool text_starts_with(const char *text, const char *prefix);
 /* Is it one of "a b c"? */
 bool text_has_word(const char *words, const char *word);
 bool text_is_digits(const char *text);
+/* Two digits for each byte, in lower case. */
+char *text_hex(struct mem *m, const void *bytes, size_t size);
 /* What stands behind the last slash; the whole text when there is none. */
 const char *text_basename(const char *path);
 /* What stands before the last slash: "/" for "/x", "." for "x". */
