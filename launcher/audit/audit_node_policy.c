@@ -60,8 +60,7 @@ const char *audit_missing_pages(struct mem *m, const struct audit_facts *a)
 		for (size_t k = 0; k < f->numa.n_nodes; k++) {
 			const struct numa_node *node = &f->numa.nodes[k];
 
-			if (item->node == node->id ||
-			    (item->node == NODE_EACH && node->memory_total != 0 && !bitmap_is_empty(&node->cpus)))
+			if (node_policy_covers(policy, item, node))
 				node_policy_compare(m, item, mem_printf(m, " on node %d", node->id),
 						    node_policy_pages(node->pools, node->n_pools, item->size), &missing);
 		}

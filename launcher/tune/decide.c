@@ -187,21 +187,6 @@ static void decide_one(struct mem *m, const struct tune_facts *facts, const stru
 		decide_file(m, facts, tune_find_file(facts, item->setting, node, item->size), w);
 }
 
-static bool decide_has_own(const struct node_policy *policy, const struct node_item *each, int node)
-{
-	for (size_t i = 0; i < policy->n; i++) {
-		const struct node_item *item = &policy->items[i];
-
-		if (item->setting == each->setting && item->size == each->size && item->node == node)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Each node that has CPUs and memory, save for those with a line of their own. Memory
- * without CPUs is a device's or a slower tier: it has to be named.
- */
 static void decide_each(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy,
 			const struct node_item *item, struct tune_plan *plan)
 {
@@ -224,7 +209,7 @@ static void decide_each(struct mem *m, const struct tune_facts *facts, const str
 	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
 		const struct numa_node *node = &facts->numa.nodes[i];
 
-		if (node->memory_total != 0 && !bitmap_is_empty(&node->cpus) && !decide_has_own(policy, item, node->id))
+		if (node_policy_covers(policy, item, node))
 			decide_one(m, facts, item, node->id, plan);
 	}
 }

@@ -244,3 +244,17 @@ const struct node_item *node_policy_find(const struct node_policy *policy, const
 	}
 	return NULL;
 }
+
+bool node_policy_covers(const struct node_policy *policy, const struct node_item *item,
+			const struct numa_node *node)
+{
+	if (item->node != NODE_EACH)
+		return item->node == node->id;
+	for (size_t i = 0; i < policy->n; i++) {
+		const struct node_item *own = &policy->items[i];
+
+		if (own->setting == item->setting && own->size == item->size && own->node == node->id)
+			return false;
+	}
+	return node->memory_total != 0 && !bitmap_is_empty(&node->cpus);
+}

@@ -14,6 +14,8 @@
 #define NODE_NONE (-1)
 #define NODE_EACH (-2) /* every node that has CPUs and memory */
 
+struct numa_node; /* facts.h */
+
 struct node_item {
 	const struct tune_setting *setting;
 	const char *key;     /* as written: "hugetlb.2M.node1" */
@@ -39,5 +41,13 @@ int node_policy_set(struct mem *m, struct node_policy *policy, const char *name,
 int node_policy_verify(struct mem *m, const struct node_policy *policy, const char **ret_error);
 /* What a key of the whole machine is to be, "thp-enabled"; NULL = [node] does not say. */
 const struct node_item *node_policy_find(const struct node_policy *policy, const char *key);
+
+/*
+ * Whether the line is about this node. "each" is every node that has CPUs and memory, save
+ * for those with a line of their own: memory without CPUs is a device's or a slower tier,
+ * and has to be named. Pure.
+ */
+bool node_policy_covers(const struct node_policy *policy, const struct node_item *item,
+			const struct numa_node *node);
 
 #endif

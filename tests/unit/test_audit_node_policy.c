@@ -64,6 +64,9 @@ static void test_pools(void **state)
 	want("hugetlb.2M.each", "512");
 	assert_finding("hugetlb-pools", "warn", "0 of 512 pages of 2 MiB on node 1 (p.conf:7)");
 	assert_null(strstr(audit_find("hugetlb-pools").observed, "node 0"));
+	/* A node's own line takes it out of "each", as for --tune. */
+	want("hugetlb.2M.node1", "0");
+	assert_finding("hugetlb-pools", "ok", "as [node] says");
 	want("hugetlb.2M.node0", "1025");
 	assert_finding("hugetlb-pools", "warn", "1024 of 1025 pages of 2 MiB on node 0");
 	scenario.options.node_policy.n = 0;
