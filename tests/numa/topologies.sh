@@ -17,7 +17,6 @@ n_nodes=0
 n_gpus=0
 memory_mib=0
 extra_cmdline=()
-accel=tcg
 
 smp() { qemu+=(-smp "$1"); }
 cmdline() { extra_cmdline+=("$@"); }
@@ -119,8 +118,6 @@ topology_no-memory() { # the second node has CPUs and no memory, and is nearest 
 
 topology_many-cpus() { # 64 CPUs over 8 nodes
   local i j
-  # One thread for all: 64 of them spend their time waiting for each other.
-  accel=tcg,thread=single
   smp 64,sockets=8,cores=8
   for i in 0 1 2 3 4 5 6 7; do
     node 256M "$((8 * i))-$((8 * i + 7))"
