@@ -3,20 +3,6 @@
 #include "util/text.h"
 
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
-#define HUGETLB_PREFIX "hugepages-"
-
-/* "hugepages-2048kB" -> bytes */
-static int hugetlb_parse_name(const char *name, int64_t *ret)
-{
-	const char *end;
-	int64_t kib;
-
-	if (text_parse_i64(name + sizeof HUGETLB_PREFIX - 1, &kib, &end) < 0 || kib <= 0 ||
-	    kib > INT64_MAX / 1024 || end[0] != 'k' || end[1] != 'B' || end[2])
-		return -1;
-	*ret = kib * 1024;
-	return 0;
-}
 
 static void hugetlb_read_pool(const struct root *root, const char *folder, const char *name,
 			      struct hugetlb_pool *pool)
@@ -33,13 +19,13 @@ void hugetlb_read_pools(const struct root *root, struct mem *m, const char *fold
 {
 	char **names;
 
-	if (root_list(root, m, folder, HUGETLB_PREFIX, &names) < 0)
+	if (root_list(root, m, folder, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
 		struct hugetlb_pool pool = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
 					     FACT_UNKNOWN, FACT_UNKNOWN };
 
-		if (hugetlb_parse_name(*names, &pool.page_size) < 0)
+		if (text_parse_hugepages(*names, &pool.page_size) < 0)
 			continue;
 		hugetlb_read_pool(root, folder, *names, &pool);
 		*MEM_PUSH(m, *ret_pools, *ret_n) = pool;
@@ -51,12 +37,12 @@ static void hugetlb_read_empty(const struct root *root, struct mem *m, struct hu
 {
 	char **names;
 
-	if (root_list(root, m, HUGETLB_FOLDER, HUGETLB_PREFIX, &names) < 0)
+	if (root_list(root, m, HUGETLB_FOLDER, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
 		struct hugetlb_pool pool = { .overcommit = FACT_UNKNOWN };
 
-		if (hugetlb_parse_name(*names, &pool.page_size) == 0)
+		if (text_parse_hugepages(*names, &pool.page_size) == 0)
 			*MEM_PUSH(m, ret->pools, ret->n_pools) = pool;
 	}
 }
@@ -74,13 +60,13 @@ void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64
 
 		if (thorough)
 			root_read_i64(root, &pool->overcommit,
-				      HUGETLB_FOLDER "/" HUGETLB_PREFIX "%lldkB/nr_overcommit_hugepages",
+				      HUGETLB_FOLDER "/" HUGEPAGES_PREFIX "%lldkB/nr_overcommit_hugepages",
 				      kib);
 		/* Without pages there is nothing to reserve. */
 		if (pool->total == 0)
 			pool->reserved = 0;
 		else
 			root_read_i64(root, &pool->reserved,
-				      HUGETLB_FOLDER "/" HUGETLB_PREFIX "%lldkB/resv_hugepages", kib);
+				      HUGETLB_FOLDER "/" HUGEPAGES_PREFIX "%lldkB/resv_hugepages", kib);
 	}
 }

@@ -8,23 +8,21 @@
 #include "util/text.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"
-#define THP_PREFIX "hugepages-"
 
 /* The chosen word of "always [madvise] never". */
 static int thp_read_choice(const struct root *root, char *ret, size_t size, const char *path)
 {
 	char line[256];
-	const char *open, *close;
-	int r = root_read_line(root, line, sizeof line, "%s", path);
+	const char *word;
+	int r = root_read_line(root, line, sizeof line, "%s", path), n;
 
 	if (r < 0)
 		return r;
-	open = strchr(line, '[');
-	close = open ? strchr(open, ']') : NULL;
-	if (!close || close == open + 1 || (size_t)(close - open) > size)
+	n = text_find_choice(line, &word);
+	if (n < 0 || (size_t)n >= size)
 		return -EINVAL;
-	memcpy(ret, open + 1, (size_t)(close - open - 1));
-	ret[close - open - 1] = '\0';
+	memcpy(ret, word, (size_t)n);
+	ret[n] = '\0';
 	return 0;
 }
 
@@ -42,14 +40,10 @@ static bool thp_read_size(const struct root *root, const char *name, bool thorou
 			  struct thp_size *ret)
 {
 	struct thp_size size = { 0 };
-	const char *end;
 	char path[256];
-	int64_t kib;
 
-	if (text_parse_i64(name + sizeof THP_PREFIX - 1, &kib, &end) < 0 || kib <= 0 ||
-	    kib > INT64_MAX / 1024 || strcmp(end, "kB") != 0)
+	if (text_parse_hugepages(name, &size.size) < 0)
 		return false;
-	size.size = kib * 1024;
 	snprintf(path, sizeof path, THP_FOLDER "/%s/enabled", name);
 	thp_read_choice(root, size.enabled, sizeof size.enabled, path);
 	if (thorough) {
@@ -67,7 +61,7 @@ static void thp_detect_sizes(const struct root *root, struct mem *m, struct thp_
 	struct thp_size size;
 	char **names;
 
-	if (root_list(root, m, THP_FOLDER, THP_PREFIX, &names) < 0)
+	if (root_list(root, m, THP_FOLDER, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
 		if (thp_read_size(root, *names, true, &size))
@@ -83,7 +77,7 @@ static void thp_detect_pmd(const struct root *root, struct mem *m, struct thp_fa
 
 	if (facts->pmd_size == FACT_UNKNOWN)
 		return;
-	snprintf(name, sizeof name, THP_PREFIX "%lldkB", (long long)(facts->pmd_size / 1024));
+	snprintf(name, sizeof name, HUGEPAGES_PREFIX "%lldkB", (long long)(facts->pmd_size / 1024));
 	if (thp_read_size(root, name, false, &size))
 		*MEM_PUSH(m, facts->sizes, facts->n_sizes) = size;
 }

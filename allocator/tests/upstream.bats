@@ -75,8 +75,7 @@ integration() {
   preload_linked "$1"
   # A program that finds a library of its own would prove nothing of ours; where the machine
   # has one too, as with the distribution's package, ours is before it.
-  run env "${emulator[@]}" "$programs/malloc"
-  [ "$status" -ne 0 ] || finds_only_ours "$1"
+  ! env "${emulator[@]}" "$programs/malloc" >/dev/null 2>&1 || finds_only_ours "$1"
   run_all "$1" "${preloaded[@]}"
   assert_equal "$tests_run" 14 'integration tests'
   for settings in "$@"; do

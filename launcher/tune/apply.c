@@ -57,7 +57,8 @@ static const char *apply_read(const struct root *root, struct mem *m, const char
 
 static bool apply_grows(const struct tune_write *w)
 {
-	return w->setting->form == TUNE_PAGES && strcmp(w->setting->key, "hugetlb") == 0 && w->from &&
+	return (w->setting == tune_setting_of_pool(TUNE_OF_POOL) ||
+		w->setting == tune_setting_of_pool(TUNE_OF_POOL_ON_NODE)) && w->from &&
 	       strtoll(w->to, NULL, 10) > strtoll(w->from, NULL, 10);
 }
 

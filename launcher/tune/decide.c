@@ -59,13 +59,13 @@ static const char *decide_list_sizes(struct mem *m, const struct tune_facts *fac
 {
 	const char *list = NULL;
 
+	/* The same on each node: those of the machine are enough. */
+	if (setting->subject != TUNE_OF_SIZE)
+		setting = tune_setting_of_pool(TUNE_OF_POOL);
 	for (size_t i = 0; i < facts->n_files; i++) {
 		const struct tune_file *file = &facts->files[i];
 
-		/* The same on each node: those of the machine are enough. */
-		if (file->setting->subject == (setting->subject == TUNE_OF_SIZE ? TUNE_OF_SIZE : TUNE_OF_POOL) &&
-		    (setting->subject == TUNE_OF_SIZE ? file->setting == setting :
-		     strcmp(file->setting->key, "hugetlb") == 0))
+		if (file->setting == setting)
 			list = list ? mem_printf(m, "%s, %s", list, tune_size_name(m, file->size)) :
 			       tune_size_name(m, file->size);
 	}
@@ -124,8 +124,7 @@ static void decide_absent(struct mem *m, const struct tune_facts *facts, struct 
 /* Pages that are asked of the machine as a whole go back to the nodes that had them. */
 static void decide_save(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
 {
-	if (w->setting->subject == TUNE_OF_POOL && w->setting->form == TUNE_PAGES &&
-	    strcmp(w->setting->key, "hugetlb") == 0 && facts->numa.n_nodes > 1) {
+	if (w->setting == tune_setting_of_pool(TUNE_OF_POOL) && facts->numa.n_nodes > 1) {
 		for (size_t i = 0; i < facts->n_files; i++) {
 			const struct tune_file *file = &facts->files[i];
 
@@ -194,9 +193,7 @@ static void decide_each(struct mem *m, const struct tune_facts *facts, const str
 
 	/* Without nodes the machine is the only one. */
 	if (facts->numa.known == TRI_NO) {
-		for (whole.setting = tune_settings; whole.setting->subject != TUNE_OF_POOL ||
-		     strcmp(whole.setting->key, item->setting->key) != 0;)
-			whole.setting++;
+		whole.setting = tune_setting_of_pool(TUNE_OF_POOL);
 		whole.node = NODE_NONE;
 		decide_one(m, facts, &whole, NODE_NONE, plan);
 		return;

@@ -11,31 +11,31 @@
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
 #define WEIGHTS_FOLDER "/sys/kernel/mm/mempolicy/weighted_interleave"
-#define SIZE_PREFIX "hugepages-"
 
 /* "always [madvise] never" -> "madvise", and "always madvise never" */
 static int tune_parse_word(struct mem *m, const char *text, const char **ret_value,
 			   const char **ret_offered)
 {
-	const char *open = strchr(text, '['), *close = open ? strchr(open, ']') : NULL;
+	const char *word;
 	char *offered;
+	int length = text_find_choice(text, &word);
 	size_t n = 0;
 
 	/* A plain file that was written to, as a test has it. */
 	offered = text_dup_line(m, text);
-	if (!open && *offered && !strchr(offered, ' ')) {
+	if (!strchr(text, '[') && *offered && !strchr(offered, ' ')) {
 		*ret_value = offered;
 		*ret_offered = NULL;
 		return 0;
 	}
-	if (!close || close == open + 1 || strcspn(open, " \n") < (size_t)(close - open))
+	if (length < 0)
 		return -EINVAL;
 	for (const char *c = offered; *c; c++) {
 		if (*c != '[' && *c != ']')
 			offered[n++] = *c;
 	}
 	offered[n] = '\0';
-	*ret_value = mem_strndup(m, open + 1, (size_t)(close - open - 1));
+	*ret_value = mem_strndup(m, word, (size_t)length);
 	*ret_offered = offered;
 	return 0;
 }
@@ -78,21 +78,19 @@ static void tune_read(const struct root *root, struct mem *m, struct tune_facts 
 	tune_read_path(root, m, facts, setting, node, size, tune_setting_path(m, setting, node, size));
 }
 
-/* "hugepages-2048kB" -> bytes; the names in a folder. */
+/* The page sizes that a folder has names of. */
 static void tune_list_sizes(const struct root *root, struct mem *m, const char *folder,
 			    int64_t **ret, size_t *ret_n)
 {
 	char **names;
 
-	if (root_list(root, m, folder, SIZE_PREFIX, &names) < 0)
+	if (root_list(root, m, folder, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
-		const char *end;
-		int64_t kib;
+		int64_t size;
 
-		if (text_parse_i64(*names + strlen(SIZE_PREFIX), &kib, &end) == 0 && kib > 0 &&
-		    kib <= 999999999 && strcmp(end, "kB") == 0)
-			*MEM_PUSH(m, *ret, *ret_n) = kib * 1024;
+		if (text_parse_hugepages(*names, &size) == 0)
+			*MEM_PUSH(m, *ret, *ret_n) = size;
 	}
 }
 

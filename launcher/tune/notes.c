@@ -57,8 +57,8 @@ static bool note_is_same(struct mem *m, const struct tune_write *w, const char *
 {
 	return strcmp(path, w->path) == 0 ||
 	       (w->setting->subject == TUNE_OF_POOL_ON_NODE &&
-		strcmp(path, mem_printf(m, "/sys/kernel/mm/hugepages/hugepages-%lldkB/nr_hugepages",
-					(long long)(w->size / 1024))) == 0);
+		strcmp(path, tune_setting_path(m, tune_setting_of_pool(TUNE_OF_POOL), NODE_NONE,
+					       w->size)) == 0);
 }
 
 /* The kernel spreads a pool over all memory, a GPU's own included. */
@@ -66,8 +66,7 @@ static void note_cpuless(struct mem *m, const struct tune_facts *facts, struct t
 {
 	struct bitmap nodes = { { 0 } };
 
-	if (w->setting->subject != TUNE_OF_POOL || strcmp(w->setting->key, "hugetlb") != 0 ||
-	    strcmp(w->to, "0") == 0)
+	if (w->setting != tune_setting_of_pool(TUNE_OF_POOL) || strcmp(w->to, "0") == 0)
 		return;
 	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
 		if (bitmap_is_empty(&facts->numa.nodes[i].cpus) && facts->numa.nodes[i].memory_total != 0)

@@ -88,6 +88,15 @@ const struct tune_setting tune_weights_auto = {
 	.why = "the kernel chooses the weights by bandwidth until one is written",
 };
 
+const struct tune_setting *tune_setting_of_pool(enum tune_subject subject)
+{
+	const struct tune_setting *s = tune_settings;
+
+	while (s->subject != subject || strcmp(s->key, "hugetlb") != 0)
+		s++;
+	return s;
+}
+
 char *tune_size_name(struct mem *m, int64_t bytes)
 {
 	static const char units[] = "KMGT";

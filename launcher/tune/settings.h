@@ -45,6 +45,8 @@ struct tune_setting {
 
 /* In the order in which they are written. Ended by key NULL. */
 extern const struct tune_setting tune_settings[];
+/* The row of the pages set aside for hugetlb: of the machine (TUNE_OF_POOL) or of a node. */
+const struct tune_setting *tune_setting_of_pool(enum tune_subject subject);
 /* The row of weighted interleave's own choice, which a weight ends (6.16). Not a key. */
 extern const struct tune_setting tune_weights_auto;
 /*

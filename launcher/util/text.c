@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,30 @@ int text_parse_kib(const char *text, int64_t *ret)
 		return -ERANGE;
 	*ret = value * 1024;
 	return 0;
+}
+
+int text_parse_hugepages(const char *name, int64_t *ret)
+{
+	const char *end;
+	int64_t kib;
+
+	if (!text_starts_with(name, HUGEPAGES_PREFIX) ||
+	    text_parse_i64(name + strlen(HUGEPAGES_PREFIX), &kib, &end) < 0 || kib <= 0 ||
+	    kib > INT64_MAX / 1024 || strcmp(end, "kB") != 0)
+		return -EINVAL;
+	*ret = kib * 1024;
+	return 0;
+}
+
+int text_find_choice(const char *text, const char **ret)
+{
+	const char *open = strchr(text, '[');
+	size_t n = open ? strcspn(open + 1, "] \n") : 0;
+
+	if (n == 0 || n > INT_MAX || open[1 + n] != ']')
+		return -EINVAL;
+	*ret = open + 1;
+	return (int)n;
 }
 
 bool text_starts_with(const char *text, const char *prefix)

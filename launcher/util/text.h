@@ -32,6 +32,12 @@ int text_parse_u64(const char *text, int base, uint64_t *ret, const char **ret_e
 /* "N kB" as bytes. */
 int text_parse_kib(const char *text, int64_t *ret);
 
+/* The folders of one page size below /sys/kernel/mm: "hugepages-NkB", as bytes. -EINVAL: none. */
+#define HUGEPAGES_PREFIX "hugepages-"
+int text_parse_hugepages(const char *name, int64_t *ret);
+/* The length of the word in force in "always [madvise] never", at *ret. -EINVAL: none. */
+int text_find_choice(const char *text, const char **ret);
+
 bool text_starts_with(const char *text, const char *prefix);
 /* Is it one of "a b c"? */
 bool text_has_word(const char *words, const char *word);

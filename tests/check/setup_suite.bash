@@ -2,25 +2,13 @@
 # meanwhile changes nothing, and the programs that are looked at are compiled.
 # shellcheck shell=bash
 
+# shellcheck source=tests/suite.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/../suite.bash"
+
 setup_suite() {
-  local here root tree
+  local here
   here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-  root=$(cd -- "$here/../.." && pwd -P)
-  tree=${TREE_UNDER_TEST:-$root/build/prefix}
-  if [ ! -x "$tree/bin/allocrun" ] || [ ! -e "$tree/lib/allocrun/manifest.json" ]; then
-    echo "no allocrun in $tree: make build" >&2
-    return 1
-  fi
-  if [ -e /etc/allocrun ]; then
-    echo "/etc/allocrun is there: the tests would read the policy of this machine" >&2
-    return 1
-  fi
-  # Other users than root must get at what the tests start.
-  umask 022
-  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR"
-  export suite=$BATS_SUITE_TMPDIR
-  cp -a "$tree" "$suite/prefix"
-  mkdir "$suite/programs" "$suite/libraries"
+  suite_begin "$here"
   compile "$here/programs" "$suite/programs" "$suite/libraries"
 }
 

@@ -363,6 +363,19 @@ unsigned char *elf_make(struct mem *m, const struct elf_spec *spec, size_t *ret_
 	return copy;
 }
 
+const struct elf_spec elf_glibc_program = {
+	.interpreter = "/lib64/ld-linux-x86-64.so.2",
+	.needed = (const char *const[]){ "libc.so.6", NULL },
+};
+
+void tree_write_elf(struct tree *tree, const char *path, const struct elf_spec *spec)
+{
+	size_t size;
+	unsigned char *bytes = elf_make(&tree->mem, spec, &size);
+
+	tree_write_bytes(tree, path, bytes, size);
+}
+
 void assert_list_equal(const struct bitmap *b, const char *list)
 {
 	struct mem m = MEM_INIT;

@@ -84,6 +84,9 @@ struct elf_spec {
 };
 
 unsigned char *elf_make(struct mem *m, const struct elf_spec *spec, size_t *ret_size);
+void tree_write_elf(struct tree *tree, const char *path, const struct elf_spec *spec);
+/* A program that glibc's loader starts. */
+extern const struct elf_spec elf_glibc_program;
 
 void assert_list_equal(const struct bitmap *b, const char *list);
 

@@ -32,14 +32,6 @@ static const struct command_facts glibc_command = {
 	.name = "server", .elf = { .machine = "x86_64", .bits = 64 }, .libc = LIBC_GLIBC,
 };
 
-static void write_elf(struct tree *t, const char *path, const struct elf_spec *spec)
-{
-	size_t size;
-	unsigned char *bytes = elf_make(&t->mem, spec, &size);
-
-	tree_write_bytes(t, path, bytes, size);
-}
-
 static struct catalog_facts read_with(struct tree *t, const struct detect_request *request,
 				      const struct command_facts *command)
 {
@@ -65,7 +57,7 @@ static void test_whole(void **state)
 	(void)state;
 	tree_open(&t);
 	tree_write(&t, MANIFEST, manifest);
-	write_elf(&t, LIBRARY, &library);
+	tree_write_elf(&t, LIBRARY, &library);
 	facts = read_catalog(&t);
 	assert_string_equal(facts.prefix, FOLDER);
 	assert_null(facts.problem);
@@ -102,7 +94,7 @@ static void test_digest(void **state)
 	(void)state;
 	tree_open(&t);
 	tree_write(&t, MANIFEST, manifest);
-	write_elf(&t, LIBRARY, &library);
+	tree_write_elf(&t, LIBRARY, &library);
 	tree_write(&t, "/abc", "abc");
 	assert_int_equal(digest_file(&t.root, &t.mem, "/abc", &digest), 0);
 	assert_string_equal(digest, abc);
@@ -212,15 +204,15 @@ static void test_library_problems(void **state)
 	tree_write(&t, LIBRARY, "");
 	check_problem(&t, LIBRARY " is truncated");
 	spec.machine = EM_AARCH64;
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, LIBRARY " is for aarch64, not for x86_64");
 	spec = library;
 	spec.interpreter = "/lib64/ld-linux-x86-64.so.2";
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, LIBRARY " is not a shared library");
 	spec = library;
 	spec.build_id = (const unsigned char *)"\x12\x34";
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, LIBRARY " has build ID 1234, the manifest says abcd");
 	tree_remove(&t, LIBRARY);
 	tree_mkdir(&t, LIBRARY);
@@ -242,7 +234,7 @@ static void test_needed_libraries(void **state)
 	spec.needed = needed;
 	tree_open(&t);
 	tree_write(&t, MANIFEST, manifest);
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, LIBRARY " needs libfoo.so.1, which is not installed");
 	/* In the cache only as a part of another name. */
 	tree_write_bytes(&t, "/etc/ld.so.cache", "x\0mylibfoo.so.1\0libfoo.so.12\0", 28);
@@ -274,13 +266,13 @@ static void test_runpath(void **state)
 	tree_open(&t);
 	tree_write(&t, MANIFEST, manifest);
 	tree_write(&t, FOLDER "/lib/allocrun/jemalloc-5.3.1-x86_64-glibc/deps/libfoo.so.1", "");
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, LIBRARY " needs libfoo.so.1, which is not installed");
 	spec.runpath = "/none:$ORIGIN/deps";
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, NULL);
 	spec.runpath = "${ORIGIN}/deps";
-	write_elf(&t, LIBRARY, &spec);
+	tree_write_elf(&t, LIBRARY, &spec);
 	check_problem(&t, NULL);
 	tree_close(&t);
 }
@@ -335,7 +327,7 @@ static void test_foreign_library(void **state)
 	(void)state;
 	tree_open(&t);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		write_elf(&t, cases[i].path, &library);
+		tree_write_elf(&t, cases[i].path, &library);
 		request.allocators = cases[i].path;
 		facts = read_with(&t, &request, &glibc_command);
 		assert_int_equal(facts.n_builds, 1);

@@ -8,25 +8,12 @@
 #include "command.h"
 #include "support.h"
 
-static const struct elf_spec glibc_program = {
-	.interpreter = "/lib64/ld-linux-x86-64.so.2",
-	.needed = (const char *const[]){ "libc.so.6", NULL },
-};
-
 static const struct elf_spec glibc_library = {
 	.soname = "libc.so.6",
 	.versions = (const char *const[]){ "GLIBC_2.2.5", "GLIBC_2.31", "GLIBC_2.4", NULL },
 };
 
 static const char *const path_environment[] = { "PATH=/first:/second", NULL };
-
-static void write_elf(struct tree *t, const char *path, const struct elf_spec *spec)
-{
-	size_t size;
-	unsigned char *bytes = elf_make(&t->mem, spec, &size);
-
-	tree_write_bytes(t, path, bytes, size);
-}
 
 static struct command_facts detect(struct tree *t, const char *name)
 {
@@ -120,8 +107,8 @@ static void test_program(void **state)
 
 	(void)state;
 	tree_open(&t);
-	write_elf(&t, "/second/server", &glibc_program);
-	write_elf(&t, "/lib/x86_64-linux-gnu/libc.so.6", &glibc_library);
+	tree_write_elf(&t, "/second/server", &elf_glibc_program);
+	tree_write_elf(&t, "/lib/x86_64-linux-gnu/libc.so.6", &glibc_library);
 	tree_write(&t, "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "");
 	tree_symlink(&t, "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
 	facts = detect(&t, "server");
@@ -153,10 +140,10 @@ static void test_libc_next_to_the_loader(void **state)
 
 	(void)state;
 	tree_open(&t);
-	write_elf(&t, "/first/server", &glibc_program);
-	write_elf(&t, "/store/lib/libc.so.6", &newer);
-	write_elf(&t, "/usr/lib/x86_64-linux-gnu/libc.so.6", &glibc_library);
-	write_elf(&t, "/lib64/libc.so.6", &foreign);
+	tree_write_elf(&t, "/first/server", &elf_glibc_program);
+	tree_write_elf(&t, "/store/lib/libc.so.6", &newer);
+	tree_write_elf(&t, "/usr/lib/x86_64-linux-gnu/libc.so.6", &glibc_library);
+	tree_write_elf(&t, "/lib64/libc.so.6", &foreign);
 	tree_write(&t, "/store/lib/ld-linux-x86-64.so.2", "");
 	facts = detect(&t, "server");
 	/* Not the one in /lib64, which is for another machine. */
@@ -189,7 +176,7 @@ static void test_other_libcs(void **state)
 		struct tree t;
 
 		tree_open(&t);
-		write_elf(&t, "/first/x", &spec);
+		tree_write_elf(&t, "/first/x", &spec);
 		facts = detect(&t, "x");
 		assert_int_equal(facts.elf.problem, 0);
 		assert_int_equal(facts.libc, cases[i].libc);
@@ -206,7 +193,7 @@ static void test_musl_behind_the_name_of_glibc(void **state)
 
 	(void)state;
 	tree_open(&t);
-	write_elf(&t, "/first/x", &glibc_program);
+	tree_write_elf(&t, "/first/x", &elf_glibc_program);
 	tree_write(&t, "/lib/libgcompat.so.0", "");
 	tree_symlink(&t, "/lib64/ld-linux-x86-64.so.2", "/lib/libgcompat.so.0");
 	facts = detect(&t, "x");
@@ -221,7 +208,7 @@ static void test_setuid(void **state)
 
 	(void)state;
 	tree_open(&t);
-	write_elf(&t, "/first/x", &glibc_program);
+	tree_write_elf(&t, "/first/x", &elf_glibc_program);
 	tree_write(&t, "/script", "#!/first/x\n");
 	tree_chmod(&t, "/first/x", 06755);
 	facts = detect(&t, "x");
@@ -251,7 +238,7 @@ static void test_live_filesystem(void **state)
 	(void)state;
 	tree_open(&t);
 	assert_int_equal(root_open(NULL, &live), 0);
-	write_elf(&t, "/x", &glibc_program);
+	tree_write_elf(&t, "/x", &elf_glibc_program);
 	argv[0] = tree_outside(&t, "/x");
 	command_detect(&live, &t.mem, argv, NULL, &facts);
 	assert_int_equal(facts.file_capabilities, TRI_NO);
@@ -276,7 +263,7 @@ static void test_unreadable(void **state)
 
 	(void)state;
 	tree_open(&t);
-	write_elf(&t, "/first/x", &glibc_program);
+	tree_write_elf(&t, "/first/x", &elf_glibc_program);
 	tree_chmod(&t, "/first/x", 04111);
 	tree_chmod(&t, "/", 0755);
 	if (geteuid() == 0)

@@ -5,20 +5,7 @@
 #include "command.h"
 #include "support.h"
 
-static const struct elf_spec glibc_program = {
-	.interpreter = "/lib64/ld-linux-x86-64.so.2",
-	.needed = (const char *const[]){ "libc.so.6", NULL },
-};
-
 static const char *const path_environment[] = { "PATH=/usr/bin", NULL };
-
-static void write_elf(struct tree *t, const char *path, const struct elf_spec *spec)
-{
-	size_t size;
-	unsigned char *bytes = elf_make(&t->mem, spec, &size);
-
-	tree_write_bytes(t, path, bytes, size);
-}
 
 static struct command_facts detect(struct tree *t, const char *name)
 {
@@ -60,8 +47,8 @@ static void test_chains(void **state)
 
 		print_message("%s", cases[i].script);
 		tree_open(&t);
-		write_elf(&t, "/usr/bin/python3", &glibc_program);
-		write_elf(&t, "/usr/bin/env", &glibc_program);
+		tree_write_elf(&t, "/usr/bin/python3", &elf_glibc_program);
+		tree_write_elf(&t, "/usr/bin/env", &elf_glibc_program);
 		tree_write(&t, "/usr/bin/wrapper", "#!/usr/bin/python3\n");
 		tree_write(&t, "/script", cases[i].script);
 		facts = detect(&t, "/script");
@@ -84,7 +71,7 @@ static void test_chain_of_scripts_ends(void **state)
 
 	(void)state;
 	tree_open(&t);
-	write_elf(&t, "/p", &glibc_program);
+	tree_write_elf(&t, "/p", &elf_glibc_program);
 	tree_write(&t, "/s1", "#!/p\n");
 	for (int i = 2; i < 8; i++)
 		tree_write(&t, mem_printf(&t.mem, "/s%d", i), mem_printf(&t.mem, "#!/s%d\n", i - 1));
