@@ -10,6 +10,7 @@
 #include "detect.h"
 #include "report.h"
 #include "util/output.h"
+#include "util/utf8.h"
 
 /* --allocator, or what the profile's section says in its place. */
 static const char *commands_allocators(const struct options *o)
@@ -60,7 +61,7 @@ void commands_complain(struct mem *m, const char *format, ...)
 	char *line;
 
 	va_start(args, format);
-	line = report_escape(m, mem_vprintf(m, format, args));
+	line = utf8_clean(m, mem_vprintf(m, format, args));
 	va_end(args);
 	output_write(STDERR_FILENO, mem_printf(m, "allocrun: %s\n", line));
 }

@@ -3,19 +3,16 @@
 #define ALLOCRUN_PAGE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "util/mem.h"
+#include "util/buffer.h"
 
 /*
- * A growing text for people. All that is added is escaped: names, paths and values
+ * A growing text for people. All that is added is cleaned: names, paths and values
  * come from anywhere. Colours and line ends are ours alone.
  */
 struct page {
-	struct mem *m;
+	struct buffer out;
 	bool has_color;
-	char *s;           /* NUL-terminated, in the pool; NULL = nothing yet */
-	size_t length, capacity;
 };
 
 void page_add(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));

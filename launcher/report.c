@@ -6,22 +6,7 @@
 #include <string.h>
 
 #include "page.h"
-
-char *report_escape(struct mem *m, const char *text)
-{
-	char *out = mem_alloc(m, 4 * strlen(text) + 1), *o = out;
-
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
-
-		/* U+0080 to U+009F are control characters as well. */
-		if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
-			o += sprintf(o, "\\x%02x", c);
-		else
-			*o++ = (char)c;
-	}
-	return out;
-}
+#include "util/utf8.h"
 
 char *report_size(struct mem *m, int64_t bytes)
 {
@@ -50,30 +35,30 @@ static void report_command(struct page *t, const struct facts *f, const struct p
 {
 	const struct command_facts *c = &f->command;
 	static const char *const libcs[] = { "libc unknown", "glibc", "musl", "another libc" };
-	char *line = mem_strdup(t->m, "");
+	char *line = mem_strdup(t->out.m, "");
 
 	if (!c->name) {
 		page_row(t, "Command", "none given; the plan is for an ordinary glibc program");
 		return;
 	}
 	for (size_t i = 0; o->argv[i] && i < 8; i++)
-		line = mem_printf(t->m, "%s%s%s", line, i ? " " : "", o->argv[i]);
+		line = mem_printf(t->out.m, "%s%s%s", line, i ? " " : "", o->argv[i]);
 	page_row(t, "Command", line);
 	if (c->error) {
-		page_row(t, "", mem_printf(t->m, "cannot be executed: %s", strerror(-c->error)));
+		page_row(t, "", mem_printf(t->out.m, "cannot be executed: %s", strerror(-c->error)));
 		return;
 	}
-	line = mem_strdup(t->m, "");
+	line = mem_strdup(t->out.m, "");
 	for (size_t i = 0; i < c->n_chain; i++)
-		line = mem_printf(t->m, "%s%s%s", line, i ? " -> " : "", c->chain[i]);
+		line = mem_printf(t->out.m, "%s%s%s", line, i ? " -> " : "", c->chain[i]);
 	if (c->elf.problem)
-		line = mem_printf(t->m, "%s (no ELF file)", line);
+		line = mem_printf(t->out.m, "%s (no ELF file)", line);
 	else
-		line = mem_printf(t->m, "%s (%s, %s)", line, c->elf.machine,
+		line = mem_printf(t->out.m, "%s (%s, %s)", line, c->elf.machine,
 				  c->elf.interpreter ? libcs[c->libc] : "static");
 	page_row(t, "", line);
 	if (plan->framework)
-		page_row(t, "", mem_printf(t->m, "recognised as %s", plan->framework));
+		page_row(t, "", mem_printf(t->out.m, "recognised as %s", plan->framework));
 }
 
 static void report_cpus(struct page *t, const struct facts *f)
@@ -81,12 +66,12 @@ static void report_cpus(struct page *t, const struct facts *f)
 	const struct cpu_facts *c = &f->cpu;
 	const char *quota = c->quota_milli == FACT_UNLIMITED ? "no quota" :
 			    c->quota_milli < 0 ? "quota unknown" :
-			    mem_printf(t->m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
+			    mem_printf(t->out.m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
 
 	if (c->effective == FACT_UNKNOWN)
 		page_row(t, "CPUs", "unknown");
 	else
-		page_row(t, "CPUs", mem_printf(t->m, "%lld usable (%d online, %d allowed, %s)",
+		page_row(t, "CPUs", mem_printf(t->out.m, "%lld usable (%d online, %d allowed, %s)",
 					       (long long)c->effective, bitmap_count(&c->online),
 					       bitmap_count(&c->allowed), quota));
 }
@@ -97,9 +82,9 @@ static void report_memory(struct page *t, const struct facts *f)
 						"cgroup v1 and v2" };
 	const struct cgroup_facts *c = &f->cgroup;
 	const char *limit = c->memory_max == FACT_UNLIMITED ? "no limit" :
-			    mem_printf(t->m, "limit %s", report_size(t->m, c->memory_max));
+			    mem_printf(t->out.m, "limit %s", report_size(t->out.m, c->memory_max));
 
-	page_row(t, "Memory", mem_printf(t->m, "%s, %s (%s)", report_size(t->m, f->memory_total), limit,
+	page_row(t, "Memory", mem_printf(t->out.m, "%s, %s (%s)", report_size(t->out.m, f->memory_total), limit,
 					 versions[c->version]));
 }
 
@@ -112,16 +97,16 @@ static void report_numa(struct page *t, const struct facts *f)
 		page_row(t, "NUMA", n->known == TRI_NO ? "not in this kernel" : "unknown");
 		return;
 	}
-	line = mem_printf(t->m, "%zu node%s", n->n_nodes, n->n_nodes == 1 ? "" : "s");
+	line = mem_printf(t->out.m, "%zu node%s", n->n_nodes, n->n_nodes == 1 ? "" : "s");
 	for (size_t i = 0; i < n->n_nodes && n->n_nodes > 1 && i < 8; i++) {
 		const struct numa_node *node = &n->nodes[i];
 
-		line = mem_printf(t->m, "%s%s node %d %s, %s", line, i ? ";" : ":", node->id,
+		line = mem_printf(t->out.m, "%s%s node %d %s, %s", line, i ? ";" : ":", node->id,
 				  bitmap_is_empty(&node->cpus) ? "without CPUs" :
-				  mem_printf(t->m, "CPUs %s", bitmap_format_list(t->m, &node->cpus)),
-				  report_size(t->m, node->memory_total));
+				  mem_printf(t->out.m, "CPUs %s", bitmap_format_list(t->out.m, &node->cpus)),
+				  report_size(t->out.m, node->memory_total));
 	}
-	page_row(t, "NUMA", mem_printf(t->m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
+	page_row(t, "NUMA", mem_printf(t->out.m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
 }
 
 static void report_thp(struct page *t, const struct facts *f)
@@ -135,19 +120,19 @@ static void report_thp(struct page *t, const struct facts *f)
 	if (thp->known == TRI_NO)
 		page_row(t, "THP", "not in this kernel");
 	else
-		page_row(t, "THP", mem_printf(t->m, "enabled=%s, defrag=%s; for this process: %s",
+		page_row(t, "THP", mem_printf(t->out.m, "enabled=%s, defrag=%s; for this process: %s",
 					      modes[thp->enabled], report_word(thp->defrag), process));
 }
 
 static void report_hugepages(struct page *t, const struct facts *f)
 {
-	char *line = mem_strdup(t->m, f->hugetlb.n_pools ? "" : "no pools");
+	char *line = mem_strdup(t->out.m, f->hugetlb.n_pools ? "" : "no pools");
 
 	for (size_t i = 0; i < f->hugetlb.n_pools; i++) {
 		const struct hugetlb_pool *p = &f->hugetlb.pools[i];
 
-		line = mem_printf(t->m, "%s%s%s: %lld of %lld free", line, i ? "; " : "",
-				  report_size(t->m, p->page_size), (long long)p->free,
+		line = mem_printf(t->out.m, "%s%s%s: %lld of %lld free", line, i ? "; " : "",
+				  report_size(t->out.m, p->page_size), (long long)p->free,
 				  (long long)p->total);
 	}
 	page_row(t, "Hugepages", line);
@@ -161,15 +146,15 @@ static void report_gpus(struct page *t, const struct facts *f)
 
 	for (size_t i = 0; i < g->n_gpus; i++)
 		n_visible += g->gpus[i].visible != TRI_NO;
-	line = g->n_gpus == 0 ? mem_strdup(t->m, "none") :
-	       mem_printf(t->m, "%zu, %zu visible", g->n_gpus, n_visible);
+	line = g->n_gpus == 0 ? mem_strdup(t->out.m, "none") :
+	       mem_printf(t->out.m, "%zu, %zu visible", g->n_gpus, n_visible);
 	for (size_t i = 0; i < g->n_gpus; i++) {
 		if (g->gpus[i].visible != TRI_NO)
-			line = mem_printf(t->m, "%s; %s on node %s", line, g->gpus[i].address,
+			line = mem_printf(t->out.m, "%s; %s on node %s", line, g->gpus[i].address,
 					  g->gpus[i].node < 0 ? "unknown" :
-					  mem_printf(t->m, "%d", g->gpus[i].node));
+					  mem_printf(t->out.m, "%d", g->gpus[i].node));
 	}
-	page_row(t, "GPUs", g->visible_by ? mem_printf(t->m, "%s (%s)", line, g->visible_by) : line);
+	page_row(t, "GPUs", g->visible_by ? mem_printf(t->out.m, "%s (%s)", line, g->visible_by) : line);
 }
 
 static void report_process(struct page *t, const struct facts *f)
@@ -177,18 +162,18 @@ static void report_process(struct page *t, const struct facts *f)
 	const struct process_facts *p = &f->process;
 
 	page_row(t, "Process", mem_printf(
-		t->m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",
-		p->uid == FACT_UNKNOWN ? "unknown" : mem_printf(t->m, "%lld", (long long)p->uid),
+		t->out.m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",
+		p->uid == FACT_UNKNOWN ? "unknown" : mem_printf(t->out.m, "%lld", (long long)p->uid),
 		p->capabilities_known != TRI_YES ? "unknown" :
-			mem_printf(t->m, "%d", __builtin_popcountll(p->effective)),
+			mem_printf(t->out.m, "%d", __builtin_popcountll(p->effective)),
 		p->no_new_privs == TRI_YES ? "on" : p->no_new_privs == TRI_NO ? "off" : "unknown",
 		p->seccomp == 0 ? "off" : p->seccomp > 0 ? "on" : "unknown"));
 }
 
 static void report_machine(struct page *t, const struct facts *f)
 {
-	page_row(t, "Machine", mem_printf(t->m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
-					  report_word(f->machine), report_size(t->m, f->page_size),
+	page_row(t, "Machine", mem_printf(t->out.m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
+					  report_word(f->machine), report_size(t->out.m, f->page_size),
 					  f->is_live ? "" : " (captured)"));
 	report_cpus(t, f);
 	report_memory(t, f);
@@ -241,7 +226,7 @@ static void report_parts(struct page *t, const struct operation *op)
 		if (op->step == STEP_PRELOAD)
 			page_add(t, INDENT "%c %s: %s", p->value ? '+' : '-', p->name, p->why);
 		else
-			page_add(t, INDENT "  %-32s %s", mem_printf(t->m, "%s:%s", p->name, p->value), p->why);
+			page_add(t, INDENT "  %-32s %s", mem_printf(t->out.m, "%s:%s", p->name, p->value), p->why);
 		page_end_line(t);
 	}
 }
@@ -281,7 +266,7 @@ char *report_explain(struct mem *m, const struct facts *facts, const struct opti
 		[REPORT_TRIED] = "Plan, each step tried just now in a child process",
 		[REPORT_APPLIED] = "Plan, as carried out",
 	};
-	struct page t = { .m = m, .has_color = has_color };
+	struct page t = { .out.m = m, .has_color = has_color };
 
 	report_command(&t, facts, plan, options);
 	report_machine(&t, facts);
@@ -300,7 +285,7 @@ char *report_explain(struct mem *m, const struct facts *facts, const struct opti
 
 char *report_blocker(struct mem *m, const struct operation *op)
 {
-	return report_escape(m, mem_printf(m, "%s is required and cannot be done: %s: %s",
+	return utf8_clean(m, mem_printf(m, "%s is required and cannot be done: %s: %s",
 					   step_name(op->step), op->name,
 					   op->detail ? op->detail : op->why));
 }
@@ -310,7 +295,7 @@ char *report_warnings(struct mem *m, const struct plan *plan)
 	char *text = mem_strdup(m, "");
 
 	for (size_t i = 0; i < plan->n_warnings; i++)
-		text = mem_printf(m, "%sallocrun: %s\n", text, report_escape(m, plan->warnings[i]));
+		text = mem_printf(m, "%sallocrun: %s\n", text, utf8_clean(m, plan->warnings[i]));
 	for (size_t i = 0; i < plan->n_operations; i++) {
 		const struct operation *op = &plan->operations[i];
 		const char *reason = op->detail ? op->detail : op->why;
@@ -318,10 +303,10 @@ char *report_warnings(struct mem *m, const struct plan *plan)
 		/* What the policy itself refused to preload is among the warnings already. */
 		if (op->outcome == OUTCOME_REFUSED && (op->step != STEP_PRELOAD || op->detail))
 			text = mem_printf(m, "%sallocrun: going on without %s: %s: %s\n", text,
-					  step_name(op->step), op->name, report_escape(m, reason));
+					  step_name(op->step), op->name, utf8_clean(m, reason));
 		else if (op->outcome == OUTCOME_DEGRADED)
 			text = mem_printf(m, "%sallocrun: %s is degraded: %s\n", text,
-					  step_name(op->step), report_escape(m, reason));
+					  step_name(op->step), utf8_clean(m, reason));
 	}
 	return text;
 }

@@ -38,7 +38,5 @@ char *report_dump_json(struct mem *m, const json_t *json);
 
 /* "1.5 GiB", "unlimited", "unknown" */
 char *report_size(struct mem *m, int64_t bytes);
-/* Control characters as \xNN, so that a hostile name cannot drive the terminal. */
-char *report_escape(struct mem *m, const char *text);
 
 #endif

@@ -33,7 +33,7 @@ static const char *builds_describe_bytes(struct mem *m, const struct build_facts
 
 char *report_builds(struct mem *m, const struct facts *facts, const struct options *options)
 {
-	struct page page = { .m = m };
+	struct page page = { .out.m = m };
 	const struct catalog_facts *c = &facts->catalog;
 	const char *no_command = policy_reject_command(m, facts, options);
 

@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What programs read: --explain --format json, --list --format json, the launch record. */
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "environment.h"
+#include "json_values.h"
 #include "policy.h"
 #include "report.h"
 #include "version.h"
-
-/* JSON is UTF-8; a file name need not be. Foreign bytes become '?'. */
-static json_t *json_text(const char *text)
-{
-	json_t *string = text ? json_string(text) : json_null();
-
-	if (!string) {
-		char *copy = strdup(text);
-
-		for (char *c = copy; c && *c; c++) {
-			if ((unsigned char)*c >= 0x80)
-				*c = '?';
-		}
-		string = copy ? json_string(copy) : json_null();
-		free(copy);
-	}
-	return string;
-}
-
-static json_t *json_number(int64_t value)
-{
-	if (value == FACT_UNLIMITED)
-		return json_string("unlimited");
-	return value == FACT_UNKNOWN ? json_null() : json_integer(value);
-}
 
 static json_t *json_parts(const struct parts *parts)
 {
@@ -64,15 +38,6 @@ static json_t *json_operation(const struct operation *op)
 	if (op->parts.n)
 		json_object_set_new(o, "parts", json_parts(&op->parts));
 	return o;
-}
-
-static json_t *json_bitmap(const struct bitmap *b)
-{
-	struct mem m = MEM_INIT;
-	json_t *text = bitmap_is_empty(b) ? json_null() : json_string(bitmap_format_list(&m, b));
-
-	mem_free_all(&m);
-	return text;
 }
 
 static json_t *json_facts(const struct facts *f)

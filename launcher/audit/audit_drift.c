@@ -10,18 +10,6 @@
 #include "plan.h"
 #include "report.h"
 
-const struct live_step *audit_record_step(const struct live_process *p, const char *step,
-					  const char *name)
-{
-	for (size_t i = 0; p->record && !p->record->problem && i < p->record->n_steps; i++) {
-		const struct live_step *s = &p->record->steps[i];
-
-		if (strcmp(s->step, step) == 0 && (!name || strcmp(s->name, name) == 0))
-			return s;
-	}
-	return NULL;
-}
-
 ASSESS(audit_launch_record)
 {
 	struct finding f;

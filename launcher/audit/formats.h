@@ -4,11 +4,13 @@
 
 #include "audit/check_options.h"
 #include "audit/runner.h"
+#include "util/buffer.h"
+#include "util/utf8.h"
 
 /*
  * What --check prints. Every format has the same findings. Pure; texts belong to the
  * pool. Names, paths and values come from processes and files that may be hostile:
- * they go through format_clean() first, and then through the format's own escaping.
+ * they go through utf8_clean() first, and then through the format's own escaping.
  */
 struct audit_report {
 	const struct audit_request *request;
@@ -32,15 +34,6 @@ char *format_nagios(struct mem *m, const struct audit_report *report);
 char *format_checks_text(struct mem *m, const struct check *table, const struct check *check);
 char *format_checks_json(struct mem *m, const struct check *table, const struct check *check);
 
-/*
- * One line of valid UTF-8 that drives no terminal: control characters, invisible ones,
- * those that turn the direction of writing, and bytes that are no UTF-8 as \xNN.
- */
-char *format_clean(struct mem *m, const char *text);
-/* The same, at most about `size` bytes; "..." stands for the rest. */
-char *format_clean_short(struct mem *m, const char *text, size_t size);
-/* Valid UTF-8 with all that was in it; other bytes as U+FFFD. For JSON, which escapes itself. */
-char *format_utf8(struct mem *m, const char *text);
 /* The finding's own, or its check's. */
 const char *format_expected(const struct finding *finding);
 const char *format_fix(const struct finding *finding);
@@ -72,15 +65,5 @@ struct format_group {
 /* The node first, then the processes in their order; in each the findings in theirs. */
 struct format_group *format_group_findings(struct mem *m, const struct audit_result *result,
 					   size_t *ret_n);
-
-/* A growing text. Nothing is escaped here: the formats do that. */
-struct format_buffer {
-	struct mem *m;
-	char *s;
-	size_t length, capacity;
-};
-
-void format_append(struct format_buffer *b, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
 
 #endif

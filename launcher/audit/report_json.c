@@ -7,6 +7,7 @@
 
 #include "audit/formats.h"
 #include "audit/report_json.h"
+#include "json_values.h"
 #include "version.h"
 
 /* DEL stands for itself in JSON, and only there it would reach a terminal as it is. */
@@ -39,25 +40,13 @@ static char *json_print(struct mem *m, json_t *o)
 	return text;
 }
 
-json_t *json_words(struct mem *m, const char *text)
-{
-	return text ? json_string(format_utf8(m, text)) : json_null();
-}
-
-json_t *json_number(int64_t value)
-{
-	if (value == FACT_UNLIMITED)
-		return json_string("unlimited");
-	return value == FACT_UNKNOWN ? json_null() : json_integer(value);
-}
-
-static json_t *json_host(struct mem *m, const struct facts *f)
+static json_t *json_host(const struct facts *f)
 {
 	json_t *o = json_object();
 
 	json_object_set_new(o, "live", json_boolean(f->is_live));
-	json_object_set_new(o, "kernel", json_words(m, f->kernel));
-	json_object_set_new(o, "machine", json_words(m, f->machine));
+	json_object_set_new(o, "kernel", json_text(f->kernel));
+	json_object_set_new(o, "machine", json_text(f->machine));
 	json_object_set_new(o, "page_size", json_number(f->page_size));
 	json_object_set_new(o, "cpus_usable", json_number(f->cpu.effective));
 	json_object_set_new(o, "memory_total", json_number(f->memory_total));
@@ -67,21 +56,21 @@ static json_t *json_host(struct mem *m, const struct facts *f)
 	return o;
 }
 
-static json_t *json_finding(struct mem *m, const struct finding *f)
+static json_t *json_finding(const struct finding *f)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "id", json_words(m, f->check->id));
-	json_object_set_new(o, "title", json_words(m, f->check->title));
+	json_object_set_new(o, "id", json_text(f->check->id));
+	json_object_set_new(o, "title", json_text(f->check->title));
 	json_object_set_new(o, "scope", json_string(f->process ? "process" : "node"));
 	json_object_set_new(o, "status", json_string(check_status_name(f->status)));
-	json_object_set_new(o, "observed", json_words(m, f->observed));
-	json_object_set_new(o, "expected", json_words(m, format_expected(f)));
-	json_object_set_new(o, "why", json_words(m, f->check->why));
-	json_object_set_new(o, "fix", json_words(m, format_fix(f)));
-	json_object_set_new(o, "section", json_words(m, f->check->section));
-	json_object_set_new(o, "ignored", json_words(m, f->ignored));
-	json_object_set_new(o, "process", f->process ? json_process_name(m, f->process) : json_null());
+	json_object_set_new(o, "observed", json_text(f->observed));
+	json_object_set_new(o, "expected", json_text(format_expected(f)));
+	json_object_set_new(o, "why", json_text(f->check->why));
+	json_object_set_new(o, "fix", json_text(format_fix(f)));
+	json_object_set_new(o, "section", json_text(f->check->section));
+	json_object_set_new(o, "ignored", json_text(f->ignored));
+	json_object_set_new(o, "process", f->process ? json_process_name(f->process) : json_null());
 	return o;
 }
 
@@ -96,14 +85,14 @@ static json_t *json_summary(const struct audit_result *r)
 	return o;
 }
 
-static json_t *json_policy(struct mem *m, const struct audit_request *r)
+static json_t *json_policy(const struct audit_request *r)
 {
 	json_t *o = json_object(), *files = json_array();
 
 	for (size_t i = 0; i < r->n_policy_files; i++)
-		json_array_append_new(files, json_words(m, r->policy_files[i]));
+		json_array_append_new(files, json_text(r->policy_files[i]));
 	json_object_set_new(o, "files", files);
-	json_object_set_new(o, "problem", json_words(m, r->policy_problem));
+	json_object_set_new(o, "problem", json_text(r->policy_problem));
 	return o;
 }
 
@@ -116,9 +105,9 @@ static json_t *json_asked(struct mem *m, const struct audit_report *report)
 	if (!live)
 		return json_null();
 	o = json_object();
-	json_object_set_new(o, "for", json_words(m, live->asked ? live->asked : "processes"));
+	json_object_set_new(o, "for", json_text(live->asked ? live->asked : "processes"));
 	json_object_set_new(o, "count", json_integer((json_int_t)live->n_processes));
-	json_object_set_new(o, "problem", json_words(m, live->problem));
+	json_object_set_new(o, "problem", json_text(live->problem));
 	json_object_set_new(o, "watched_seconds", json_number(format_watched_seconds(report)));
 	json_object_set_new(o, "list", json_process_list(m, live));
 	return o;
@@ -136,26 +125,26 @@ char *format_json(struct mem *m, const struct audit_report *report)
 	json_object_set_new(o, "exit_code", json_integer(result->exit_code));
 	json_object_set_new(o, "fail_on", json_string(check_status_name(report->request->fail_on)));
 	json_object_set_new(o, "summary", json_summary(result));
-	json_object_set_new(o, "host", json_host(m, report->facts->machine));
-	json_object_set_new(o, "policy", json_policy(m, report->request));
+	json_object_set_new(o, "host", json_host(report->facts->machine));
+	json_object_set_new(o, "policy", json_policy(report->request));
 	json_object_set_new(o, "processes", json_asked(m, report));
 	for (size_t i = 0; i < result->n_findings; i++)
-		json_array_append_new(findings, json_finding(m, &result->findings[i]));
+		json_array_append_new(findings, json_finding(&result->findings[i]));
 	json_object_set_new(o, "findings", findings);
 	return json_print(m, o);
 }
 
-static json_t *json_check(struct mem *m, const struct check *check)
+static json_t *json_check(const struct check *check)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "id", json_words(m, check->id));
-	json_object_set_new(o, "title", json_words(m, check->title));
+	json_object_set_new(o, "id", json_text(check->id));
+	json_object_set_new(o, "title", json_text(check->title));
 	json_object_set_new(o, "scope", json_string(check->scope == SCOPE_PROCESS ? "process" : "node"));
-	json_object_set_new(o, "expected", json_words(m, check->expected));
-	json_object_set_new(o, "why", json_words(m, check->why));
-	json_object_set_new(o, "fix", json_words(m, check->fix));
-	json_object_set_new(o, "section", json_words(m, check->section));
+	json_object_set_new(o, "expected", json_text(check->expected));
+	json_object_set_new(o, "why", json_text(check->why));
+	json_object_set_new(o, "fix", json_text(check->fix));
+	json_object_set_new(o, "section", json_text(check->section));
 	return o;
 }
 
@@ -166,7 +155,7 @@ char *format_checks_json(struct mem *m, const struct check *table, const struct 
 
 	for (; *ids; ids++) {
 		if (!check || runner_find(table, *ids) == check)
-			json_array_append_new(list, json_check(m, runner_find(table, *ids)));
+			json_array_append_new(list, json_check(runner_find(table, *ids)));
 	}
 	json_object_set_new(o, "checks", list);
 	return json_print(m, o);

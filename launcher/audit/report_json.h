@@ -8,13 +8,8 @@
 
 /* What the parts of --format json share. New references. */
 
-/* null for NULL. */
-json_t *json_words(struct mem *m, const char *text);
-/* null for FACT_UNKNOWN, "unlimited" for FACT_UNLIMITED. */
-json_t *json_number(int64_t value);
-
 /* By which a finding's process is known: the fields that the list has as well. */
-json_t *json_process_name(struct mem *m, const struct live_process *p);
+json_t *json_process_name(const struct live_process *p);
 /* All that is known of the processes that were looked at. */
 json_t *json_process_list(struct mem *m, const struct live_facts *live);
 

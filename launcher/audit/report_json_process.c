@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "audit/formats.h"
-#include "util/bitmap.h"
+#include "json_values.h"
+#include "util/utf8.h"
 
 /* No arguments: they may hold keys, and reports are kept and sent around. */
-json_t *json_process_name(struct mem *m, const struct live_process *p)
+json_t *json_process_name(const struct live_process *p)
 {
 	json_t *o = json_object();
 
 	json_object_set_new(o, "pid", json_integer(p->pid));
-	json_object_set_new(o, "name", json_words(m, p->name ? p->name : ""));
+	json_object_set_new(o, "name", json_text(p->name ? p->name : ""));
 	json_object_set_new(o, "parent", json_number(p->parent));
 	json_object_set_new(o, "inner_pid", json_number(p->inner_pid));
 	json_object_set_new(o, "uid", json_number(p->uid));
@@ -45,14 +46,14 @@ static json_t *json_state(enum live_state state)
 	return json_string(words[state]);
 }
 
-static json_t *json_library(struct mem *m, const struct live_process *p, const struct live_library *l)
+static json_t *json_library(const struct live_process *p, const struct live_library *l)
 {
 	json_t *o = json_object(), *serves = json_array();
 
-	json_object_set_new(o, "allocator", json_words(m, l->allocator));
-	json_object_set_new(o, "path", *l->path ? json_words(m, l->path) : json_null());
-	json_object_set_new(o, "build_id", json_words(m, l->build_id));
-	json_object_set_new(o, "build", json_words(m, l->build ? l->build->id : NULL));
+	json_object_set_new(o, "allocator", json_text(l->allocator));
+	json_object_set_new(o, "path", *l->path ? json_text(l->path) : json_null());
+	json_object_set_new(o, "build_id", json_text(l->build_id));
+	json_object_set_new(o, "build", json_text(l->build ? l->build->id : NULL));
 	json_object_set_new(o, "defines_malloc", json_boolean(l->defines_malloc));
 	json_object_set_new(o, "deleted", json_boolean(l->is_deleted));
 	json_object_set_new(o, "impostor", json_boolean(l->is_impostor));
@@ -66,12 +67,12 @@ static json_t *json_library(struct mem *m, const struct live_process *p, const s
 	return o;
 }
 
-static json_t *json_libraries(struct mem *m, const struct live_process *p)
+static json_t *json_libraries(const struct live_process *p)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < p->n_libraries; i++)
-		json_array_append_new(list, json_library(m, p, &p->libraries[i]));
+		json_array_append_new(list, json_library(p, &p->libraries[i]));
 	return list;
 }
 
@@ -80,7 +81,7 @@ static json_t *json_conf(struct mem *m, const struct conf *conf)
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < conf->n; i++)
-		json_object_set_new(o, format_utf8(m, conf->items[i].key), json_words(m, conf->items[i].value));
+		json_object_set_new(o, utf8_repair(m, conf->items[i].key), json_text(conf->items[i].value));
 	return o;
 }
 
@@ -95,11 +96,11 @@ static json_t *json_environment(struct mem *m, const struct live_process *p)
 	}
 	for (char **e = p->environment; *e; e++) {
 		const char *equals = strchr(*e, '=');
-		const char *name = equals ? format_utf8(m, mem_strndup(m, *e, (size_t)(equals - *e))) : NULL;
+		const char *name = equals ? utf8_repair(m, mem_strndup(m, *e, (size_t)(equals - *e))) : NULL;
 
 		/* Of two of one name the first counts, as for getenv(3). */
 		if (name && !json_object_get(o, name))
-			json_object_set_new(o, name, json_words(m, equals + 1));
+			json_object_set_new(o, name, json_text(equals + 1));
 	}
 	return o;
 }
@@ -129,29 +130,29 @@ static json_t *json_record(struct mem *m, const struct live_record *record)
 	if (!record)
 		return json_null();
 	o = json_object();
-	json_object_set_new(o, "path", json_words(m, record->path));
-	json_object_set_new(o, "problem", json_words(m, record->problem));
-	json_object_set_new(o, "allocrun", json_words(m, record->version));
-	json_object_set_new(o, "profile", json_words(m, record->profile));
-	json_object_set_new(o, "library", json_words(m, record->library));
-	json_object_set_new(o, "build_id", json_words(m, record->build_id));
+	json_object_set_new(o, "path", json_text(record->path));
+	json_object_set_new(o, "problem", json_text(record->problem));
+	json_object_set_new(o, "allocrun", json_text(record->version));
+	json_object_set_new(o, "profile", json_text(record->profile));
+	json_object_set_new(o, "library", json_text(record->library));
+	json_object_set_new(o, "build_id", json_text(record->build_id));
 	json_object_set_new(o, "options", json_conf(m, &record->options));
 	return o;
 }
 
 static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 {
-	json_t *o = json_process_name(m, p);
+	json_t *o = json_process_name(p);
 
 	json_object_set_new(o, "state", json_state(p->state));
-	json_object_set_new(o, "problem", json_words(m, p->problem));
+	json_object_set_new(o, "problem", json_text(p->problem));
 	json_object_set_new(o, "other_mounts", json_truth(p->other_mounts));
 	json_object_set_new(o, "static", json_truth(p->is_static));
 	json_object_set_new(o, "secure", json_truth(p->is_secure));
-	json_object_set_new(o, "allocator", json_words(m, p->malloc ? p->malloc->allocator : NULL));
-	json_object_set_new(o, "library", json_words(m, p->malloc && *p->malloc->path ? p->malloc->path : NULL));
-	json_object_set_new(o, "build_id", json_words(m, p->malloc ? p->malloc->build_id : NULL));
-	json_object_set_new(o, "libraries", json_libraries(m, p));
+	json_object_set_new(o, "allocator", json_text(p->malloc ? p->malloc->allocator : NULL));
+	json_object_set_new(o, "library", json_text(p->malloc && *p->malloc->path ? p->malloc->path : NULL));
+	json_object_set_new(o, "build_id", json_text(p->malloc ? p->malloc->build_id : NULL));
+	json_object_set_new(o, "libraries", json_libraries(p));
 	json_object_set_new(o, "options", json_conf(m, &p->options));
 	json_object_set_new(o, "options_evidence", json_evidence(p->options_evidence));
 	json_object_set_new(o, "purge_threads", json_number(p->purge_threads));
@@ -160,8 +161,7 @@ static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 	json_object_set_new(o, "memory", json_memory(p));
 	json_object_set_new(o, "mappings", json_number(p->n_mappings));
 	json_object_set_new(o, "threads", json_number(p->n_threads));
-	json_object_set_new(o, "cpus", bitmap_is_empty(&p->cpus) ? json_null() :
-			    json_string(bitmap_format_list(m, &p->cpus)));
+	json_object_set_new(o, "cpus", json_bitmap(&p->cpus));
 	json_object_set_new(o, "record", json_record(m, p->record));
 	return o;
 }

@@ -7,7 +7,7 @@
 
 #include "audit/formats.h"
 
-/* For text and attributes alike; format_clean() has left nothing that XML cannot hold. */
+/* For text and attributes alike; utf8_clean() has left nothing that XML cannot hold. */
 static const char *junit_escape(struct mem *m, const char *text)
 {
 	static const struct {
@@ -15,7 +15,7 @@ static const char *junit_escape(struct mem *m, const char *text)
 		const char *entity;
 	} entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" },
 			 { '\'', "&apos;" } };
-	const char *clean = format_clean(m, text);
+	const char *clean = utf8_clean(m, text);
 	char *out = mem_alloc(m, strlen("&quot;") * strlen(clean) + 1), *o = out;
 
 	for (; *clean; clean++) {
@@ -31,38 +31,38 @@ static const char *junit_escape(struct mem *m, const char *text)
 	return out;
 }
 
-static void junit_body(struct format_buffer *b, const struct finding *f)
+static void junit_body(struct buffer *b, const struct finding *f)
 {
 	struct mem *m = b->m;
 
-	format_append(b, "observed: %s\nexpected: %s\nwhy: %s\nfix: %s", junit_escape(m, f->observed),
+	buffer_printf(b, "observed: %s\nexpected: %s\nwhy: %s\nfix: %s", junit_escape(m, f->observed),
 		      junit_escape(m, format_expected(f) ? format_expected(f) : "-"),
 		      junit_escape(m, f->check->why ? f->check->why : "-"),
 		      junit_escape(m, format_fix(f) ? format_fix(f) : "-"));
 }
 
-static void junit_outcome(struct format_buffer *b, const struct audit_report *report,
+static void junit_outcome(struct buffer *b, const struct audit_report *report,
 			  const struct finding *f)
 {
 	const char *element = f->status == CHECK_UNKNOWN ? "error" :
 			      format_is_bad(report, f) ? "failure" : "system-out";
 
 	if (f->ignored || f->status == CHECK_SKIP) {
-		format_append(b, "\n   <skipped message=\"%s%s\"/>", f->ignored ? "ignored: " : "",
+		buffer_printf(b, "\n   <skipped message=\"%s%s\"/>", f->ignored ? "ignored: " : "",
 			      junit_escape(b->m, f->ignored ? mem_printf(b->m, "%s (%s: %s)", f->ignored,
 						check_status_name(f->status), f->observed) : f->observed));
 		return;
 	}
 	if (*element == 's')
-		format_append(b, "\n   <system-out>%s: ", check_status_name(f->status));
+		buffer_printf(b, "\n   <system-out>%s: ", check_status_name(f->status));
 	else
-		format_append(b, "\n   <%s type=\"%s\" message=\"%s\">", element,
+		buffer_printf(b, "\n   <%s type=\"%s\" message=\"%s\">", element,
 			      check_status_name(f->status), junit_escape(b->m, f->observed));
 	if (f->status == CHECK_OK)
-		format_append(b, "%s", junit_escape(b->m, f->observed));
+		buffer_printf(b, "%s", junit_escape(b->m, f->observed));
 	else
 		junit_body(b, f);
-	format_append(b, "</%s>", element);
+	buffer_printf(b, "</%s>", element);
 }
 
 struct junit_counts {
@@ -80,7 +80,7 @@ static void junit_count(const struct audit_report *report, const struct finding 
 		c->failures++;
 }
 
-static void junit_suite(struct format_buffer *b, const struct audit_report *report,
+static void junit_suite(struct buffer *b, const struct audit_report *report,
 			const struct format_group *group)
 {
 	const char *class = group->process ? mem_printf(b->m, "allocrun.process.%lld",
@@ -89,33 +89,33 @@ static void junit_suite(struct format_buffer *b, const struct audit_report *repo
 
 	for (size_t i = 0; i < group->n; i++)
 		junit_count(report, group->findings[i], &c);
-	format_append(b, " <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+	buffer_printf(b, " <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		      "skipped=\"%zu\" time=\"0\" timestamp=\"%.19s\">\n",
 		      junit_escape(b->m, format_place(b->m, group->process)), c.tests, c.failures, c.errors,
 		      c.skipped, format_time(b->m, report->request->now));
 	for (size_t i = 0; i < group->n; i++) {
-		format_append(b, "  <testcase classname=\"%s\" name=\"%s\" time=\"0\">", class,
+		buffer_printf(b, "  <testcase classname=\"%s\" name=\"%s\" time=\"0\">", class,
 			      junit_escape(b->m, group->findings[i]->check->id));
 		junit_outcome(b, report, group->findings[i]);
-		format_append(b, "\n  </testcase>\n");
+		buffer_printf(b, "\n  </testcase>\n");
 	}
-	format_append(b, " </testsuite>\n");
+	buffer_printf(b, " </testsuite>\n");
 }
 
 char *format_junit(struct mem *m, const struct audit_report *report)
 {
-	struct format_buffer b = { .m = m };
+	struct buffer b = { .m = m };
 	struct junit_counts c = { 0, 0, 0, 0 };
 	size_t n;
 	struct format_group *groups = format_group_findings(m, report->result, &n);
 
 	for (size_t i = 0; i < report->result->n_findings; i++)
 		junit_count(report, &report->result->findings[i], &c);
-	format_append(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	buffer_printf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		      "<testsuites name=\"allocrun --check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		      "skipped=\"%zu\" time=\"0\">\n", c.tests, c.failures, c.errors, c.skipped);
 	for (size_t i = 0; i < n; i++)
 		junit_suite(&b, report, &groups[i]);
-	format_append(&b, "</testsuites>\n");
-	return b.s;
+	buffer_printf(&b, "</testsuites>\n");
+	return buffer_text(&b);
 }

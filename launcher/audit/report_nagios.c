@@ -13,7 +13,7 @@
 /* '|' would begin performance data. */
 static const char *nagios_escape(struct mem *m, const char *text)
 {
-	const char *clean = format_clean_short(m, text, NAGIOS_LINE_MAX);
+	const char *clean = utf8_clean_short(m, text, NAGIOS_LINE_MAX);
 	char *out = mem_alloc(m, 4 * strlen(clean) + 1), *o = out;
 
 	for (; *clean; clean++) {
@@ -31,7 +31,7 @@ static bool nagios_is_named(const struct finding *f, enum check_status status)
 }
 
 /* Of the worst kind the first few, for who gets a text message. */
-static void nagios_name_worst(struct format_buffer *b, const struct audit_result *result)
+static void nagios_name_worst(struct buffer *b, const struct audit_result *result)
 {
 	size_t n = 0;
 
@@ -40,15 +40,15 @@ static void nagios_name_worst(struct format_buffer *b, const struct audit_result
 
 		if (!nagios_is_named(f, result->worst) || ++n > NAGIOS_NAMED)
 			continue;
-		format_append(b, "; %s%s: %s", f->check->id, f->process ?
+		buffer_printf(b, "; %s%s: %s", f->check->id, f->process ?
 			      mem_printf(b->m, " (%s)", nagios_escape(b->m, format_place(b->m, f->process))) : "",
 			      nagios_escape(b->m, f->observed));
 	}
 	if (n > NAGIOS_NAMED)
-		format_append(b, "; and %zu more", n - NAGIOS_NAMED);
+		buffer_printf(b, "; and %zu more", n - NAGIOS_NAMED);
 }
 
-static void nagios_long_output(struct format_buffer *b, const struct audit_result *result)
+static void nagios_long_output(struct buffer *b, const struct audit_result *result)
 {
 	static const enum check_status order[] = { CHECK_FAIL, CHECK_WARN, CHECK_UNKNOWN };
 
@@ -58,7 +58,7 @@ static void nagios_long_output(struct format_buffer *b, const struct audit_resul
 
 			if (!nagios_is_named(f, order[s]))
 				continue;
-			format_append(b, "%s: %s, %s: %s; expected: %s; fix: %s\n", check_status_name(f->status),
+			buffer_printf(b, "%s: %s, %s: %s; expected: %s; fix: %s\n", check_status_name(f->status),
 				      f->check->id, nagios_escape(b->m, format_place(b->m, f->process)),
 				      nagios_escape(b->m, f->observed),
 				      nagios_escape(b->m, format_expected(f) ? format_expected(f) : "-"),
@@ -71,14 +71,14 @@ char *format_nagios(struct mem *m, const struct audit_report *report)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 	const struct audit_result *r = report->result;
-	struct format_buffer b = { .m = m };
+	struct buffer b = { .m = m };
 
-	format_append(&b, "ALLOCRUN %s - %s", words[format_exit_code(CHECK_FORMAT_NAGIOS, r)],
+	buffer_printf(&b, "ALLOCRUN %s - %s", words[format_exit_code(CHECK_FORMAT_NAGIOS, r)],
 		      format_summary(m, r));
 	nagios_name_worst(&b, r);
-	format_append(&b, " | fail=%zu;;0;0 warn=%zu;0;;0 unknown=%zu;;;0 ok=%zu;;;0 skip=%zu;;;0 ignored=%zu;;;0\n",
+	buffer_printf(&b, " | fail=%zu;;0;0 warn=%zu;0;;0 unknown=%zu;;;0 ok=%zu;;;0 skip=%zu;;;0 ignored=%zu;;;0\n",
 		      r->counts[CHECK_FAIL], r->counts[CHECK_WARN], r->counts[CHECK_UNKNOWN],
 		      r->counts[CHECK_OK], r->counts[CHECK_SKIP], r->n_ignored);
 	nagios_long_output(&b, r);
-	return b.s;
+	return buffer_text(&b);
 }

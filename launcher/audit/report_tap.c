@@ -13,7 +13,7 @@
 /* '#' would begin a directive. */
 static const char *tap_escape(struct mem *m, const char *text)
 {
-	const char *clean = format_clean(m, text);
+	const char *clean = utf8_clean(m, text);
 	char *out = mem_alloc(m, 2 * strlen(clean) + 1), *o = out;
 
 	for (; *clean; clean++) {
@@ -25,24 +25,24 @@ static const char *tap_escape(struct mem *m, const char *text)
 }
 
 /* A string of JSON is one of YAML as well. */
-static void tap_field(struct format_buffer *b, const char *name, const char *text)
+static void tap_field(struct buffer *b, const char *name, const char *text)
 {
 	json_t *string;
 	char *quoted;
 
 	if (!text)
 		return;
-	string = json_string(format_clean(b->m, text));
+	string = json_string(utf8_clean(b->m, text));
 	quoted = json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-	format_append(b, "  %s: %s\n", name, quoted ? quoted : "null");
+	buffer_printf(b, "  %s: %s\n", name, quoted ? quoted : "null");
 	/* jansson's own memory */
 	free(quoted);
 	json_decref(string);
 }
 
-static void tap_diagnostics(struct format_buffer *b, const struct finding *f)
+static void tap_diagnostics(struct buffer *b, const struct finding *f)
 {
-	format_append(b, "  ---\n");
+	buffer_printf(b, "  ---\n");
 	tap_field(b, "status", check_status_name(f->status));
 	tap_field(b, "observed", f->observed);
 	if (f->status >= CHECK_UNKNOWN) {
@@ -52,39 +52,39 @@ static void tap_diagnostics(struct format_buffer *b, const struct finding *f)
 	}
 	tap_field(b, "ignored", f->ignored);
 	if (f->process) {
-		format_append(b, "  pid: %lld\n", (long long)f->process->pid);
+		buffer_printf(b, "  pid: %lld\n", (long long)f->process->pid);
 		tap_field(b, "process", f->process->name);
 	}
-	format_append(b, "  ...\n");
+	buffer_printf(b, "  ...\n");
 }
 
-static void tap_point(struct format_buffer *b, const struct audit_report *report, size_t number,
+static void tap_point(struct buffer *b, const struct audit_report *report, size_t number,
 		      const struct finding *f)
 {
 	/* Unknown is no pass, whatever the threshold. */
 	bool is_bad = f->ignored || f->status == CHECK_UNKNOWN || format_is_bad(report, f);
 
-	format_append(b, "%s %zu - %s: %s", is_bad ? "not ok" : "ok", number,
+	buffer_printf(b, "%s %zu - %s: %s", is_bad ? "not ok" : "ok", number,
 		      tap_escape(b->m, format_place(b->m, f->process)), tap_escape(b->m, f->check->id));
 	if (f->ignored)
-		format_append(b, " # TODO ignored: %s", tap_escape(b->m, f->ignored));
+		buffer_printf(b, " # TODO ignored: %s", tap_escape(b->m, f->ignored));
 	else if (f->status == CHECK_SKIP)
-		format_append(b, " # SKIP %s", tap_escape(b->m, f->observed));
-	format_append(b, "\n");
+		buffer_printf(b, " # SKIP %s", tap_escape(b->m, f->observed));
+	buffer_printf(b, "\n");
 	tap_diagnostics(b, f);
 }
 
 char *format_tap(struct mem *m, const struct audit_report *report)
 {
 	const struct audit_result *result = report->result;
-	struct format_buffer b = { .m = m };
+	struct buffer b = { .m = m };
 
-	format_append(&b, "TAP version 13\n");
+	buffer_printf(&b, "TAP version 13\n");
 	if (result->n_findings == 0)
-		format_append(&b, "Bail out! nothing was checked\n");
+		buffer_printf(&b, "Bail out! nothing was checked\n");
 	else
-		format_append(&b, "1..%zu\n", result->n_findings);
+		buffer_printf(&b, "1..%zu\n", result->n_findings);
 	for (size_t i = 0; i < result->n_findings; i++)
 		tap_point(&b, report, i + 1, &result->findings[i]);
-	return b.s;
+	return buffer_text(&b);
 }

@@ -31,7 +31,7 @@ static const struct {
 
 static const char *text_clean(struct text *t, const char *text)
 {
-	return format_clean(t->page.m, text);
+	return utf8_clean(t->page.out.m, text);
 }
 
 /* Worst first; what is ignored stands below all that counts. */
@@ -65,7 +65,7 @@ static bool text_is_explained(struct text *t, const struct check *check)
 		if (t->explained[i] == check)
 			return true;
 	}
-	*MEM_PUSH(t->page.m, t->explained, t->n_explained) = check;
+	*MEM_PUSH(t->page.out.m, t->explained, t->n_explained) = check;
 	return false;
 }
 
@@ -98,7 +98,7 @@ static void text_fold(struct text *t, const struct format_group *group, enum che
 		n += group->findings[i]->status == status;
 	if (n == 0)
 		return;
-	head = mem_printf(t->page.m, status == CHECK_OK ? " %zu:" : " %zu that do not apply here:", n);
+	head = mem_printf(t->page.out.m, status == CHECK_OK ? " %zu:" : " %zu that do not apply here:", n);
 	page_add(&t->page, "  ");
 	page_paint(&t->page, text_marks[status].color, text_marks[status].word);
 	page_add(&t->page, "%s", head);
@@ -123,8 +123,8 @@ static void text_group(struct text *t, const struct format_group *group)
 {
 	const struct live_process *p = group->process;
 
-	page_heading(&t->page, p ? mem_printf(t->page.m, "Process %lld %s", (long long)p->pid,
-					      text_clean(t, format_process_name(t->page.m, p))) : "Node");
+	page_heading(&t->page, p ? mem_printf(t->page.out.m, "Process %lld %s", (long long)p->pid,
+					      text_clean(t, format_process_name(t->page.out.m, p))) : "Node");
 	for (int rank = CHECK_FAIL + 1; rank >= 0; rank--) {
 		for (size_t i = 0; i < group->n; i++) {
 			const struct finding *f = group->findings[i];
@@ -154,7 +154,7 @@ static void text_machine(struct text *t)
 	const struct facts *f = t->report->facts->machine;
 	const struct live_facts *live = t->report->facts->live;
 	int64_t watched = format_watched_seconds(t->report);
-	struct mem *m = t->page.m;
+	struct mem *m = t->page.out.m;
 
 	page_row(&t->page, "Machine", mem_printf(
 		m, "Linux %s, %s, %s CPUs, %s, %zu NUMA node%s, %zu GPU%s%s",
@@ -183,15 +183,15 @@ static char *text_one_line(struct text *t)
 	const struct audit_result *r = t->report->result;
 	size_t n = 0;
 
-	page_add(&t->page, "%s: %s", words[r->exit_code], format_summary(t->page.m, r));
+	page_add(&t->page, "%s: %s", words[r->exit_code], format_summary(t->page.out.m, r));
 	for (size_t i = 0; i < r->n_findings; i++) {
 		const struct finding *f = &r->findings[i];
 
 		if (f->ignored || f->status != text_decisive(r) || ++n > QUIET_NAMED)
 			continue;
 		page_add(&t->page, "; %s%s: %s", f->check->id, f->process ? mem_printf(
-				t->page.m, " (%s)", text_clean(t, format_place(t->page.m, f->process))) : "",
-			 format_clean_short(t->page.m, f->observed, QUIET_VALUE_MAX));
+				t->page.out.m, " (%s)", text_clean(t, format_place(t->page.out.m, f->process))) : "",
+			 utf8_clean_short(t->page.out.m, f->observed, QUIET_VALUE_MAX));
 	}
 	if (n > QUIET_NAMED)
 		page_add(&t->page, "; and %zu more", n - QUIET_NAMED);
@@ -201,7 +201,7 @@ static char *text_one_line(struct text *t)
 
 char *format_text(struct mem *m, const struct audit_report *report)
 {
-	struct text t = { .page = { .m = m, .has_color = report->has_color }, .report = report };
+	struct text t = { .page = { .out.m = m, .has_color = report->has_color }, .report = report };
 	size_t n, n_fine = 0;
 	struct format_group *groups = format_group_findings(m, report->result, &n);
 
@@ -228,19 +228,19 @@ char *format_text(struct mem *m, const struct audit_report *report)
 static void text_describe(struct page *page, const struct check *c)
 {
 	page_row(page, "Check", c->id);
-	page_row(page, "Looks at", mem_printf(page->m, "%s (%s)", c->title,
+	page_row(page, "Looks at", mem_printf(page->out.m, "%s (%s)", c->title,
 					      c->scope == SCOPE_PROCESS ? "of each process" : "of the node"));
 	page_row(page, "Expected", c->expected ? c->expected : "-");
 	page_row(page, "Why", c->why ? c->why : "-");
 	page_row(page, "Fix", c->fix ? c->fix : "-");
 	if (c->section)
-		page_row(page, "See", mem_printf(page->m, "allocrun-check(7), %s", c->section));
+		page_row(page, "See", mem_printf(page->out.m, "allocrun-check(7), %s", c->section));
 }
 
 char *format_checks_text(struct mem *m, const struct check *table, const struct check *check)
 {
 	const char **ids = runner_list_ids(m, table);
-	struct page page = { .m = m };
+	struct page page = { .out.m = m };
 
 	if (check) {
 		text_describe(&page, check);

@@ -52,11 +52,11 @@ static void tune_report_write(struct page *page, const struct tune_report *r, co
 	if (w->detail && w->outcome != TUNE_SKIPPED && w->outcome != TUNE_IMPOSSIBLE)
 		tune_report_line(page, w->detail);
 	if (w->where && (r->is_verbose || w->outcome == TUNE_IMPOSSIBLE || w->outcome == TUNE_FAILED))
-		tune_report_line(page, mem_printf(page->m, "asked for by %s", w->where));
+		tune_report_line(page, mem_printf(page->out.m, "asked for by %s", w->where));
 	if (r->is_verbose)
 		tune_report_line(page, w->setting->why);
 	for (size_t i = 0; i < w->n_notes; i++)
-		tune_report_line(page, mem_printf(page->m, "note: %s", w->notes[i]));
+		tune_report_line(page, mem_printf(page->out.m, "note: %s", w->notes[i]));
 }
 
 /* "2 changed, 5 unchanged" */
@@ -72,7 +72,7 @@ static void tune_report_counts(struct page *page, const struct tune_report *r)
 		const char *word = order[i] == TUNE_PLANNED ? "to change" : tune_report_outcome(&example, r);
 
 		if (n)
-			list = mem_printf(page->m, "%s%s%zu %s", list ? list : "", list ? ", " : "", n, word);
+			list = mem_printf(page->out.m, "%s%s%zu %s", list ? list : "", list ? ", " : "", n, word);
 	}
 	page_add(page, "%s", list ? list : r->mode == TUNE_REVERT ? "nothing to revert" :
 		 "nothing to set: the policy has no [node] section");
@@ -81,7 +81,7 @@ static void tune_report_counts(struct page *page, const struct tune_report *r)
 
 char *tune_report_text(struct mem *m, const struct tune_report *r)
 {
-	struct page page = { .m = m };
+	struct page page = { .out.m = m };
 
 	for (size_t i = 0; i < r->plan->n; i++) {
 		if (tune_report_has(r, &r->plan->writes[i]))

@@ -4,28 +4,6 @@
 #include "report.h"
 #include "scenario.h"
 
-static void test_escape(void **state)
-{
-	static const struct {
-		const char *text, *escaped;
-	} cases[] = {
-		{ "", "" },
-		{ "plain text", "plain text" },
-		{ "a\nb\tc\rd", "a\\x0ab\\x09c\\x0dd" },
-		{ "\033[31mred\033[0m", "\\x1b[31mred\\x1b[0m" },
-		{ "\033]0;title\007", "\\x1b]0;title\\x07" },
-		{ "del\177", "del\\x7f" },
-		{ "\001\037", "\\x01\\x1f" },
-		{ "\xc3\xa4 \xe2\x82\xac", "\xc3\xa4 \xe2\x82\xac" }, /* UTF-8 stays */
-		{ "back\\slash", "back\\slash" },
-		{ "a\xc2\x9b" "31m", "a\\xc2\x9b" "31m" }, /* U+009B, a one-character escape */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].escaped, report_escape(&pool, cases[i].text), cases[i].escaped);
-}
-
 static void test_size(void **state)
 {
 	static const struct {
@@ -301,7 +279,7 @@ static void test_builds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_escape), TEST(test_size), SCENARIO_TEST(test_explain_outcomes),
+		TEST(test_size), SCENARIO_TEST(test_explain_outcomes),
 		SCENARIO_TEST(test_color), SCENARIO_TEST(test_explain_machine),
 		SCENARIO_TEST(test_explain_all_machines), SCENARIO_TEST(test_explain_unknown),
 		SCENARIO_TEST(test_explain_escapes), SCENARIO_TEST(test_warnings),

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_JSON_VALUES_H
+#define ALLOCRUN_JSON_VALUES_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "util/bitmap.h"
+
+/* Facts as JSON values: new references, never NULL save where memory is out. */
+
+/* null for NULL. JSON is UTF-8, a file name need not be: foreign bytes become U+FFFD. */
+json_t *json_text(const char *text);
+/* null for FACT_UNKNOWN, "unlimited" for FACT_UNLIMITED. */
+json_t *json_number(int64_t value);
+/* "0-3,8"; null for the empty set. */
+json_t *json_bitmap(const struct bitmap *b);
+
+#endif
