@@ -128,7 +128,7 @@ check-matrix: ## every machine and libc, and the allocators' own test suites
 	@tests/run matrix
 check-check: ## the audit of real processes
 	@tests/run check
-check-numa: ## real kernels with several nodes, in QEMU: about six minutes
+check-numa: ## real kernels with several nodes, in QEMU: about three minutes
 	@tests/run numa
 check-bench: ## do the benchmarks work: little work, no figure judged
 	@tests/run bench

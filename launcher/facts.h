@@ -39,11 +39,15 @@ struct hugetlb_pool {
 	int64_t overcommit;  /* whole machine only */
 };
 
+/* set_mempolicy(2): MPOL_WEIGHTED_INTERLEAVE of 6.9, which older headers lack. */
+#define MODE_WEIGHTED_INTERLEAVE 6
+
 struct numa_node {
 	int id;
 	struct bitmap cpus;    /* empty: a memory-only node */
 	int64_t memory_total;  /* 0: a node without memory */
 	int64_t memory_free;
+	int64_t weight;        /* of weighted interleave, 1 to 255 (6.9) */
 	int *distances;        /* one per entry of numa_facts.nodes, 10 = local; NULL = unknown */
 	struct hugetlb_pool *pools;
 	size_t n_pools;

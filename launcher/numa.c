@@ -11,6 +11,7 @@
 /* MAX_NUMNODES of every kernel so far: CONFIG_NODES_SHIFT is at most 10. */
 #define NUMA_NODES_MAX 1024
 #define NUMA_DISTANCE_LOCAL 10
+#define NUMA_WEIGHT "/sys/kernel/mm/mempolicy/weighted_interleave/node%d"
 
 /* From the names of the folders, for a kernel or a capture without "online". */
 static int numa_list_nodes(const struct root *root, struct mem *m, struct bitmap *ret)
@@ -116,6 +117,7 @@ static int numa_read_node(const struct root *root, struct mem *m, int id, size_t
 	ret->id = id;
 	ret->memory_total = FACT_UNKNOWN;
 	ret->memory_free = FACT_UNKNOWN;
+	ret->weight = FACT_UNKNOWN;
 	r = root_read_bitmap(root, &ret->cpus, NUMA_FOLDER "/node%d/cpulist", id);
 	if (r < 0)
 		return r;
@@ -125,6 +127,15 @@ static int numa_read_node(const struct root *root, struct mem *m, int id, size_t
 	numa_read_distances(root, m, n_nodes, ret);
 	numa_read_pools(root, m, hugetlb, ret);
 	return 0;
+}
+
+/* All or none: a kernel before 6.9 is asked once. */
+static void numa_read_weights(const struct root *root, struct numa_node *nodes, size_t n)
+{
+	for (size_t i = 0; n > 1 && i < n; i++) {
+		if (root_read_i64(root, &nodes[i].weight, NUMA_WEIGHT, nodes[i].id) < 0)
+			return;
+	}
 }
 
 static void numa_read_nodes(const struct root *root, struct mem *m, const struct bitmap *online,
@@ -142,6 +153,7 @@ static void numa_read_nodes(const struct root *root, struct mem *m, const struct
 		    numa_read_node(root, m, id, n, hugetlb, &nodes[i++]) < 0)
 			return;
 	}
+	numa_read_weights(root, nodes, n);
 	ret->known = TRI_YES;
 	ret->nodes = nodes;
 	ret->n_nodes = n;

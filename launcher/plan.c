@@ -80,11 +80,14 @@ const char *mempolicy_describe(struct mem *m, const struct mempolicy *policy)
 		[MPOL_DEFAULT] = "default",       [MPOL_PREFERRED] = "preferred",
 		[MPOL_BIND] = "bind",             [MPOL_INTERLEAVE] = "interleave",
 		[MPOL_LOCAL] = "local",           [MPOL_PREFERRED_MANY] = "preferred-many",
+		[MODE_WEIGHTED_INTERLEAVE] = "weighted-interleave",
 	};
+	bool is_known = policy->mode >= 0 && policy->mode < (int)(sizeof names / sizeof *names);
+	const char *name = is_known ? names[policy->mode] : mem_printf(m, "mode %d", policy->mode);
 
 	if (bitmap_is_empty(&policy->nodes))
-		return names[policy->mode];
-	return mem_printf(m, "%s %s", names[policy->mode], bitmap_format_list(m, &policy->nodes));
+		return name;
+	return mem_printf(m, "%s %s", name, bitmap_format_list(m, &policy->nodes));
 }
 
 bool mempolicy_is_answer(const struct mempolicy *wanted, const struct mempolicy *answer)

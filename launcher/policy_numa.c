@@ -234,13 +234,64 @@ static void numa_add_choice(struct mem *m, struct operation *op, int mode,
 		(struct mempolicy){ mode, *nodes };
 }
 
+/* "3:1", the nodes' weights where they differ; NULL where even shares are what they say. */
+static const char *numa_weights(const struct decision *d, const struct bitmap *nodes)
+{
+	const char *list = NULL;
+	int64_t first = FACT_UNKNOWN;
+	bool differ = false;
+
+	BITMAP_FOR_EACH(id, nodes) {
+		int64_t weight = numa_find(&d->facts->numa, id)->weight;
+
+		if (weight == FACT_UNKNOWN)
+			return NULL;
+		if (!list)
+			first = weight;
+		differ |= weight != first;
+		list = mem_printf(d->m, "%s%s%lld", list ? list : "", list ? ":" : "", (long long)weight);
+	}
+	return differ ? list : NULL;
+}
+
+static void numa_choose_interleave(const struct decision *d, const struct placement *p,
+				   const struct bitmap *nodes, struct operation *op)
+{
+	const char *weights = numa_weights(d, nodes);
+
+	op->why = p->why;
+	if (weights) {
+		numa_add_choice(d->m, op, MODE_WEIGHTED_INTERLEAVE, nodes);
+		op->why = mem_printf(d->m, "%s, as the nodes are weighted: %s", p->why, weights);
+	}
+	numa_add_choice(d->m, op, MPOL_INTERLEAVE, nodes);
+}
+
+static void numa_choose_near(const struct decision *d, const struct placement *p,
+			     const struct bitmap *nodes, struct operation *op)
+{
+	bool is_strict = setting_is_on(&d->options->settings[KEY_NUMA_STRICT]);
+	bool is_several = bitmap_count(nodes) > 1;
+	const struct bitmap none = { { 0 } };
+
+	if (is_strict) {
+		numa_add_choice(d->m, op, MPOL_BIND, nodes);
+	} else {
+		/* Several nodes need kernel 5.15; before it, each thread's own is the next best. */
+		numa_add_choice(d->m, op, is_several ? MPOL_PREFERRED_MANY : MPOL_PREFERRED, nodes);
+		if (is_several)
+			numa_add_choice(d->m, op, MPOL_LOCAL, &none);
+	}
+	op->why = mem_printf(d->m, "%s; when %s full, %s", p->why, is_several ? "they are" : "it is",
+			     is_strict ? "the OOM killer ends the process (numa-strict)" :
+			     "memory comes from elsewhere");
+}
+
 static void numa_decide_memory(const struct decision *d, const struct placement *p)
 {
 	const struct facts *f = d->facts;
 	enum ladder ladder = policy_ladder(d, STEP_MEMPOLICY);
-	bool is_strict = setting_is_on(&d->options->settings[KEY_NUMA_STRICT]);
 	struct bitmap nodes = { { 0 } };
-	const struct bitmap none = { { 0 } };
 	struct operation *op;
 
 	BITMAP_FOR_EACH(id, &p->nodes) {
@@ -257,21 +308,8 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY, ladder);
-	if (p->is_interleaved) {
-		numa_add_choice(d->m, op, MPOL_INTERLEAVE, &nodes);
-	} else if (is_strict) {
-		numa_add_choice(d->m, op, MPOL_BIND, &nodes);
-	} else {
-		/* Several nodes need kernel 5.15; before it, each thread's own is the next best. */
-		numa_add_choice(d->m, op, bitmap_count(&nodes) > 1 ? MPOL_PREFERRED_MANY : MPOL_PREFERRED,
-				&nodes);
-		if (bitmap_count(&nodes) > 1)
-			numa_add_choice(d->m, op, MPOL_LOCAL, &none);
-	}
+	(p->is_interleaved ? numa_choose_interleave : numa_choose_near)(d, p, &nodes, op);
 	op->value = mempolicy_describe(d->m, &op->u.memory.choices[0]);
-	op->why = p->is_interleaved ? p->why : mem_printf(d->m, "%s; when %s full, %s", p->why,
-		bitmap_count(&nodes) > 1 ? "they are" : "it is",
-		is_strict ? "the OOM killer ends the process (numa-strict)" : "memory comes from elsewhere");
 }
 
 void policy_decide_numa(const struct decision *d)

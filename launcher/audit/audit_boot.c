@@ -10,7 +10,6 @@
 #include "report.h"
 #include "thp.h"
 
-#define MODE_WEIGHTED_INTERLEAVE 6
 
 static bool boot_is_word(const char *text, const char *const *words)
 {

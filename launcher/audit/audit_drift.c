@@ -75,27 +75,18 @@ ASSESS(audit_affinity_in_force)
 	return finding_fail(m, "CPUs %s, launched on %s", bitmap_format_list(m, &p->cpus), s->value);
 }
 
-/* As the record has it; of the modes that it never has, the kernel's word. */
-static const char *drift_describe_mempolicy(struct mem *m, const struct live_process *p)
-{
-	struct mempolicy found = { .mode = (int)p->memory_policy, .nodes = p->policy_nodes };
-
-	if (p->memory_policy >= 0 && p->memory_policy <= MPOL_PREFERRED_MANY)
-		return mempolicy_describe(m, &found);
-	return mem_printf(m, "weighted-interleave %s", bitmap_format_list(m, &p->policy_nodes));
-}
-
 ASSESS(audit_mempolicy_in_force)
 {
 	struct finding f;
 	const struct live_step *s = drift_step(m, p, "mempolicy", NULL, &f);
+	struct mempolicy found = { .mode = (int)p->memory_policy, .nodes = p->policy_nodes };
 	const char *words;
 
 	if (!s)
 		return f;
 	if (p->memory_policy == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/%lld/numa_maps cannot be read", (long long)p->pid);
-	words = drift_describe_mempolicy(m, p);
+	words = mempolicy_describe(m, &found);
 	/* The kernel keeps the words of a policy whose nodes a cpuset has taken away since. */
 	if (!bitmap_is_empty(&p->memory_nodes) && !bitmap_is_subset(&p->policy_nodes, &p->memory_nodes))
 		return finding_warn(m, "%s, but its cpuset lets it have memory of nodes %s only", words,

@@ -9,8 +9,6 @@
 
 #include "report.h"
 
-/* Of 6.9, which older headers lack. */
-#define MODE_WEIGHTED_INTERLEAVE 6
 
 /* Why NUMA does not matter here; NULL = it does, or nobody knows. */
 static const char *numa_irrelevant(const struct facts *f)

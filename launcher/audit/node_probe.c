@@ -14,9 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of 6.9, which older headers lack. */
-#define PROBE_WEIGHTED_INTERLEAVE 6
-
 /* What the child leaves behind. */
 struct probe_result {
 	int bind_error;
@@ -30,7 +27,7 @@ struct probe_result {
 static void probe_in_child(const struct bitmap *nodes, volatile struct probe_result *result)
 {
 	static const int modes[] = { MPOL_INTERLEAVE, MPOL_PREFERRED_MANY,
-				     PROBE_WEIGHTED_INTERLEAVE };
+				     MODE_WEIGHTED_INTERLEAVE };
 
 	if (syscall(SYS_set_mempolicy, MPOL_BIND, nodes->words, PROBE_BITS) == 0)
 		result->accepted |= 1U << MPOL_BIND;
@@ -85,6 +82,6 @@ void node_probe_mempolicy(struct mem *m, const struct bitmap *allowed, struct no
 	ret->bind_error = result->bind_error;
 	ret->accepted = result->accepted;
 	ret->tried = 1U << MPOL_BIND | 1U << MPOL_INTERLEAVE | 1U << MPOL_PREFERRED_MANY |
-		     1U << PROBE_WEIGHTED_INTERLEAVE;
+		     1U << MODE_WEIGHTED_INTERLEAVE;
 	munmap(result, sizeof *result);
 }

@@ -19,7 +19,7 @@ static const struct {
 	{ "default", MPOL_DEFAULT },   { "prefer (many)", MPOL_PREFERRED_MANY },
 	{ "prefer", MPOL_PREFERRED },  { "bind", MPOL_BIND },
 	{ "interleave", MPOL_INTERLEAVE }, { "local", MPOL_LOCAL },
-	{ "weighted interleave", 6 /* MPOL_WEIGHTED_INTERLEAVE, 6.9 */ },
+	{ "weighted interleave", MODE_WEIGHTED_INTERLEAVE },
 };
 
 struct numa_line {

@@ -66,6 +66,18 @@ SCRIPT
   [[ $output == *"no such device"* ]]
 }
 
+@test "what an earlier run said is not believed when this one does not boot" {
+  mkdir -p "$results/harness-stale"
+  echo "ok guest: came to its end" >"$results/harness-stale/tap"
+  run "$numa/all" harness-stale
+  [ "$status" -ne 0 ]
+  [[ $output == *"no pair 'harness-stale'"* ]]
+  NUMA_PAIRS=harness-stale run proved harness-stale guest
+  [ "$status" -eq 1 ]
+  [[ $output == *"harness-stale was not booted:"*"no pair"* ]]
+  rm -f "$results/.harness-stale.log"
+}
+
 @test "wrong words are named" {
   run "$numa/boot" 6.12 three-nodes check
   [ "$status" -eq 2 ]

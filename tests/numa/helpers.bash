@@ -9,7 +9,7 @@ results=$repo/build/numa/results
 proved() {
   local tap=$results/$1/tap
   case " ${NUMA_PAIRS-$1} " in *" $1 "*) ;; *) skip "not among NUMA_PAIRS" ;; esac
-  [ -r "$tap" ] || { echo "$1 was not booted: no $tap"; return 1; }
+  [ -r "$tap" ] || { echo "$1 was not booted:"; cat "$results/.$1.log"; return 1; }
   # Of a guest that did not come to its end each group says so itself.
   awk -v start="not ok $2: " 'index($0, start) == 1 { shown = 1; print; next } shown && /^#/ { print; next } { shown = 0 }' "$tap"
   ! grep -q "^not ok $2: " "$tap" || return 1

@@ -161,9 +161,13 @@ static void read_numa_maps(uintptr_t start, struct placement *ret)
 		if (!start && strstr(line, " stack"))
 			continue;
 		sscanf(rest, " %127s", ret->policy);
-		/* "prefer (many):0-1" is the one name with a space. */
-		if (strcmp(ret->policy, "prefer") == 0)
-			sscanf(rest, " prefer %118s", ret->policy + sprintf(ret->policy, "prefer-"));
+		/* The two names with a space: "prefer (many):0-1", "weighted interleave:0-1". */
+		if (strcmp(ret->policy, "prefer") == 0 || strcmp(ret->policy, "weighted") == 0) {
+			size_t length = strlen(ret->policy);
+
+			ret->policy[length] = '-';
+			sscanf(rest, " %*s %118s", ret->policy + length + 1);
+		}
 		add_line(ret, rest);
 	}
 	fclose(file);

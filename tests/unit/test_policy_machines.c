@@ -202,6 +202,35 @@ static void test_cpuset(void **state)
 	assert_placement(HGX_0, "refused");
 }
 
+/* Weights that differ want the mode that obeys them; without it, even shares are next best. */
+static void test_weights(void **state)
+{
+	static const struct {
+		int64_t weights[2];
+		const char *memory, *why;
+	} cases[] = {
+		{ { 3, 1 }, "weighted-interleave 0-1 | interleave 0-1", "as the nodes are weighted: 3:1" },
+		{ { 1, 255 }, "weighted-interleave 0-1 | interleave 0-1", "1:255" },
+		{ { 4, 4 }, "interleave 0-1", "page by page" },
+		{ { 3, FACT_UNKNOWN }, "interleave 0-1", "page by page" },
+		{ { FACT_UNKNOWN, FACT_UNKNOWN }, "interleave 0-1", "page by page" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		scenario_open(HGX, no_variables, WORDS("--profile=embedding", "x"));
+		for (size_t n = 0; n < 2; n++)
+			scenario.machine.facts.numa.nodes[n].weight = cases[i].weights[n];
+		scenario_decide();
+		assert_row_contains(cases[i].memory, scenario_find(STEP_MEMPOLICY, NULL)->why, cases[i].why);
+		assert_placement("nothing to do", cases[i].memory);
+	}
+	/* Near one node there is nothing to weigh. */
+	scenario_open(HGX, no_variables, WORDS("--numa=0-1", "x"));
+	scenario.machine.facts.numa.nodes[0].weight = 3;
+	assert_placement("nothing to do", "preferred-many 0-1 | local");
+}
+
 /* A GPU on a node without CPUs belongs to the nearest that has some. */
 static void test_gpu_without_cpus(void **state)
 {
@@ -289,7 +318,7 @@ static void test_no_framework(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_placement), SCENARIO_TEST(test_cpuset),
+		SCENARIO_TEST(test_placement), SCENARIO_TEST(test_cpuset), SCENARIO_TEST(test_weights),
 		SCENARIO_TEST(test_gpu_without_cpus), SCENARIO_TEST(test_required),
 		SCENARIO_TEST(test_list_against_the_framework), SCENARIO_TEST(test_no_framework),
 	};

@@ -61,6 +61,25 @@ is "first: max_map_count" 262144 "$(cat /proc/sys/vm/max_map_count)"
 ! kernel_has 6 8 || like "first: 64K" "*\[madvise\]*" "$(cat $thp/hugepages-64kB/enabled)"
 ! kernel_has 6 9 || is "first: weight of node 0" 5 "$(cat /sys/kernel/mm/mempolicy/weighted_interleave/node0)"
 
+# A launch that interleaves goes by the weights that differ now.
+case " $(full_nodes)" in
+  " 0 "*" "*)
+    if kernel_has 6 9; then
+      full=$(ranges "$(full_nodes)")
+      launch --numa interleave -- probe touch 16
+      is "weights: policy" "weighted-interleave $full" "$(value policy)"
+      is "weights: policy of the mapping" "weighted-interleave:$full" "$(value maps-policy)"
+      is "weights: done" "done" "$(recorded mempolicy outcome)"
+      share=$((16384 / ($(full_nodes | wc -w) + 4)))
+      for n in $(full_nodes); do
+        wanted=$share
+        [ "$n" != 0 ] || wanted=$((5 * share))
+        holds "weights: KiB on node $n" "$(value "node$n")" -ge $((wanted - wanted / 8)) \
+          -a "$(value "node$n")" -le $((wanted + wanted / 8))
+      done
+    fi ;;
+esac
+
 snapshot >/tmp/tuned
 tune
 is "second: status" 0 "$status"
@@ -95,6 +114,30 @@ if ! kernel_has 6 8; then
   tune
   like "a kernel without it: said" "*6.8*" "$(cat /tmp/out /tmp/err)"
 fi
+
+# Pages of the machine as a whole, which the kernel spreads; of each node with CPUs and memory;
+# what may come on demand.
+total() { cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages; }
+sum=$(total)
+printf '[node]\nhugetlb.2M = %s\nhugetlb-overcommit.2M = 7\nthp-shmem = advise\n' $((sum + 8)) >/etc/allocrun/policy.conf
+tune
+is "the machine's pool: status" 0 "$status"
+is "the machine's pool: pages" $((sum + 8)) "$(total)"
+is "on demand" 7 "$(cat /sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages)"
+like "shared memory" "*\[advise\]*" "$(cat $thp/shmem_enabled)"
+printf '[node]\nhugetlb.2M.each = 6\n' >/etc/allocrun/policy.conf
+tune
+is "each node's pool: status" 0 "$status"
+for n in $(full_nodes); do is "each node's pool: node $n" 6 "$(pages "$n")"; done
+
+# Two at once: one of them changes it, and both say what is true in the end.
+printf '[node]\nmax-map-count = 77777\nkhugepaged-scan-sleep-ms = 4321\n' >/etc/allocrun/policy.conf
+allocrun --tune >/tmp/one 2>&1 &
+tune
+wait $! && one=0 || one=$?
+is "two at once: status" "0 0" "$status $one"
+is "two at once: each file is changed once" 2 "$(cat /tmp/out /tmp/one | grep -c '^changed')"
+is "two at once: max_map_count" 77777 "$(cat /proc/sys/vm/max_map_count)"
 
 # Read-only /sys, as in a container.
 mount -o remount,ro /sys
