@@ -23,6 +23,14 @@ servers() { pgrep -f "tests/demo/server\.py" || true; }
   expect_in "demo python" "malloc is glibc's own; its environment has no LD_PRELOAD" "$output"
 }
 
+@test "demo vllm: every process of the real tree is proved; without allocrun the check fails and names it" {
+  expect_ok "$root/tests/demo/demo" vllm
+  expect_in "demo vllm" "proved: 4 of 4 processes run on jemalloc-" "$output"
+  expect_in "demo vllm" "all 4 processes are gone" "$output"
+  expect_in "demo vllm" "fail: 1 failure, 1 ok; preload-effective" "${output##*started without allocrun}"
+  expect_in "demo vllm" "malloc is glibc's own; its environment has no LD_PRELOAD" "${output##*started without allocrun}"
+}
+
 @test "demo python: fails when the proof fails" {
   local status=0
   output=$(ALLOCRUN=off timeout 60 "$root/tests/demo/demo" python 2>&1) || status=$?

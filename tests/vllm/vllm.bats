@@ -181,3 +181,22 @@ PYTHON
   stop_tree "$pid"
   rm "$base.pid"
 }
+
+# Somebody's LD_PRELOAD line in place of allocrun.
+under_foreign() {
+  local library
+  library=$(ldconfig -p | awk -v name="$2" '$1 == name && /=>/ { print $NF; exit }')
+  [ -n "$library" ] || fails "ldconfig -p" "$2 (tests/require vllm)" "none"
+  base=$BATS_FILE_TMPDIR/$1
+  LD_PRELOAD=$library serve "$1" --plain
+  pid=$(<"$base.pid")
+  check "$pid" --only preload-effective
+  values 'p["name"], p["allocator"], p["library"], p["checks"]["preload-effective"]'
+  expect_equal "what serves malloc in each" "$1" "$(values 'p["allocator"]' | sort -u)"
+  expect_equal "the library in each" "$(readlink -f "$library")" "$(values 'p["library"]' | sort -u)"
+  expect_equal "exit of --check" 0 "$status"
+  stop_tree "$pid"
+  rm "$base.pid"
+}
+@test "vLLM: under the distribution's jemalloc the check says whose it is" { under_foreign jemalloc libjemalloc.so.2; }
+@test "vLLM: under the distribution's tcmalloc as well" { under_foreign tcmalloc libtcmalloc_minimal.so.4; }
