@@ -15,7 +15,7 @@
 #define DETECT_GLIBC_OLDEST 17
 
 /* A captured machine has no auxiliary vector; smaps says the same. */
-static int64_t detect_page_size(const struct root *root, struct mem *m)
+int64_t page_size_detect(const struct root *root, struct mem *m)
 {
 	int64_t size = FACT_UNKNOWN;
 	const char *value;
@@ -79,7 +79,7 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	memset(ret, 0, sizeof *ret);
 	ret->is_live = root->live;
 	ret->memory_total = FACT_UNKNOWN;
-	ret->page_size = detect_page_size(root, m);
+	ret->page_size = page_size_detect(root, m);
 	detect_kernel(root, ret);
 	detect_meminfo(root, m, &ret->memory_total, &hugetlb_bytes);
 	root_read(root, m, "/etc/ld.so.preload", DETECT_LD_SO_PRELOAD_MAX, &ret->ld_so_preload,

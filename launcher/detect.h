@@ -26,6 +26,7 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 		  struct facts *ret);
 
 /* The detectors, each for its own part of struct facts (see there for the meaning). */
+int64_t page_size_detect(const struct root *root, struct mem *m);
 void cpu_detect(const struct root *root, struct cpu_facts *ret);
 /* `hugetlb`: when it says that no pool has a page, the nodes' pools are not asked. NULL: ask. */
 void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_facts *hugetlb,

@@ -137,7 +137,8 @@ bool node_parse_boot_size(const char *text, int64_t *ret);
 /* A size of huge pages and how many of it were asked for at boot. */
 struct node_boot_pool {
 	int64_t page_size;
-	int64_t pages;
+	int64_t pages;                      /* of all nodes together */
+	const char *nodes;                  /* "0:512,1:512"; NULL: the kernel spreads them */
 };
 /* hugepagesz= and hugepages= in their order, also "0:512,1:512". */
 void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t default_size,

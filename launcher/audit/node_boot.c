@@ -99,16 +99,16 @@ static bool boot_parse_pages(const char *text, int64_t *ret)
 }
 
 /* The last word for a size counts. */
-static void boot_set_pool(struct mem *m, int64_t size, int64_t pages,
+static void boot_set_pool(struct mem *m, const struct node_boot_pool *pool,
 			  struct node_boot_pool **pools, size_t *n)
 {
 	for (size_t i = 0; i < *n; i++) {
-		if ((*pools)[i].page_size == size) {
-			(*pools)[i].pages = pages;
+		if ((*pools)[i].page_size == pool->page_size) {
+			(*pools)[i] = *pool;
 			return;
 		}
 	}
-	*MEM_PUSH(m, *pools, *n) = (struct node_boot_pool){ size, pages };
+	*MEM_PUSH(m, *pools, *n) = *pool;
 }
 
 void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t default_size,
@@ -125,6 +125,7 @@ void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t defa
 			size = FACT_UNKNOWN;
 		value = boot_value(m, word, "hugepages");
 		if (value && size > 0 && boot_parse_pages(value, &pages))
-			boot_set_pool(m, size, pages, ret, ret_n);
+			boot_set_pool(m, &(struct node_boot_pool){ size, pages, strchr(value, ':') ? value : NULL },
+				      ret, ret_n);
 	}
 }

@@ -5,16 +5,29 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/output.h"
 #include "util/text.h"
+#include "version.h"
 
 /* Nothing that the detectors read is longer; of a longer one the start is enough. */
 #define CAPTURE_FILE_MAX (1024 * 1024)
 #define CAPTURE_NAMES_MAX 4096
+#define CAPTURE_POLICY "/etc/allocrun/policy.conf"
+
+/* Below where it goes, and what is known so far. */
+struct capture {
+	struct mem *m;
+	const struct root *root;
+	const char *folder;
+	struct capture_names names;
+	struct capture_result *result;
+};
 
 /* The folders above `path`, below `base`. */
 static int capture_make_parents(struct mem *m, const char *base, const char *path)
@@ -46,65 +59,75 @@ static int capture_write_file(struct mem *m, const char *base, const char *path,
 	return r;
 }
 
-static void capture_note_unread(struct mem *m, struct capture_result *result, const char *path, int error)
+static int capture_text(struct capture *c, const char *path, const char *text)
 {
-	*MEM_PUSH(m, result->unread, result->n_unread) = mem_printf(m, "%s: %s", path, strerror(-error));
+	const char *clean = capture_clean(c->m, path, text, &c->names);
+
+	if (!clean)
+		return 0;
+	c->result->n_files++;
+	return capture_write_file(c->m, c->folder, capture_clean_path(c->m, path, &c->names), clean);
 }
 
-static int capture_content(const struct root *root, struct mem *m, const char *path, const char *folder,
-			   struct capture_names *names, struct capture_result *result)
+/* A policy that cannot be used is ignored as a whole; so is one that is no policy. */
+static int capture_unusable(struct capture *c, const char *path)
+{
+	return text_starts_with(path, "/etc/allocrun/") ? capture_text(c, path, "unusable\n") : 0;
+}
+
+static int capture_content(struct capture *c, const char *path)
 {
 	size_t size;
-	char *text, *clean;
-	int r = root_read(root, m, path, CAPTURE_FILE_MAX, &text, &size);
+	char *text;
+	int r = root_read(c->root, c->m, path, CAPTURE_FILE_MAX, &text, &size);
 
 	if (r == -EFBIG)
-		r = root_read_start(root, m, path, CAPTURE_FILE_MAX, &text), size = r == 0 ? strlen(text) : 0;
+		r = root_read_start(c->root, c->m, path, CAPTURE_FILE_MAX, &text), size = r == 0 ? strlen(text) : 0;
 	if (r == -ENOENT || r == -ENOTDIR || r == -EISDIR)
 		return 0;
 	if (r < 0) {
-		capture_note_unread(m, result, path, r);
-		return 0;
+		const char *clean = capture_clean_path(c->m, path, &c->names);
+
+		*MEM_PUSH(c->m, c->result->unread, c->result->n_unread) = (struct capture_unread){
+			path, clean ? clean : "a file", r };
+		return capture_unusable(c, path);
 	}
 	if (memchr(text, '\0', size)) {
-		result->n_binary++;
-		return 0;
+		c->result->n_binary++;
+		return capture_unusable(c, path);
 	}
-	clean = capture_clean(m, path, text, names);
-	if (!clean)
-		return 0;
-	result->n_files++;
-	return capture_write_file(m, folder, capture_clean_path(m, path, names), clean);
+	return capture_text(c, path, text);
 }
 
 /* Something of this name: a folder, or an empty file. */
-static int capture_existence(const struct root *root, struct mem *m, const char *path, const char *folder,
-			     const struct capture_names *names)
+static int capture_existence(struct capture *c, const char *path)
 {
-	const char *to = capture_clean_path(m, path, names);
-	char *whole = mem_printf(m, "%s%s", folder, to);
+	const char *to = capture_clean_path(c->m, path, &c->names);
+	char *whole = mem_printf(c->m, "%s%s", c->folder, to ? to : "");
 	struct stat st, there;
 	int r;
 
-	if (root_stat(root, path, &st) < 0 || lstat(whole, &there) == 0)
+	if (!to || root_stat(c->root, path, &st) < 0 || lstat(whole, &there) == 0)
 		return 0;
 	if (!S_ISDIR(st.st_mode))
-		return capture_write_file(m, folder, to, "");
-	r = capture_make_parents(m, folder, to);
+		return capture_write_file(c->m, c->folder, to, "");
+	r = capture_make_parents(c->m, c->folder, to);
 	return r < 0 ? r : mkdir(whole, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int capture_link(const struct root *root, struct mem *m, const char *path, const char *folder,
-			const struct capture_names *names)
+static int capture_link(struct capture *c, const char *path)
 {
-	const char *to = capture_clean_path(m, path, names);
+	const char *clean;
 	char target[4096];
 	int r;
 
-	if (!text_starts_with(path, "/etc/") || root_readlink(root, path, target, sizeof target) < 0)
+	if (root_readlink(c->root, path, target, sizeof target) < 0)
 		return 0;
-	r = capture_make_parents(m, folder, to);
-	return r < 0 ? r : symlink(target, mem_printf(m, "%s%s", folder, to)) < 0 ? -errno : 0;
+	clean = capture_clean_link(c->m, path, target);
+	if (!clean)
+		return 0;
+	r = capture_make_parents(c->m, c->folder, path);
+	return r < 0 ? r : symlink(clean, mem_printf(c->m, "%s%s", c->folder, path)) < 0 ? -errno : 0;
 }
 
 /* Files of other tools are there by what they say, not by their names. */
@@ -113,47 +136,104 @@ static bool capture_lists(const char *path)
 	return !strstr(path, "/sysctl.d") && !strstr(path, "/tmpfiles.d") && !strstr(path, "/etc/allocrun");
 }
 
-static int capture_names_of(const struct root *root, struct mem *m, const struct root_access *access,
-			    const char *folder, const struct capture_names *names)
+static int capture_names_of(struct capture *c, const struct root_access *access)
 {
 	char **list;
-	int r = root_list(root, m, access->path, access->prefix, &list);
+	int r = root_list(c->root, c->m, access->path, access->prefix, &list);
 
 	if (r < 0)
 		return 0;
-	r = capture_existence(root, m, access->path, folder, names);
+	r = capture_existence(c, access->path);
 	for (int i = 0; r == 0 && list[i] && i < CAPTURE_NAMES_MAX && capture_lists(access->path); i++)
-		r = capture_existence(root, m, mem_printf(m, "%s/%s", access->path, list[i]), folder, names);
+		r = capture_existence(c, mem_printf(c->m, "%s/%s", access->path, list[i]));
 	return r;
 }
 
-static int capture_one(const struct root *root, struct mem *m, const struct root_access *access,
-		       const char *folder, struct capture_names *names, struct capture_result *result)
+static int capture_one(struct capture *c, const struct root_access *access)
 {
 	switch (access->question) {
 	case ROOT_CONTENT:
-		return capture_content(root, m, access->path, folder, names, result);
+		return capture_content(c, access->path);
 	case ROOT_LINK:
-		return capture_link(root, m, access->path, folder, names);
+		return capture_link(c, access->path);
 	case ROOT_EXISTENCE:
-		return capture_existence(root, m, access->path, folder, names);
+		return capture_existence(c, access->path);
 	default:
-		return capture_names_of(root, m, access, folder, names);
+		return capture_names_of(c, access);
 	}
 }
 
+static int capture_all(struct capture *c, const struct root_record *record, const char **ret_problem)
+{
+	/* Contents first: what has them needs no stand-in. */
+	static const enum root_question order[] = { ROOT_CONTENT, ROOT_LINK, ROOT_EXISTENCE, ROOT_NAMES };
+
+	for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+		for (size_t i = 0; i < record->n; i++) {
+			int r = record->items[i].question == order[k] ? capture_one(c, &record->items[i]) : 0;
+
+			if (r < 0) {
+				*ret_problem = mem_printf(c->m, "%s: %s", record->items[i].path, strerror(-r));
+				return r;
+			}
+		}
+	}
+	return 0;
+}
+
+/* A pipe has been read to its end by the time that it is copied. */
+static int capture_policy(struct capture *c, const char *policy, const char **ret_problem)
+{
+	const struct root live = { .fd = AT_FDCWD, .live = true };
+	struct stat st;
+	char *text;
+	int r = root_stat(&live, policy, &st);
+
+	if (r == 0 && !S_ISREG(st.st_mode)) {
+		*ret_problem = mem_printf(c->m, "the policy %s is no regular file, and cannot be copied; put it into one", policy);
+		return -EINVAL;
+	}
+	if (r == 0)
+		r = root_read(&live, c->m, policy, CAPTURE_FILE_MAX, &text, NULL);
+	if (r == 0)
+		r = capture_text(c, CAPTURE_POLICY, text);
+	if (r < 0)
+		*ret_problem = mem_printf(c->m, "%s: %s", policy, strerror(-r));
+	return r;
+}
+
+static int capture_readme(struct capture *c, const char **ret_problem)
+{
+	char *text = mem_strdup(c->m,
+		"A machine, captured by allocrun " ALLOCRUN_VERSION " --capture.\n\n"
+		"allocrun --sysroot FOLDER --explain, --check and --tune --dry-run say what they would here.\n\n"
+		"Each file is written anew from what allocrun understands of it. Left out: command lines and\n"
+		"environments of processes, accounts, programs and libraries, the state of --tune, the ID of the\n"
+		"boot, mounts other than /dev/shm and cgroups, comments, and what the kernel command line and the\n"
+		"files of sysctl, tmpfiles and tuned say of other matters.\n"
+		"Replaced by a word and a number: names of control groups and where they are mounted in unusual\n"
+		"places, files in folders of settings, libraries and their folders, profiles, UUIDs of GPUs. Of\n"
+		"the policy the reasons of ignored checks and what is not understood are \"left out\".\n");
+	int r;
+
+	for (size_t i = 0; i < c->result->n_unread; i++)
+		text = mem_printf(c->m, "%s%s  %s: %s\n", text, i ? "" : "\nCould not be read:\n",
+				  c->result->unread[i].clean, strerror(-c->result->unread[i].error));
+	r = capture_write_file(c->m, c->folder, "/README", text);
+	if (r < 0)
+		*ret_problem = mem_printf(c->m, "README: %s", strerror(-r));
+	return r;
+}
+
 /* Made, or there and empty. */
-static int capture_open_folder(const char *folder, const char **ret_problem)
+static int capture_open_folder(const char *folder, bool *ret_is_made, const char **ret_problem)
 {
 	struct dirent *entry;
 	int n = 0;
 	DIR *dir;
 
-	if (mkdir(folder, 0755) < 0 && errno != EEXIST) {
-		*ret_problem = strerror(errno);
-		return -errno;
-	}
-	dir = opendir(folder);
+	*ret_is_made = mkdir(folder, 0755) == 0;
+	dir = *ret_is_made || errno == EEXIST ? opendir(folder) : NULL;
 	if (!dir) {
 		*ret_problem = strerror(errno);
 		return -errno;
@@ -167,32 +247,44 @@ static int capture_open_folder(const char *folder, const char **ret_problem)
 	return -ENOTEMPTY;
 }
 
+static int capture_remove(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st, (void)kind;
+	if (where->level > 0)
+		remove(path);
+	return 0;
+}
+
+/* Half a capture would be taken for a whole one, and stand in the way of the next. */
+static void capture_undo(struct mem *m, const char *folder, bool is_made)
+{
+	/* The folder itself may be a link to one. */
+	nftw(mem_printf(m, "%s/.", folder), capture_remove, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	if (is_made)
+		rmdir(folder);
+}
+
 int capture_write(const struct root *root, struct mem *m, const struct root_record *record,
-		  const char *folder, const char *host, struct capture_result *ret,
+		  const char *policy, const char *folder, struct capture_result *ret,
 		  const char **ret_problem)
 {
-	/* Contents first: what has them needs no stand-in. */
-	static const enum root_question order[] = { ROOT_CONTENT, ROOT_LINK, ROOT_EXISTENCE, ROOT_NAMES };
+	struct capture c = { .m = m, .root = root, .folder = folder, .result = ret };
 	char *cgroup = NULL, *mountinfo = NULL;
-	struct capture_names names;
-	int r = capture_open_folder(folder, ret_problem);
+	bool is_made;
+	int r = capture_open_folder(folder, &is_made, ret_problem);
 
 	if (r < 0)
 		return r;
 	*ret = (struct capture_result){ 0 };
 	root_read(root, m, "/proc/self/cgroup", CAPTURE_FILE_MAX, &cgroup, NULL);
 	root_read(root, m, "/proc/self/mountinfo", CAPTURE_FILE_MAX, &mountinfo, NULL);
-	capture_learn_names(m, cgroup, mountinfo, host, &names);
-	for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
-		for (size_t i = 0; i < record->n; i++) {
-			if (record->items[i].question != order[k])
-				continue;
-			r = capture_one(root, m, &record->items[i], folder, &names, ret);
-			if (r < 0) {
-				*ret_problem = mem_printf(m, "%s: %s", record->items[i].path, strerror(-r));
-				return r;
-			}
-		}
-	}
-	return 0;
+	capture_learn_names(m, cgroup, mountinfo, record, &c.names);
+	r = capture_all(&c, record, ret_problem);
+	if (r == 0 && policy)
+		r = capture_policy(&c, policy, ret_problem);
+	if (r == 0)
+		r = capture_readme(&c, ret_problem);
+	if (r < 0)
+		capture_undo(m, folder, is_made);
+	return r;
 }

@@ -85,13 +85,14 @@ static const char *apply_explain_short(struct mem *m, const struct tune_write *w
 			  compacted < 0 ? " (and memory could not be compacted first)" : "");
 }
 
-static const char *apply_explain_error(struct mem *m, const struct tune_write *w, int error)
+const char *tune_explain_error(struct mem *m, const struct tune_write *w, int error)
 {
 	switch (error) {
 	case -EINVAL:
 	case -ERANGE:
 		return mem_printf(m, "the kernel refuses the value '%s': %s", w->to, strerror(-error));
 	case -ENOENT:
+	case -ENODEV:
 		return w->node >= 0 ? mem_printf(m, "node %d has gone meanwhile", w->node) : "it has gone meanwhile";
 	default:
 		return mem_printf(m, "%s: %s", w->path, strerror(-error));
@@ -112,6 +113,7 @@ static int apply_write_pool(const struct root *root, struct mem *m, struct tune_
 
 	for (int i = 0; i < APPLY_POOL_TRIES; i++) {
 		r = apply_write_value(root, m, w->path, w->setting, w->to);
+		w->is_written |= r == 0;
 		w->got = apply_read(root, m, w->path, w->setting);
 		if (r < 0 || !w->got || strcmp(w->got, w->to) == 0)
 			break;
@@ -131,10 +133,11 @@ static void apply_one(const struct root *root, struct mem *m, struct tune_write 
 		r = apply_write_pool(root, m, w);
 	} else {
 		r = apply_write_value(root, m, w->path, w->setting, w->to);
+		w->is_written = r == 0;
 		w->got = apply_read(root, m, w->path, w->setting);
 	}
 	if (r < 0)
-		apply_fail(w, apply_explain_error(m, w, r));
+		apply_fail(w, tune_explain_error(m, w, r));
 	else if (!w->got)
 		apply_fail(w, "written, but it cannot be read back");
 	else if (strcmp(w->got, w->to) == 0)
@@ -157,7 +160,7 @@ static void apply_excuse(struct tune_write *w, int error)
 	w->detail = "the kernel knows no bandwidths to choose by: the weights stay as they were found";
 }
 
-/* What one write has changed, back again; 0 or the first -errno. */
+/* What one write has changed, back again: 1, 0 where nothing is left to put back, or -errno. */
 static int apply_restore(const struct root *root, struct mem *m, const struct tune_write *w)
 {
 	int r = 0;
@@ -174,13 +177,14 @@ static int apply_restore(const struct root *root, struct mem *m, const struct tu
 		if (now && strcmp(now, saved->value) == 0)
 			continue;
 		error = apply_write_value(root, m, saved->path, setting, saved->value);
+		/* Gone with its node, or a choice that the kernel does not take back (apply_excuse). */
+		if (error == -ENOENT || error == -ENODEV)
+			continue;
 		if (error == 0) {
 			now = apply_read(root, m, saved->path, setting);
-			error = now && strcmp(now, saved->value) == 0 ? 0 : -EIO;
+			error = now && strcmp(now, saved->value) == 0 ? 1 : -EIO;
 		}
-		if (error == -ENODEV && setting == &tune_weights_auto)
-			error = 0;
-		r = r ? r : error;
+		r = r < 0 ? r : error;
 	}
 	return r;
 }
@@ -192,26 +196,39 @@ static void apply_restore_all(const struct root *root, struct mem *m, struct tun
 		int r;
 
 		if (w->outcome == TUNE_PLANNED) {
-			w->outcome = TUNE_RESTORED;
-			w->detail = "not written: another one did not take";
-			continue;
+			w->outcome = TUNE_NOT_WRITTEN;
+			w->detail = "another one did not take";
 		}
-		if (w->outcome != TUNE_CHANGED && w->outcome != TUNE_FAILED)
+		if (!tune_has_changed(w))
 			continue;
 		r = apply_restore(root, m, w);
 		if (r < 0) {
 			apply_fail(w, mem_printf(m, "%s; and %s could not be put back: %s", w->detail ? w->detail :
 						 "another one did not take", w->from, strerror(-r)));
-		} else if (w->outcome == TUNE_CHANGED) {
+			continue;
+		}
+		if (w->outcome == TUNE_CHANGED) {
 			w->outcome = TUNE_RESTORED;
 			w->detail = "put back: another one did not take";
-		} else {
+			if (r == 0)
+				apply_excuse(w, -ENODEV);
+		} else if (r > 0) {
 			w->detail = mem_printf(m, "%s; %s again", w->detail, w->from);
 		}
+		w->is_written = false;
+		w->got = apply_read(root, m, w->path, w->setting);
 	}
 }
 
-int tune_probe(const struct root *root, const struct tune_plan *plan, const char **ret_path)
+bool tune_has_changed(const struct tune_write *w)
+{
+	if (w->outcome == TUNE_FAILED)
+		return w->got && w->from ? strcmp(w->got, w->from) != 0 : w->is_written;
+	return w->outcome == TUNE_CHANGED;
+}
+
+int tune_probe(const struct root *root, const struct tune_plan *plan,
+	       const struct tune_write **ret_write)
 {
 	for (size_t i = 0; i < plan->n; i++) {
 		int fd;
@@ -219,12 +236,11 @@ int tune_probe(const struct root *root, const struct tune_plan *plan, const char
 		if (plan->writes[i].outcome != TUNE_PLANNED)
 			continue;
 		fd = root_openat(root, plan->writes[i].path, O_WRONLY | O_NOCTTY);
-		if (fd >= 0) {
-			close(fd);
-		} else if (fd != -ENOENT && fd != -ENODEV) {
-			*ret_path = plan->writes[i].path;
+		if (fd < 0) {
+			*ret_write = &plan->writes[i];
 			return fd;
 		}
+		close(fd);
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@ const char *tune_outcome_name(enum tune_outcome outcome)
 	static const char *const names[] = {
 		[TUNE_SAME] = "unchanged", [TUNE_SKIPPED] = "skipped", [TUNE_IMPOSSIBLE] = "impossible",
 		[TUNE_PLANNED] = "planned", [TUNE_CHANGED] = "changed", [TUNE_FAILED] = "failed",
-		[TUNE_RESTORED] = "restored",
+		[TUNE_RESTORED] = "restored", [TUNE_NOT_WRITTEN] = "not written",
 	};
 
 	return names[outcome];
@@ -53,15 +53,19 @@ static const char *decide_list_nodes(struct mem *m, const struct tune_facts *fac
 	return mem_printf(m, "%s %s", facts->numa.n_nodes > 1 ? "nodes" : "node", bitmap_format_list(m, &nodes));
 }
 
+/* The row whose files tell the page sizes of a kind: the same on each node. */
+static const struct tune_setting *decide_size_row(const struct tune_setting *setting)
+{
+	return setting->subject == TUNE_OF_SIZE ? setting : tune_setting_of_pool(TUNE_OF_POOL);
+}
+
 /* The page sizes of a kind that there are: "64K, 2M"; NULL = none. */
 static const char *decide_list_sizes(struct mem *m, const struct tune_facts *facts,
 				     const struct tune_setting *setting)
 {
 	const char *list = NULL;
 
-	/* The same on each node: those of the machine are enough. */
-	if (setting->subject != TUNE_OF_SIZE)
-		setting = tune_setting_of_pool(TUNE_OF_POOL);
+	setting = decide_size_row(setting);
 	for (size_t i = 0; i < facts->n_files; i++) {
 		const struct tune_file *file = &facts->files[i];
 
@@ -105,20 +109,40 @@ static const char *decide_reason(struct mem *m, const struct tune_facts *facts, 
 	return s->absent;
 }
 
-/* No file: a feature that is not there needs no setting, pages that cannot be had are an error. */
+static bool decide_wants_pages(const struct tune_write *w)
+{
+	return w->setting->form == TUNE_PAGES && strcmp(w->to, "0") != 0;
+}
+
+/* A feature that is not there needs no setting, pages that cannot be had are an error. */
+static void decide_lacking(struct tune_write *w, const char *detail)
+{
+	w->outcome = decide_wants_pages(w) ? TUNE_IMPOSSIBLE : TUNE_SKIPPED;
+	w->detail = detail;
+}
+
+static bool decide_is_without_memory(const struct tune_facts *facts, int id)
+{
+	const struct numa_node *node = id >= 0 ? decide_find_node(facts, id) : NULL;
+
+	return node && node->memory_total == 0;
+}
+
+/* No file: what the node lacks, then its page size, then the feature. */
 static void decide_absent(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
 {
-	const struct tune_setting *s = w->setting;
-	const char *sizes = w->size ? decide_list_sizes(m, facts, s) : NULL;
-	bool wants_pages = s->form == TUNE_PAGES && strcmp(w->to, "0") != 0;
+	const char *sizes = w->size ? decide_list_sizes(m, facts, w->setting) : NULL;
 
-	w->outcome = wants_pages ? TUNE_IMPOSSIBLE : TUNE_SKIPPED;
-	if (sizes)
-		w->detail = mem_printf(m, "this kernel has no %s pages of %s (it has %s)",
-				       s->form == TUNE_PAGES ? "hugetlb" : "transparent",
-				       tune_size_name(m, w->size), sizes);
+	if (w->node >= 0 && facts->numa.known == TRI_NO && w->setting->form == TUNE_PAGES)
+		decide_lacking(w, NO_NUMA);
+	else if (decide_is_without_memory(facts, w->node))
+		decide_lacking(w, mem_printf(m, "node %d has no memory", w->node));
+	else if (sizes && !tune_find_file(facts, decide_size_row(w->setting), NODE_NONE, w->size))
+		decide_lacking(w, mem_printf(m, "this kernel has no %s pages of %s (it has %s)",
+					     w->setting->form == TUNE_PAGES ? "hugetlb" : "transparent",
+					     tune_size_name(m, w->size), sizes));
 	else
-		w->detail = decide_reason(m, facts, w);
+		decide_lacking(w, decide_reason(m, facts, w));
 }
 
 /* Pages that are asked of the machine as a whole go back to the nodes that had them. */
@@ -136,24 +160,48 @@ static void decide_save(struct mem *m, const struct tune_facts *facts, struct tu
 		*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ w->path, w->from };
 }
 
+const char *tune_explain_unread(struct mem *m, const struct tune_file *file)
+{
+	if (file->error == -EINVAL)
+		return mem_printf(m, "%s is not in the form that is expected", file->path);
+	return mem_printf(m, "%s cannot be read: %s", file->path, strerror(-file->error));
+}
+
+/* What is known to be refused: NULL, or why. */
+static const char *decide_limit(struct mem *m, const struct tune_facts *facts, const struct tune_file *file,
+				const struct tune_write *w)
+{
+	if (file->offered && !text_has_word(file->offered, w->to))
+		return mem_printf(m, "this kernel offers: %s", file->offered);
+	/* It would be kept for --revert, which takes from there only what it knows. */
+	if (w->setting->form == TUNE_WORD && !text_has_word(w->setting->words, file->value))
+		return mem_printf(m, "%s says '%s', which is none of: %s", file->path, file->value, w->setting->words);
+	/* mm/khugepaged.c: HPAGE_PMD_NR - 1. */
+	if (text_starts_with(w->key, "khugepaged-max-ptes-") && facts->thp_pages > 0 &&
+	    strtoll(w->to, NULL, 10) >= facts->thp_pages)
+		return mem_printf(m, "a huge page has %lld pages here, and the kernel takes at most one less: %lld",
+				  (long long)facts->thp_pages, (long long)facts->thp_pages - 1);
+	return NULL;
+}
+
 /* One file and what it is to say. */
 static void decide_file(struct mem *m, const struct tune_facts *facts, const struct tune_file *file,
 			struct tune_write *w)
 {
+	const char *limit;
+
 	if (!file || file->error == -ENOENT) {
 		decide_absent(m, facts, w);
 		return;
 	}
 	w->path = file->path;
 	w->from = file->value;
-	if (file->error == -EINVAL) {
-		decide_refuse(w, mem_printf(m, "%s is not in the form that is expected", file->path));
-	} else if (file->error) {
-		decide_refuse(w, mem_printf(m, "%s cannot be read: %s", file->path, strerror(-file->error)));
-	} else if (file->offered && !text_has_word(file->offered, w->to)) {
-		decide_refuse(w, mem_printf(m, "this kernel offers: %s", file->offered));
+	if (file->error) {
+		decide_refuse(w, tune_explain_unread(m, file));
 	} else if (strcmp(w->from, w->to) == 0) {
 		w->outcome = TUNE_SAME;
+	} else if ((limit = decide_limit(m, facts, file, w))) {
+		decide_refuse(w, limit);
 	} else {
 		w->outcome = TUNE_PLANNED;
 		decide_save(m, facts, w);
@@ -182,14 +230,27 @@ static void decide_one(struct mem *m, const struct tune_facts *facts, const stru
 		decide_refuse(w, "the NUMA nodes cannot be read");
 	else if (node >= 0 && facts->numa.known == TRI_YES && !decide_find_node(facts, node))
 		decide_refuse(w, mem_printf(m, "there is no node %d here (%s)", node, decide_list_nodes(m, facts)));
+	else if (decide_is_without_memory(facts, node) && decide_wants_pages(w))
+		decide_refuse(w, mem_printf(m, "node %d has no memory", node));
 	else
 		decide_file(m, facts, tune_find_file(facts, item->setting, node, item->size), w);
+}
+
+/* The line as a whole, where there is no node to name. */
+static struct tune_write *decide_add_each(struct mem *m, struct tune_plan *plan, const struct node_item *item)
+{
+	struct tune_write *w = decide_add(m, plan, item, 0);
+
+	w->key = item->key;
+	return w;
 }
 
 static void decide_each(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy,
 			const struct node_item *item, struct tune_plan *plan)
 {
+	const struct node_policy none = { .n = 0 };
 	struct node_item whole = *item;
+	bool has_node = false;
 
 	/* Without nodes the machine is the only one. */
 	if (facts->numa.known == TRI_NO) {
@@ -199,16 +260,19 @@ static void decide_each(struct mem *m, const struct tune_facts *facts, const str
 		return;
 	}
 	if (facts->numa.known == TRI_UNKNOWN) {
-		decide_refuse(decide_add(m, plan, item, 0), "the NUMA nodes cannot be read");
-		plan->writes[plan->n - 1].key = item->key;
+		decide_refuse(decide_add_each(m, plan, item), "the NUMA nodes cannot be read");
 		return;
 	}
 	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
 		const struct numa_node *node = &facts->numa.nodes[i];
 
+		/* Also where each has a line of its own. */
+		has_node |= node_policy_covers(&none, item, node);
 		if (node_policy_covers(policy, item, node))
 			decide_one(m, facts, item, node->id, plan);
 	}
+	if (!has_node)
+		decide_lacking(decide_add_each(m, plan, item), "no node has CPUs and memory");
 }
 
 /* A weight ends the kernel's own choice: that is a change of its own, and is put back too. */

@@ -147,6 +147,33 @@ static void tune_read_files(const struct root *root, struct mem *m, struct tune_
 	}
 }
 
+void tune_detect_saved(const struct root *root, struct mem *m, const struct tune_saved *saved,
+		       size_t n_saved, struct tune_facts *facts)
+{
+	for (size_t i = 0; i < n_saved; i++) {
+		const struct tune_setting *setting;
+		bool is_known = false;
+		int64_t size;
+		int node;
+
+		for (size_t k = 0; k < facts->n_files && !is_known; k++)
+			is_known = strcmp(facts->files[k].path, saved[i].path) == 0;
+		setting = tune_setting_parse_path(saved[i].path, &node, &size);
+		if (!is_known && setting)
+			tune_read_path(root, m, facts, setting, node, size, saved[i].path);
+	}
+}
+
+/* What a huge page's table has, or unknown. */
+static void tune_read_thp_pages(const struct root *root, struct mem *m, struct tune_facts *facts)
+{
+	int64_t page = page_size_detect(root, m), size;
+
+	facts->thp_pages = FACT_UNKNOWN;
+	if (page > 0 && root_read_i64(root, &size, THP_FOLDER "/hpage_pmd_size") == 0 && size > page)
+		facts->thp_pages = size / page;
+}
+
 static void tune_read_boot(const struct root *root, struct mem *m, struct tune_facts *facts)
 {
 	char line[256];
@@ -175,6 +202,7 @@ void tune_detect(const struct root *root, struct mem *m, struct tune_facts *ret)
 	memset(ret, 0, sizeof *ret);
 	numa_detect(root, m, &none, &ret->numa);
 	tune_read_boot(root, m, ret);
+	tune_read_thp_pages(root, m, ret);
 	tune_read_files(root, m, ret);
 	tune_detect_rivals(root, m, ret);
 }

@@ -11,9 +11,6 @@
 
 /* [node] of the policy files: what --tune writes and --check expects. */
 
-#define NODE_NONE (-1)
-#define NODE_EACH (-2) /* every node that has CPUs and memory */
-
 struct numa_node; /* facts.h */
 
 struct node_item {

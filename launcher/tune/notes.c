@@ -2,54 +2,144 @@
 /* Who else sets what [node] sets: the kernel command line, other tools. Pure. */
 #include "tune/tune.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/node.h"
+#include "util/text.h"
 
 static void note_add(struct mem *m, const char ***notes, size_t *n, const char *text)
 {
 	*MEM_PUSH(m, *notes, *n) = text;
 }
 
+static int64_t note_number(const char *value)
+{
+	return strtoll(value, NULL, 10);
+}
+
+/* The pages of all nodes, as the plan leaves them. */
+static int64_t note_sum_nodes(const struct tune_facts *facts, const struct tune_plan *plan, int64_t size)
+{
+	const struct tune_setting *pool = tune_setting_of_pool(TUNE_OF_POOL_ON_NODE);
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
+		int node = facts->numa.nodes[i].id;
+		const struct tune_file *file = tune_find_file(facts, pool, node, size);
+		const char *value = file ? file->value : NULL;
+
+		for (size_t k = 0; k < plan->n; k++) {
+			if (plan->writes[k].setting == pool && plan->writes[k].node == node &&
+			    plan->writes[k].size == size)
+				value = plan->writes[k].to;
+		}
+		sum += value ? note_number(value) : 0;
+	}
+	return sum;
+}
+
+/*
+ * What a number of pages that the kernel spreads is compared with: where each node is set
+ * by itself, all of them together. Asked for as many as there are it moves none.
+ */
+static int64_t note_wanted_pages(const struct tune_facts *facts, const struct tune_plan *plan,
+				 const struct tune_write *w)
+{
+	return w->setting->subject == TUNE_OF_POOL_ON_NODE ? note_sum_nodes(facts, plan, w->size) :
+	       note_number(w->to);
+}
+
+/* The pages of one node in "0:512,1:512"; a node that is not named gets none. */
+static int64_t note_boot_share(const char *nodes, int node)
+{
+	int64_t id, pages;
+
+	while (text_parse_i64(nodes, &id, &nodes) == 0 && *nodes++ == ':' &&
+	       text_parse_i64(nodes, &pages, &nodes) == 0) {
+		if (id == node)
+			return pages;
+		nodes += *nodes == ',';
+	}
+	return 0;
+}
+
 /* hugepagesz=, hugepages= and default_hugepagesz= together ask for the pages of a size. */
-static void note_boot_pool(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
+static void note_boot_pool(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,
+			   struct tune_write *w)
 {
 	struct node_boot_pool *pools = NULL;
 	size_t n = 0;
 
 	node_parse_boot_pools(m, facts->command_line, facts->default_huge_size, &pools, &n);
 	for (size_t i = 0; i < n; i++) {
-		const char *pages = mem_printf(m, "%lld", (long long)pools[i].pages);
+		bool is_of_node = pools[i].nodes && w->setting->subject == TUNE_OF_POOL_ON_NODE;
+		int64_t pages = is_of_node ? note_boot_share(pools[i].nodes, w->node) : pools[i].pages;
 
-		if (pools[i].page_size != w->size || strcmp(pages, w->to) == 0)
+		if (pools[i].page_size != w->size ||
+		    pages == (is_of_node ? note_number(w->to) : note_wanted_pages(facts, plan, w)))
 			continue;
 		note_add(m, &w->notes, &w->n_notes, mem_printf(
-			m, "the kernel command line asks for %s pages of %s: each boot begins with those",
-			pages, tune_size_name(m, w->size)));
+			m, "the kernel command line asks for %lld pages of %s%s: each boot begins with those",
+			(long long)pages, tune_size_name(m, w->size),
+			is_of_node ? mem_printf(m, " on node %d", w->node) : ""));
 	}
 }
 
-static const char *note_boot_value(const struct tune_write *w, const char *value)
+/* "64K" or "64K-1M"; a size that the kernel would not take fits none. */
+static bool note_has_size(char *range, int64_t size)
 {
+	const char *from = strsep(&range, "-"), *to = range ? range : from;
+	int64_t least, most;
+
+	return node_parse_boot_size(from, &least) && node_parse_boot_size(to, &most) && least <= size && size <= most;
+}
+
+/*
+ * The word for one size in thp_anon= and thp_shmem= (transhuge.rst), of which a later part
+ * wins: "64K,128K:always;256K-1M:madvise". NULL: it says nothing of that size.
+ */
+static const char *note_boot_size(struct mem *m, const char *value, int64_t size)
+{
+	char *rest = mem_strdup(m, value);
+	const char *found = NULL;
+
+	while (rest) {
+		char *word = strsep(&rest, ";"), *sizes = strsep(&word, ":");
+
+		while (word && sizes) {
+			if (note_has_size(strsep(&sizes, ","), size))
+				found = word;
+		}
+	}
+	return found;
+}
+
+static const char *note_boot_value(struct mem *m, const struct tune_write *w, const char *value)
+{
+	if (w->setting->subject == TUNE_OF_SIZE)
+		return note_boot_size(m, value, w->size);
 	if (strcmp(w->setting->key, "numa-balancing") != 0)
 		return value;
 	return strcmp(value, "enable") == 0 ? "1" : strcmp(value, "disable") == 0 ? "0" : value;
 }
 
-static void note_boot(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
+static void note_boot(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,
+		      struct tune_write *w)
 {
-	const char *name = w->setting->boot, *value;
+	const char *name = w->setting->boot, *text, *value;
 
 	if (!name || !facts->command_line)
 		return;
 	if (w->setting->form == TUNE_PAGES) {
-		note_boot_pool(m, facts, w);
+		note_boot_pool(m, facts, plan, w);
 		return;
 	}
-	value = node_find_boot(m, facts->command_line, name);
-	if (value && strcmp(note_boot_value(w, value), w->to) != 0)
+	text = node_find_boot(m, facts->command_line, name);
+	value = text ? note_boot_value(m, w, text) : NULL;
+	if (value && strcmp(value, w->to) != 0)
 		note_add(m, &w->notes, &w->n_notes, mem_printf(
-			m, "the kernel command line says %s=%s: each boot begins with that", name, value));
+			m, "the kernel command line says %s=%s: each boot begins with that", name, text));
 }
 
 /* Is that file one of the write's? The machine's pool is the sum of the nodes'. */
@@ -78,12 +168,33 @@ static void note_cpuless(struct mem *m, const struct tune_facts *facts, struct t
 			bitmap_format_list(m, &nodes), w->key));
 }
 
-static void note_rivals(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
+/*
+ * Would it leave what the plan wants? Numbers are read as sysctl does, 0x10 is 16; tuned
+ * sets ">5" where there is less, and "<5" where there is more.
+ */
+static bool note_agrees(const struct tune_facts *facts, const struct tune_plan *plan, const struct tune_write *w,
+			const struct tune_rival *rival)
+{
+	const char *text = rival->value + (*rival->value == '<' || *rival->value == '>');
+	int64_t wanted, number;
+	char *end;
+
+	if (w->setting->form == TUNE_WORD)
+		return strcmp(rival->value, w->to) == 0;
+	number = strtoll(text, &end, 0);
+	if (end == text || *end)
+		return false;
+	wanted = strcmp(rival->path, w->path) == 0 ? note_number(w->to) : note_wanted_pages(facts, plan, w);
+	return number == wanted || (*rival->value == '>' && wanted > number) || (*rival->value == '<' && wanted < number);
+}
+
+static void note_rivals(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,
+			struct tune_write *w)
 {
 	for (size_t i = 0; i < facts->n_rivals; i++) {
 		const struct tune_rival *rival = &facts->rivals[i];
 
-		if (note_is_same(m, w, rival->path) && strcmp(rival->value, w->to) != 0)
+		if (note_is_same(m, w, rival->path) && !note_agrees(facts, plan, w, rival))
 			note_add(m, &w->notes, &w->n_notes, mem_printf(m, "%s sets it to %s", rival->where, rival->value));
 	}
 }
@@ -91,9 +202,9 @@ static void note_rivals(struct mem *m, const struct tune_facts *facts, struct tu
 void tune_add_notes(struct mem *m, const struct tune_facts *facts, struct tune_plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++) {
-		note_boot(m, facts, &plan->writes[i]);
+		note_boot(m, facts, plan, &plan->writes[i]);
 		note_cpuless(m, facts, &plan->writes[i]);
-		note_rivals(m, facts, &plan->writes[i]);
+		note_rivals(m, facts, plan, &plan->writes[i]);
 	}
 	if (facts->tuned_profile && plan->n)
 		note_add(m, &plan->notes, &plan->n_notes, mem_printf(

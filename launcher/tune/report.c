@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "json_values.h"
 #include "page.h"
 #include "report.h"
 
@@ -44,6 +45,10 @@ static void tune_report_write(struct page *page, const struct tune_report *r, co
 		page_add(page, "%s", from);
 	else if (w->outcome == TUNE_SKIPPED || w->outcome == TUNE_IMPOSSIBLE)
 		page_add(page, "%s", w->detail);
+	else if (w->outcome == TUNE_NOT_WRITTEN)
+		page_add(page, "%s", from);
+	else if (w->outcome == TUNE_RESTORED)
+		page_add(page, "%s -> %s", w->to, from);
 	else
 		page_add(page, "%s -> %s", from, w->to);
 	page_end_line(page);
@@ -63,7 +68,7 @@ static void tune_report_write(struct page *page, const struct tune_report *r, co
 static void tune_report_counts(struct page *page, const struct tune_report *r)
 {
 	static const enum tune_outcome order[] = { TUNE_PLANNED, TUNE_CHANGED, TUNE_FAILED, TUNE_RESTORED,
-						   TUNE_IMPOSSIBLE, TUNE_SAME, TUNE_SKIPPED };
+						   TUNE_NOT_WRITTEN, TUNE_IMPOSSIBLE, TUNE_SAME, TUNE_SKIPPED };
 	const char *list = NULL;
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
@@ -75,7 +80,7 @@ static void tune_report_counts(struct page *page, const struct tune_report *r)
 			list = mem_printf(page->out.m, "%s%s%zu %s", list ? list : "", list ? ", " : "", n, word);
 	}
 	page_add(page, "%s", list ? list : r->mode == TUNE_REVERT ? "nothing to revert" :
-		 "nothing to set: the policy has no [node] section");
+		 "nothing to set: the policy sets nothing in [node]");
 	page_end_line(page);
 }
 
@@ -101,16 +106,17 @@ static json_t *tune_report_list(const char *const *items, size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_string(items[i]));
+		json_array_append_new(list, json_text(items[i]));
 	return list;
 }
 
 static json_t *tune_report_write_json(const struct tune_write *w)
 {
-	return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:o}",
-			 "key", w->key, "outcome", tune_outcome_name(w->outcome), "path", w->path, "from", w->from,
-			 "to", w->to, "read_back", w->got, "detail", w->detail, "where", w->where, "why",
-			 w->setting ? w->setting->why : NULL, "notes", tune_report_list(w->notes, w->n_notes));
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "key", json_text(w->key), "outcome", tune_outcome_name(w->outcome), "path", json_text(w->path),
+			 "from", json_text(w->from), "to", json_text(w->to), "read_back", json_text(w->got),
+			 "detail", json_text(w->detail), "where", json_text(w->where),
+			 "why", json_text(w->setting->why), "notes", tune_report_list(w->notes, w->n_notes));
 }
 
 char *tune_report_json(struct mem *m, const struct tune_report *r)

@@ -9,11 +9,12 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "util/text.h"
+
 #define THP "/sys/kernel/mm/transparent_hugepage"
 #define POOL "hugepages-%KkB"
 #define NO_THP "a kernel without transparent hugepages"
 #define NO_HUGETLB "a kernel without hugetlb pages"
-#define NO_NUMA "a kernel without NUMA"
 #define COUNT_MAX INT64_C(2147483647)
 
 const struct tune_setting tune_settings[] = {
@@ -144,10 +145,13 @@ char *tune_setting_path(struct mem *m, const struct tune_setting *setting, int n
 }
 
 /* Does the text have this form, with a number of at most nine digits for each %? */
-static bool setting_matches(const char *form, const char *path)
+static bool setting_matches(const char *form, const char *path, int *ret_node, int64_t *ret_size)
 {
+	*ret_node = NODE_NONE;
+	*ret_size = 0;
 	while (*form) {
 		size_t digits = 0;
+		int64_t number;
 
 		if (*form != '%') {
 			if (*form++ != *path++)
@@ -156,21 +160,36 @@ static bool setting_matches(const char *form, const char *path)
 		}
 		while (isdigit((unsigned char)path[digits]))
 			digits++;
-		if (digits == 0 || digits > 9 || (digits > 1 && *path == '0'))
+		if (digits == 0 || digits > 9 || (digits > 1 && *path == '0') ||
+		    text_parse_i64(path, &number, NULL) < 0)
 			return false;
+		if (form[1] == 'N')
+			*ret_node = (int)number;
+		else
+			*ret_size = number * 1024;
 		path += digits;
 		form += 2;
 	}
 	return *path == '\0';
 }
 
-const struct tune_setting *tune_setting_find_path(const char *path)
+const struct tune_setting *tune_setting_parse_path(const char *path, int *ret_node, int64_t *ret_size)
 {
 	for (const struct tune_setting *s = tune_settings; s->key; s++) {
-		if (setting_matches(s->path, path))
+		if (setting_matches(s->path, path, ret_node, ret_size))
 			return s;
 	}
+	*ret_node = NODE_NONE;
+	*ret_size = 0;
 	if (strcmp(path, tune_weights_auto.path) == 0 || strcmp(path, TUNE_WEIGHTS_AUTO_MISNAMED) == 0)
 		return &tune_weights_auto;
 	return NULL;
+}
+
+const struct tune_setting *tune_setting_find_path(const char *path)
+{
+	int64_t size;
+	int node;
+
+	return tune_setting_parse_path(path, &node, &size);
 }

@@ -7,6 +7,12 @@
 
 #include "util/mem.h"
 
+/* What kind of kernel lacks the files of nodes. */
+#define NO_NUMA "a kernel without NUMA"
+
+#define NODE_NONE (-1)
+#define NODE_EACH (-2) /* every node that has CPUs and memory */
+
 /*
  * What --tune knows to set: one row for each key of [node]. The only list of these
  * files: the detector reads, the decision compares, the writer writes and the parser
@@ -59,6 +65,8 @@ extern const struct tune_setting tune_weights_auto;
 char *tune_setting_path(struct mem *m, const struct tune_setting *setting, int node, int64_t size);
 /* The row whose file this may be; NULL = none of ours. Pure. */
 const struct tune_setting *tune_setting_find_path(const char *path);
+/* The same with the node (else NODE_NONE) and the size (else 0) that the path names. */
+const struct tune_setting *tune_setting_parse_path(const char *path, int *ret_node, int64_t *ret_size);
 /* "thp-enabled.64K", "hugetlb.2M.node1" */
 char *tune_setting_name(struct mem *m, const struct tune_setting *setting, int node, int64_t size);
 /* "64K", "2M", "1G" */

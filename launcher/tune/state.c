@@ -2,23 +2,26 @@
 /* What the first tune of this boot found: /var/lib/allocrun/tune.json. */
 #include "tune/tune.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "report.h"
 #include "util/replace.h"
+#include "util/text.h"
 #include "version.h"
 
 #define STATE_VERSION 1
 #define STATE_MAX (1024 * 1024)
 #define STATE_VALUE_MAX 32
+/* Between two looks at a lock that is held: 0.1 s. */
+#define STATE_LOCK_PAUSE_NS 100000000
 
 static void state_free_json(json_t **json)
 {
@@ -27,28 +30,28 @@ static void state_free_json(json_t **json)
 
 #define CLEANUP_JSON __attribute__((cleanup(state_free_json)))
 
-/* A word or a number: what is written to the kernel is nothing else. */
-static bool state_is_value(const char *value)
+/* As the file itself would say it: one of the row's words, a number, a switch. */
+static bool state_is_value(struct mem *m, const struct tune_setting *setting, const char *value)
 {
-	size_t n = strlen(value);
+	const char *parsed, *offered;
 
-	for (size_t i = 0; i < n; i++) {
-		if (!isalnum((unsigned char)value[i]) && !strchr("_+-", value[i]))
-			return false;
-	}
-	return n > 0 && n <= STATE_VALUE_MAX;
+	if (setting->form == TUNE_WORD)
+		return text_has_word(setting->words, value);
+	return strlen(value) <= STATE_VALUE_MAX &&
+	       tune_parse_value(m, setting, value, &parsed, &offered) == 0 && strcmp(parsed, value) == 0;
 }
 
 static const char *state_parse_saved(struct mem *m, const json_t *entry, struct tune_state *state)
 {
 	const char *path = json_string_value(json_object_get(entry, "path"));
 	const char *value = json_string_value(json_object_get(entry, "found"));
+	const struct tune_setting *setting = path ? tune_setting_find_path(path) : NULL;
 
 	if (!path || !value)
 		return "lacks path or found";
-	if (!tune_setting_find_path(path))
+	if (!setting)
 		return "is about a file that --tune does not set";
-	if (!state_is_value(value))
+	if (!state_is_value(m, setting, value))
 		return "has a value that no such file has";
 	for (size_t i = 0; i < state->n_saved; i++) {
 		if (strcmp(state->saved[i].path, path) == 0)
@@ -145,11 +148,6 @@ void tune_state_add(struct mem *m, struct tune_state *state, const struct tune_p
 	}
 }
 
-static bool state_was_changed(const struct tune_write *w)
-{
-	return w->outcome == TUNE_CHANGED || (w->outcome == TUNE_FAILED && w->got && strcmp(w->got, w->from) != 0);
-}
-
 void tune_state_settle(struct mem *m, struct tune_state *state, const struct tune_state *before,
 		       const struct tune_plan *plan)
 {
@@ -162,7 +160,7 @@ void tune_state_settle(struct mem *m, struct tune_state *state, const struct tun
 			const struct tune_write *w = &plan->writes[k];
 
 			for (size_t j = 0; j < w->n_saved && !is_kept; j++)
-				is_kept = state_was_changed(w) && strcmp(w->saved[j].path, state->saved[i].path) == 0;
+				is_kept = tune_has_changed(w) && strcmp(w->saved[j].path, state->saved[i].path) == 0;
 		}
 		if (is_kept)
 			*MEM_PUSH(m, settled.saved, settled.n_saved) = state->saved[i];
@@ -181,15 +179,19 @@ void tune_state_plan(struct mem *m, const struct tune_facts *facts, const struct
 		for (size_t k = 0; k < facts->n_files && !file; k++)
 			file = strcmp(facts->files[k].path, state->saved[i].path) == 0 ? &facts->files[k] : NULL;
 		*w = (struct tune_write){
-			.setting = tune_setting_find_path(state->saved[i].path), .key = state->saved[i].path,
-			.path = state->saved[i].path, .node = NODE_NONE, .to = state->saved[i].value,
-			.outcome = TUNE_SKIPPED, .detail = "it has gone meanwhile",
+			.path = state->saved[i].path, .to = state->saved[i].value,
+			.outcome = TUNE_SKIPPED, .detail = "it is not there now; what was found is kept",
 		};
-		if (!file || !file->value)
+		w->setting = tune_setting_parse_path(w->path, &w->node, &w->size);
+		w->key = tune_setting_name(m, w->setting, w->node, w->size);
+		if (!file || file->error == -ENOENT || file->error == -ENODEV)
 			continue;
-		w->key = tune_setting_name(m, file->setting, file->node, file->size);
-		w->node = file->node;
-		w->size = file->size;
+		/* It is there: what it says now is not known, and must not be thought to have gone. */
+		if (file->error) {
+			w->outcome = TUNE_FAILED;
+			w->detail = tune_explain_unread(m, file);
+			continue;
+		}
 		w->from = file->value;
 		w->outcome = strcmp(w->from, w->to) == 0 ? TUNE_SAME : TUNE_PLANNED;
 		w->detail = NULL;
@@ -217,19 +219,31 @@ static int state_make_folder(const char *folder)
 	return r;
 }
 
-int tune_state_lock(const char *folder, bool waits)
+static int64_t state_now_ms(void)
 {
-	int fd, r = state_make_folder(folder);
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int tune_state_lock(const char *folder, int64_t wait_ms)
+{
+	const struct timespec pause = { .tv_nsec = STATE_LOCK_PAUSE_NS };
+	const int64_t end = state_now_ms() + wait_ms;
+	struct mem m = MEM_INIT;
 	/* On a read-only file system mkdir(2) says so even of what is there. */
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return r < 0 ? r : -errno;
-	do
-		r = flock(fd, LOCK_EX | (waits ? 0 : LOCK_NB));
-	while (r < 0 && errno == EINTR);
+	int r = state_make_folder(folder), fd;
+
+	fd = open(mem_printf(&m, "%s/" TUNE_LOCK_FILE, folder), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	r = fd >= 0 ? 0 : r < 0 ? r : -errno;
+	mem_free_all(&m);
+	if (r < 0)
+		return r;
+	/* flock(2) itself knows no limit, and who holds the lock may never end. */
+	while ((r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0) == -EWOULDBLOCK && state_now_ms() < end)
+		nanosleep(&pause, NULL);
 	if (r < 0) {
-		r = -errno;
 		close(fd);
 		return r;
 	}

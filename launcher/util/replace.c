@@ -40,6 +40,9 @@ int replace_file(struct mem *m, const char *path, const char *text)
 	r = output_write(fd, text);
 	if (r == 0 && fchmod(fd, 0644) < 0)
 		r = -errno;
+	/* Else a rename may reach the disk before the text does: an empty file after a crash. */
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
 	/* Some file systems tell only now that they are full. */
 	if (close(fd) < 0 && r == 0)
 		r = -errno;

@@ -6,7 +6,7 @@
 
 /*
  * Puts `text` in place of the file, mode 644 whatever the umask: readers see the old one
- * or the whole new one. -errno, the old file untouched; -EEXIST when something that
+ * or the whole new one, also after a crash. -errno, the old file untouched; -EEXIST when something that
  * is no regular file has the name.
  */
 int replace_file(struct mem *m, const char *path, const char *text);

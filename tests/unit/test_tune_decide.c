@@ -141,7 +141,7 @@ static void test_bare_kernel(void **state)
 	assert_write("zone-reclaim-mode", "skipped: a kernel without NUMA");
 	assert_write("numa-balancing", "skipped: a kernel without NUMA balancing");
 	assert_write("hugetlb.1G.each", "impossible: a kernel without hugetlb pages");
-	assert_write("hugetlb.4M.node0", "impossible: a kernel without hugetlb pages");
+	assert_write("hugetlb.4M.node0", "impossible: a kernel without NUMA");
 	assert_write("weighted-interleave.node0", "skipped: a kernel without NUMA");
 }
 
@@ -168,6 +168,75 @@ static void test_unreadable_nodes(void **state)
 	tune_decide_here();
 	assert_write("hugetlb.2M.each", "impossible: the NUMA nodes cannot be read");
 	assert_write("hugetlb.2M.node1", "impossible: the NUMA nodes cannot be read");
+}
+
+/* Pages cannot be had on a node without memory, whatever sizes there are. */
+static void test_no_memory(void **state)
+{
+	(void)state;
+	tune_write_machine();
+	tune_write_node(1, "2-3", 0);
+	tune_want("hugetlb.2M.node1", "5");
+	tune_want("hugetlb.1G.node1", "5");
+	tune_want("hugetlb.64K.node1", "0");
+	tune_want("hugetlb.2M.each", "5");
+	tree_remove(&tree, WEIGHTS "/node1");
+	tune_want("weighted-interleave.node1", "2");
+	tune_decide_here();
+	assert_write("hugetlb.2M.node1", "impossible: node 1 has no memory");
+	assert_write("hugetlb.1G.node1", "impossible: node 1 has no memory");
+	assert_write("hugetlb.64K.node1", "skipped: node 1 has no memory");
+	assert_write("weighted-interleave.node1", "skipped: node 1 has no memory");
+	assert_write("hugetlb.2M.node0", "planned 4 -> 5");
+	/* "each" is each that has both; a line of its own for all that have is no contradiction. */
+	policy.n = 0;
+	tune_want("hugetlb.2M.each", "5");
+	tune_want("hugetlb.2M.node0", "6");
+	tune_decide_here();
+	assert_int_equal(plan.n, 1);
+	tune_write_node(0, "0-1", 0);
+	policy.n = 1;
+	tune_decide_here();
+	assert_int_equal(plan.n, 1);
+	assert_write("hugetlb.2M.each", "impossible: no node has CPUs and memory");
+	tune_want("hugetlb.2M.each", "0");
+	tune_decide_here();
+	assert_write("hugetlb.2M.each", "skipped: no node has CPUs and memory");
+}
+
+/* As many pages as a huge page has, less one. */
+static void test_most_ptes(void **state)
+{
+	(void)state;
+	tune_write_machine();
+	tree_write(&tree, THP "/khugepaged/max_ptes_none", "100\n");
+	tree_write(&tree, THP "/khugepaged/max_ptes_swap", "100\n");
+	tree_write(&tree, THP "/khugepaged/pages_to_scan", "4096\n");
+	tree_write(&tree, THP "/hpage_pmd_size", "2097152\n");
+	tree_write(&tree, "/proc/self/smaps", "KernelPageSize:        4 kB\n");
+	tune_want("khugepaged-max-ptes-none", "511");
+	tune_want("khugepaged-max-ptes-swap", "512");
+	tune_want("khugepaged-pages-to-scan", "8192");
+	tune_decide_here();
+	assert_write("khugepaged-max-ptes-none", "planned 100 -> 511");
+	assert_write("khugepaged-max-ptes-swap",
+		     "impossible: a huge page has 512 pages here, and the kernel takes at most one less: 511");
+	assert_write("khugepaged-pages-to-scan", "planned 4096 -> 8192");
+	/* Not known: the kernel will say. */
+	tree_remove(&tree, THP "/hpage_pmd_size");
+	tune_decide_here();
+	assert_write("khugepaged-max-ptes-swap", "planned 100 -> 512");
+}
+
+/* What --revert would not take from its state is not replaced. */
+static void test_unknown_word(void **state)
+{
+	(void)state;
+	tune_write_machine();
+	tree_write(&tree, THP "/enabled", "always madvise never [sometimes]\n");
+	tune_want("thp-enabled", "madvise");
+	tune_decide_here();
+	assert_write("thp-enabled", "impossible: " THP "/enabled says 'sometimes', which is none of: always madvise never");
 }
 
 /* The kernel's own choice ends with the first weight: a change of its own, made first. */
@@ -198,89 +267,6 @@ static void test_weights(void **state)
 	tune_decide_here();
 	assert_int_equal(plan.n, 2);
 	assert_int_equal(tune_count(&plan, TUNE_SAME), 2);
-}
-
-static void assert_note(const char *key, const char *text)
-{
-	const struct tune_write *w = tune_find(key);
-
-	for (size_t i = 0; i < w->n_notes; i++) {
-		if (strcmp(w->notes[i], text) == 0)
-			return;
-	}
-	fail_msg("%s: no note '%s' (%zu notes, the first: %s)", key, text, w->n_notes,
-		 w->n_notes ? w->notes[0] : "none");
-}
-
-static void test_boot_notes(void **state)
-{
-	(void)state;
-	tune_write_machine();
-	tree_write(&tree, "/proc/cmdline", "ro transparent_hugepage=always numa_balancing=enable default_hugepagesz=2M "
-					   "hugepages=512 -- max\n");
-	tune_want("thp-enabled", "madvise");
-	tune_want("numa-balancing", "0");
-	tune_want("hugetlb.2M", "64");
-	tune_want("thp-defrag", "never");
-	tune_decide_here();
-	assert_note("thp-enabled", "the kernel command line says transparent_hugepage=always: each boot begins with that");
-	assert_note("numa-balancing", "the kernel command line says numa_balancing=enable: each boot begins with that");
-	assert_note("hugetlb.2M", "the kernel command line asks for 512 pages of 2M: each boot begins with those");
-	assert_int_equal(tune_find("thp-defrag")->n_notes, 0);
-	/* The same value is no contradiction. */
-	policy.n = 0;
-	tune_want("thp-enabled", "always");
-	tune_want("numa-balancing", "1");
-	tune_decide_here();
-	assert_int_equal(tune_find("thp-enabled")->n_notes + tune_find("numa-balancing")->n_notes, 0);
-}
-
-static void test_rivals(void **state)
-{
-	(void)state;
-	tune_write_machine();
-	tree_write(&tree, "/etc/sysctl.d/50-x.conf", "# vm.max_map_count = 1\n-vm/max_map_count=262144\nnet.ipv4.x = 1\n");
-	/* Hidden by the one of the same name in /etc. */
-	tree_write(&tree, "/usr/lib/sysctl.d/50-x.conf", "vm.max_map_count = 3\n");
-	tree_write(&tree, "/usr/lib/sysctl.d/60-y.conf", "vm.nr_hugepages = 99\nkernel.numa_balancing = 0\n");
-	tree_write(&tree, "/usr/lib/sysctl.d/README", "vm.max_map_count = 4\n");
-	tree_write(&tree, "/etc/tmpfiles.d/thp.conf", "d /run/x 0755\nw! " THP "/enabled - - - - never\n");
-	tree_write(&tree, "/etc/tuned/active_profile", "ours\n");
-	tree_write(&tree, "/etc/tuned/ours/tuned.conf", "[main]\ninclude=throughput-performance\n");
-	tree_write(&tree, "/usr/lib/tuned/throughput-performance/tuned.conf",
-		   "[vm]\ntransparent_hugepages=always\n[sysfs]\n" THP "/defrag=defer\n[sysctl]\nvm.zone_reclaim_mode=1\n");
-	tune_want("max-map-count", "70000");
-	tune_want("hugetlb.2M.node0", "8");
-	tune_want("numa-balancing", "0");
-	tune_want("thp-enabled", "madvise");
-	tune_want("thp-defrag", "madvise");
-	tune_want("zone-reclaim-mode", "0");
-	tune_decide_here();
-	assert_int_equal(tune_find("max-map-count")->n_notes, 1);
-	assert_note("max-map-count", "/etc/sysctl.d/50-x.conf:2 sets it to 262144");
-	assert_note("hugetlb.2M.node0", "/usr/lib/sysctl.d/60-y.conf:1 sets it to 99");
-	assert_int_equal(tune_find("numa-balancing")->n_notes, 0);
-	assert_note("thp-enabled", "/etc/tmpfiles.d/thp.conf:2 sets it to never");
-	assert_note("thp-enabled", "/usr/lib/tuned/throughput-performance/tuned.conf:2 sets it to always");
-	assert_note("thp-defrag", "/usr/lib/tuned/throughput-performance/tuned.conf:4 sets it to defer");
-	assert_note("zone-reclaim-mode", "/usr/lib/tuned/throughput-performance/tuned.conf:6 sets it to 1");
-	assert_int_equal(plan.n_notes, 1);
-	assert_row_contains("tuned", plan.notes[0], "profile ours");
-}
-
-/* Profiles that include each other, and names that lead out of the folder. */
-static void test_tuned_odd(void **state)
-{
-	(void)state;
-	tune_write_machine();
-	tree_write(&tree, "/etc/tuned/active_profile", "a\n");
-	tree_write(&tree, "/etc/tuned/a/tuned.conf", "include=a\n[vm]\ntransparent_hugepages=never\n");
-	tune_want("thp-enabled", "madvise");
-	tune_decide_here();
-	assert_true(tune_find("thp-enabled")->n_notes > 0 && tune_find("thp-enabled")->n_notes <= 4);
-	tree_write(&tree, "/etc/tuned/active_profile", "../../proc/sys\n");
-	tune_decide_here();
-	assert_int_equal(tune_find("thp-enabled")->n_notes, 0);
 }
 
 /* Every preset asks each captured machine for nothing that it cannot have. */
@@ -320,8 +306,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TUNE_TEST(test_differences), TUNE_TEST(test_order), TUNE_TEST(test_pools), TUNE_TEST(test_impossible),
 		TUNE_TEST(test_skipped), TUNE_TEST(test_bare_kernel), TUNE_TEST(test_each_without_numa),
-		TUNE_TEST(test_unreadable_nodes), TUNE_TEST(test_weights), TUNE_TEST(test_boot_notes),
-		TUNE_TEST(test_rivals), TUNE_TEST(test_tuned_odd), TUNE_TEST(test_machines),
+		TUNE_TEST(test_unreadable_nodes), TUNE_TEST(test_no_memory), TUNE_TEST(test_most_ptes),
+		TUNE_TEST(test_unknown_word), TUNE_TEST(test_weights), TUNE_TEST(test_machines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,10 @@
 
 /* A made-up machine's files, lines of [node], and the plan that comes of them. */
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "pool.h"
 #include "tune/tune.h"
@@ -83,6 +86,38 @@ static inline void tune_decide_here(void)
 	tune_decide(&pool, &facts, &policy, &plan);
 }
 
+static inline void apply(bool is_atomic)
+{
+	tune_apply(&tree.root, &pool, &plan, is_atomic, false);
+}
+
+/* A node that is taken away between the look and the write. */
+static inline void vanish(void)
+{
+	tune_decide_here();
+	tree_remove(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages");
+}
+
+/* A file that says what was written once, and then nothing: a pipe. `first`: what it says before. */
+static inline void apply_through_pipe(const char *key, const char *value, const char *path, const char *first)
+{
+	int fd;
+
+	policy.n = 0;
+	tune_write_machine();
+	tune_want(key, value);
+	tune_decide_here();
+	tree_remove(&tree, path);
+	assert_int_equal(mkfifo(tree_outside(&tree, path), 0600), 0);
+	/* Someone has to read a pipe for it to be written to. */
+	fd = open(tree_outside(&tree, path), O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, first, strlen(first)), strlen(first));
+	apply(false);
+	close(fd);
+	tree_remove(&tree, path);
+}
+
 static inline const struct tune_write *tune_find(const char *key)
 {
 	for (size_t i = 0; i < plan.n; i++) {
@@ -100,7 +135,7 @@ static inline void assert_write(const char *key, const char *expected)
 	const char *text = tune_outcome_name(w->outcome);
 
 	if (w->outcome == TUNE_SKIPPED || w->outcome == TUNE_IMPOSSIBLE || w->outcome == TUNE_FAILED ||
-	    w->outcome == TUNE_RESTORED)
+	    w->outcome == TUNE_RESTORED || w->outcome == TUNE_NOT_WRITTEN)
 		text = mem_printf(&pool, "%s: %s", text, w->detail);
 	else if (w->outcome == TUNE_SAME)
 		text = mem_printf(&pool, "%s %s", text, w->from);

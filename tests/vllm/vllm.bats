@@ -174,10 +174,10 @@ PYTHON
     "$(values 'p["checks"]["preload-effective"]["observed"] if p["pid"] == '"$pid"' else ""')"
   expect_equal "every process is named" "fail warn warn warn" \
     "$(values 'p["checks"]["preload-effective"]["status"]' | sort | paste -sd ' ')"
-  status=0
-  output=$("$allocrun" --check --pid "$pid" --only preload-effective --quiet) || status=$?
-  expect_equal "exit of --check --quiet" 2 "$status"
-  expect_in "--check --quiet" "preload-effective (process $pid vllm): malloc is glibc's own" "$output"
+  local quiet=0 line
+  line=$("$allocrun" --check --pid "$pid" --only preload-effective --quiet) || quiet=$?
+  expect_equal "exit of --check --quiet" 2 "$quiet"
+  expect_in "--check --quiet" "preload-effective (process $pid vllm): malloc is glibc's own" "$line"
   stop_tree "$pid"
   rm "$base.pid"
 }
