@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The real vLLM, one whole server tree: API server, engine core, worker.
-# shellcheck disable=SC2154 # what helpers.bash sets
+# shellcheck disable=SC2030,SC2031,SC2154 # each test is a subshell; what helpers.bash sets
 bats_require_minimum_version 1.5.0
 
 load helpers
