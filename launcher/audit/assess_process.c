@@ -26,6 +26,11 @@ bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct findi
 	return true;
 }
 
+bool audit_is_libc(const struct live_library *library)
+{
+	return strcmp(library->allocator, "glibc") == 0 || strcmp(library->allocator, "musl") == 0;
+}
+
 bool audit_is_child(const struct audit_facts *a, const struct live_process *p)
 {
 	for (size_t i = 0; i < a->live->n_processes; i++) {

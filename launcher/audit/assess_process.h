@@ -7,7 +7,9 @@
 /* The functions of the process checks, and what they share. */
 
 /* audit_serving.c */
-check_assess audit_preload_effective, audit_options_in_force;
+check_assess audit_preload_effective;
+/* audit_options.c */
+check_assess audit_options_in_force;
 /* audit_variables.c */
 check_assess audit_process_variables, audit_process_arenas;
 /* audit_drift.c */
@@ -21,6 +23,8 @@ check_assess audit_process_headroom, audit_memory_verdict, audit_local_memory, a
  * the finding that says why not.
  */
 bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct finding *ret);
+/* Is it libc's own malloc? */
+bool audit_is_libc(const struct live_library *library);
 /* Does it descend from another process that is looked at? */
 bool audit_is_child(const struct audit_facts *a, const struct live_process *p);
 /* The step of the launch record, by the name of what it sets when that is not NULL. */

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which allocator serves a process, and with which options. Pure. */
+/* Which allocator serves a process. Pure. */
 #include "audit/assess_process.h"
 
 #include <string.h>
 
 #include "util/text.h"
-
-static bool serving_is_libc(const struct live_library *library)
-{
-	return strcmp(library->allocator, "glibc") == 0 || strcmp(library->allocator, "musl") == 0;
-}
 
 /* C++ runtimes define operator new on top of whichever malloc there is. */
 static bool serving_is_runtime(const struct live_library *library)
@@ -35,7 +30,7 @@ static const char *serving_list_others(struct mem *m, const struct live_process 
 		const struct live_library *l = &p->libraries[i];
 
 		/* Many programs have an operator new of their own, on top of malloc. */
-		if (l != p->malloc && l->defines_malloc && !serving_is_libc(l) && !serving_is_runtime(l))
+		if (l != p->malloc && l->defines_malloc && !audit_is_libc(l) && !serving_is_runtime(l))
 			audit_list(m, &list, serving_describe(m, l));
 	}
 	return list;
@@ -75,9 +70,62 @@ static bool serving_wants_libc(const struct live_process *p)
 			(strcmp(step->outcome, "done") == 0 && !p->record->library));
 }
 
+/* By its record, or where there is no place for one by what serves it. */
+static bool serving_is_launched(const struct live_process *p)
+{
+	return p->record || (p->malloc && p->malloc->build);
+}
+
+/* An init or a shell has little memory; a server that starts a helper by allocrun has more. */
+#define SERVING_FRONT_MOST (INT64_C(256) << 20)
+
+/* The process that was launched below one that was not, as below an init or a shell; NULL. */
+static const struct live_process *serving_find_launched_below(struct mem *m, const struct audit_facts *a,
+							      const struct live_process *p)
+{
+	int64_t *below = NULL;
+	size_t n = 0;
+
+	if (serving_is_launched(p) || p->rss_anon >= SERVING_FRONT_MOST)
+		return NULL;
+	/* Parents stand before their children. */
+	for (const struct live_process *one = p; one < a->live->processes + a->live->n_processes; one++) {
+		bool is_below = one == p;
+
+		for (size_t i = 0; i < n && !is_below; i++)
+			is_below = below[i] == one->parent;
+		if (is_below && serving_is_launched(one))
+			return one;
+		if (is_below)
+			*MEM_PUSH(m, below, n) = one->pid;
+	}
+	return NULL;
+}
+
+/* Is it meant to have no allocator of ours? With the finding that says why. */
+static bool serving_is_left_alone(struct mem *m, const struct audit_facts *a, const struct live_process *p,
+			     const char *what, struct finding *ret)
+{
+	const struct live_process *below;
+
+	if (serving_is_switched_off(p)) {
+		*ret = finding_skip(m, "%s: its environment has the kill switch, ALLOCRUN=off", what);
+		return true;
+	}
+	below = serving_find_launched_below(m, a, p);
+	if (below)
+		*ret = finding_skip(m, "%s: it stands in front of process %lld, which was launched", what,
+				    (long long)below->pid);
+	return below;
+}
+
 static struct finding serving_assess_static(struct mem *m, const struct audit_facts *a,
 					    const struct live_process *p)
 {
+	struct finding f;
+
+	if (serving_is_left_alone(m, a, p, "a static program", &f))
+		return f;
 	if (audit_is_child(a, p))
 		return finding_skip(m, "a static program, which has its malloc in itself");
 	return finding_fail(m, "a static program: nothing can be preloaded into it");
@@ -87,10 +135,10 @@ static struct finding serving_assess_libc(struct mem *m, const struct audit_fact
 					  const struct live_process *p)
 {
 	const char *why = serving_explain_libc(m, p);
+	struct finding f;
 
-	if (serving_is_switched_off(p))
-		return finding_skip(m, "malloc is %s's own: its environment has the kill switch, ALLOCRUN=off",
-				    p->malloc->allocator);
+	if (serving_is_left_alone(m, a, p, mem_printf(m, "malloc is %s's own", p->malloc->allocator), &f))
+		return f;
 	if (serving_wants_libc(p))
 		return finding_ok(m, "%s, as it was launched", p->malloc->allocator);
 	if (audit_is_child(a, p))
@@ -158,96 +206,5 @@ ASSESS(audit_preload_effective)
 	}
 	if (serving_find_fault(m, p, &f))
 		return f;
-	return serving_is_libc(p->malloc) ? serving_assess_libc(m, a, p) : serving_assess_preloaded(m, p);
-}
-
-/* Where the options that run differ from those of the launch: "narenas: 8, launched with 2". */
-static const char *serving_compare_options(struct mem *m, const struct live_process *p)
-{
-	const char *list = NULL;
-
-	for (size_t i = 0; p->record && i < p->record->options.n; i++) {
-		const struct conf_item *wanted = &p->record->options.items[i];
-		const struct conf_item *found = conf_find(&p->options, wanted->key);
-
-		/* What is not among the options was not readable, or has no variable of its own. */
-		if (found && strcmp(found->value, wanted->value) != 0)
-			audit_list(m, &list, mem_printf(m, "%s:%s, launched with %s", wanted->key,
-							found->value, wanted->value));
-	}
-	return list;
-}
-
-/* Those that shape a server's memory. */
-static const char *serving_list_options(struct mem *m, const struct live_process *p)
-{
-	static const char *const keys[] = { "narenas", "dirty_decay_ms", "muzzy_decay_ms",
-					    "background_thread", "oversize_threshold", "tcache_max",
-					    "thp", "metadata_thp", "prof", "purge_delay", "allow_thp",
-					    "arena_max", "hugetlb" };
-	const char *list = NULL;
-
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-		const struct conf_item *item = conf_find(&p->options, keys[i]);
-
-		if (item)
-			audit_list(m, &list, mem_printf(m, "%s:%s", item->key, item->value));
-	}
-	return list ? list : "defaults";
-}
-
-/* An option that is set, and does nothing: after a fork, jemalloc has no threads of its own. */
-static bool serving_lacks_purge_thread(const struct live_process *p)
-{
-	const struct conf_item *item = conf_find(&p->options, "background_thread");
-
-	return item && strcmp(item->value, "true") == 0 && p->purge_threads == 0;
-}
-
-static struct finding serving_assess_proved(struct mem *m, const struct live_process *p, const char *list)
-{
-	const char *difference = serving_compare_options(m, p);
-	struct finding f;
-
-	if (difference)
-		return finding_fail(m, "proved: %s", difference);
-	if (!serving_lacks_purge_thread(p))
-		return finding_ok(m, "proved: %s", list);
-	f = finding_warn(m, "proved: background_thread:true, but there is no such thread in it: "
-			 "while it is idle it gives nothing back");
-	f.fix = "start it by spawn or forkserver with exec, not by a bare fork; "
-		"and see its limit of processes (RLIMIT_NPROC, pids.max)";
-	return f;
-}
-
-ASSESS(audit_options_in_force)
-{
-	const char *difference, *list;
-	struct finding f;
-
-	if (audit_cannot_tell(m, p, &f)) {
-		if (p->options_evidence == EVIDENCE_ASSUMED)
-			f.observed = mem_printf(m, "%s; assumed from its environment: %s", f.observed,
-						serving_list_options(m, p));
-		return f;
-	}
-	if (p->is_static == TRI_YES)
-		return finding_skip(m, "a static program");
-	if (!p->malloc)
-		return finding_unknown(m, "%s", p->problem ? p->problem : "no loaded object defines malloc");
-	list = serving_list_options(m, p);
-	if (serving_is_libc(p->malloc))
-		return finding_skip(m, "%s keeps its options where nobody can read them (told: %s)",
-				    p->malloc->allocator, list);
-	if (p->options_evidence == EVIDENCE_PROVED)
-		return serving_assess_proved(m, p, list);
-	difference = serving_compare_options(m, p);
-	/* A server may change its environment for its children: that is no proof. */
-	if (difference)
-		return finding_warn(m, "assumed from its environment: %s", difference);
-	f = p->options_evidence == EVIDENCE_ASSUMED ?
-	    finding_unknown(m, "assumed from its environment: %s", list) :
-	    finding_unknown(m, "neither its memory nor its environment can be read");
-	f.fix = "use a bundled build, which says where its options are, and run the check as root";
-	return f;
+	return audit_is_libc(p->malloc) ? serving_assess_libc(m, a, p) : serving_assess_preloaded(m, p);
 }

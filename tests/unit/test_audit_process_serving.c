@@ -121,6 +121,42 @@ static void test_preload_of_others(void **state)
 	expect(audit_preload_effective, "of nowhere", CHECK_WARN, "jemalloc (?)");
 }
 
+/* An init, a shell: what was launched is below it. */
+static void test_preload_in_front(void **state)
+{
+	static const char front[] = "it stands in front of process 4713, which was launched";
+
+	(void)state;
+	for (int row = 0; row < 6; row++) {
+		make_plain();
+		processes[1] = processes[2] = *p;
+		processes[1].pid = 4712;
+		processes[1].parent = 4711;
+		processes[2].pid = 4713;
+		processes[2].parent = row == 3 ? 99 : 4712;
+		live.n_processes = 3;
+		p->rss_anon = processes[1].rss_anon = row == 4 ? GIB(4) : MIB(1);
+		p->is_static = row == 1 ? TRI_YES : TRI_NO;
+		if (row == 2) {
+			/* No place for a record: what serves it says so. */
+			libraries[3] = libraries[0];
+			libraries[3].build = &build;
+			processes[2].malloc = &libraries[3];
+		} else if (row != 5) {
+			processes[2].record = &record;
+		}
+		if (row < 3)
+			expect_of(row == 0 ? &processes[1] : p, audit_preload_effective, "in front", CHECK_SKIP, front);
+		else
+			expect(audit_preload_effective, row == 3 ? "launched elsewhere" : row == 4 ? "a server" : "nobody launched",
+			       CHECK_FAIL, "malloc is glibc's own");
+	}
+	p->is_static = TRI_YES;
+	p->environment = VARIABLES("ALLOCRUN=off");
+	p->malloc = NULL;
+	expect(audit_preload_effective, "static, and the kill switch", CHECK_SKIP, "kill switch");
+}
+
 /* With --allocator system that is what was wanted. */
 static void test_preload_not_wanted(void **state)
 {
@@ -148,7 +184,7 @@ static void test_options_in_force(void **state)
 
 	(void)state;
 	set_option("narenas", "2");
-	expect(audit_options_in_force, "proved", CHECK_OK, "proved: narenas:2");
+	expect(audit_options_in_force, "proved", CHECK_OK, "proved: narenas:2; no launch record to compare with");
 	expect(audit_options_in_force, "none of those that are shown", CHECK_OK, "proved: defaults");
 	conf_set(&pool, &wanted, "narenas", "2", "record");
 	set_option("narenas", "8");
@@ -198,6 +234,73 @@ static void test_options_in_force(void **state)
 	p->malloc = NULL;
 	expect(audit_options_in_force, "nobody", CHECK_UNKNOWN, "no loaded object");
 	expect_of_states(audit_options_in_force);
+}
+
+/* What jemalloc makes of a value is not what somebody else made of it. */
+static void test_options_as_jemalloc_reads_them(void **state)
+{
+	static const struct {
+		const char *key, *wanted, *found;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
+		{ "narenas", "0x4", "4", CHECK_OK, "proved: narenas:4" },
+		{ "dirty_decay_ms", "010", "8", CHECK_OK, "dirty_decay_ms:8" },
+		{ "dirty_decay_ms", "010", "10", CHECK_FAIL, "dirty_decay_ms:10, launched with 010" },
+		{ "dirty_decay_ms", "-1", "10000", CHECK_FAIL, "dirty_decay_ms:10000, launched with -1" },
+		{ "narenas", "default", "32", CHECK_OK, "narenas:32" },
+		{ "narenas", "2", "4", CHECK_FAIL, "narenas:4, launched with 2" },
+		{ "metadata_thp", "auto", "disabled", CHECK_FAIL, "metadata_thp:disabled, launched with auto" },
+		{ "background_thread", "true", "false", CHECK_FAIL, "background_thread:false, launched with true" },
+		/* Too small to be large: no arena of its own, for which jemalloc has 0. */
+		{ "oversize_threshold", "1", "0", CHECK_OK, "oversize_threshold:0" },
+		{ "oversize_threshold", "0", "0", CHECK_OK, "oversize_threshold:0" },
+		{ "oversize_threshold", "16383", "0", CHECK_OK, "oversize_threshold:0" },
+		{ "oversize_threshold", "16384", "0", CHECK_FAIL, "oversize_threshold:0, launched with 16384" },
+		{ "oversize_threshold", "1", "8388608", CHECK_FAIL, "oversize_threshold:8388608, launched with 1" },
+		{ "tcache_nslots_small_max", "100000", "2048", CHECK_WARN,
+		  "jemalloc made 2048 of tcache_nslots_small_max:100000" },
+		{ "tcache_nslots_small_max", "2048", "200", CHECK_FAIL, "launched with 2048" },
+		{ "tcache_nslots_large", "0", "1", CHECK_WARN, "jemalloc made 1 of tcache_nslots_large:0" },
+		{ "max_background_threads", "9999", "4", CHECK_WARN, "jemalloc made 4 of max_background_threads:9999" },
+		{ "max_background_threads", "2", "4", CHECK_FAIL, "launched with 2" },
+		{ "tcache_gc_incr_bytes", "1", "1024", CHECK_WARN, "jemalloc made 1024 of" },
+		{ "lg_extent_max_active_fit", "100", "6", CHECK_WARN, "jemalloc made 6 of lg_extent_max_active_fit:100" },
+		{ "debug_double_free_max_scan", "100000", "0", CHECK_WARN, "jemalloc made 0 of" },
+		{ "dirty_decay_ms", "18446744072001", "10000", CHECK_WARN, "jemalloc made 10000 of" },
+		/* mimalloc has words for numbers, and sizes in KiB. */
+		{ "allow_thp", "off", "0", CHECK_OK, "allow_thp:0" },
+		{ "allow_thp", "yes", "0", CHECK_FAIL, "allow_thp:0, launched with yes" },
+		{ "purge_delay", "010", "10", CHECK_OK, "purge_delay:10" },
+		{ "arena_reserve", "64M", "65536", CHECK_OK, "proved" },
+		{ "arena_reserve", "1gib", "1048576", CHECK_OK, "proved" },
+		{ "arena_reserve", "1025", "2", CHECK_OK, "proved" },
+		{ "arena_reserve", "64M", "64", CHECK_FAIL, "arena_reserve:64, launched with 64M" },
+		{ "arena_reserve", "9000000000G", "64", CHECK_FAIL, "launched with 9000000000G" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		set_option(cases[i].key, cases[i].found);
+		p->record = &record;
+		conf_set(&pool, &record.options, cases[i].key, cases[i].wanted, "record");
+		expect(audit_options_in_force, cases[i].wanted, cases[i].status, cases[i].observed);
+	}
+	/* Pages of 64 KiB have a larger least. */
+	build.page_size = 65536;
+	set_option("oversize_threshold", "0");
+	p->record = &record;
+	conf_set(&pool, &record.options, "oversize_threshold", "262143", "record");
+	expect(audit_options_in_force, "large pages", CHECK_OK, "oversize_threshold:0");
+	set_option("narenas", "8");
+	set_option("percpu_arena", "percpu");
+	p->record = &record;
+	conf_set(&pool, &record.options, "narenas", "2", "record");
+	expect(audit_options_in_force, "an arena for each CPU", CHECK_WARN, "jemalloc made 8 of narenas:2");
+	set_option("percpu_arena", "disabled");
+	p->record = &record;
+	conf_set(&pool, &record.options, "percpu_arena", "percpu", "record");
+	expect(audit_options_in_force, "CPUs that say nothing", CHECK_WARN, "jemalloc made disabled of percpu_arena:percpu");
 }
 
 static void test_variables(void **state)
@@ -334,7 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE_TEST(test_preload_effective), CASE_TEST(test_preload_of_two), CASE_TEST(test_preload_of_others),
-		CASE_TEST(test_preload_not_wanted), CASE_TEST(test_options_in_force), CASE_TEST(test_variables),
+		CASE_TEST(test_preload_in_front), CASE_TEST(test_preload_not_wanted), CASE_TEST(test_options_in_force), CASE_TEST(test_options_as_jemalloc_reads_them), CASE_TEST(test_variables),
 		CASE_TEST(test_dangerous_options), CASE_TEST(test_arenas),
 	};
 
