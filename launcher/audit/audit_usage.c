@@ -18,6 +18,8 @@
 
 /* Less than this goes back and comes again all the time. */
 #define USAGE_DUE_LEAST (INT64_C(16) << 20)
+/* What goes back later than that is kept, for all that an operator sees of it. */
+#define USAGE_DUE_MOST_MS 60000
 
 static int64_t usage_or_zero(int64_t bytes)
 {
@@ -37,6 +39,7 @@ static const char *usage_split(struct mem *m, const struct live_process *p)
 struct growth {
 	int64_t bytes;       /* of the kind that grew most */
 	const char *kind;
+	int64_t allocator;   /* by how much what the allocator has grew; FACT_UNKNOWN */
 	int64_t seconds;
 };
 
@@ -62,7 +65,10 @@ static bool usage_find_growth(const struct audit_facts *a, const struct live_pro
 	to = samples_find(last, p);
 	if (!from || !to)
 		return false;
-	*ret = (struct growth){ 0, NULL, (last->after_ms - first->after_ms + 500) / 1000 };
+	*ret = (struct growth){ .allocator = FACT_UNKNOWN,
+				.seconds = (last->after_ms - first->after_ms + 500) / 1000 };
+	if (from->allocator_resident != FACT_UNKNOWN && to->allocator_resident != FACT_UNKNOWN)
+		ret->allocator = usage_or_zero(to->allocator_resident - from->allocator_resident);
 	usage_add_growth(from->rss_anon, to->rss_anon, ANONYMOUS, ret);
 	usage_add_growth(from->rss_shmem, to->rss_shmem, "shared memory", ret);
 	usage_add_growth(from->rss_file, to->rss_file, "mapped files", ret);
@@ -70,13 +76,17 @@ static bool usage_find_growth(const struct audit_facts *a, const struct live_pro
 	return ret->kind;
 }
 
-/* Memory of other kinds than anonymous is no allocator's. */
+/* Memory of other kinds than anonymous is no allocator's, nor is what it does not know of. */
 static bool usage_is_elsewhere(const struct live_process *p)
 {
-	int64_t anon = usage_or_zero(p->rss_anon);
+	int64_t own = usage_or_zero(p->rss_anon), others = 0;
 	int64_t rest = usage_or_zero(p->rss_file) + usage_or_zero(p->rss_shmem) + usage_or_zero(p->hugetlb);
 
-	return rest > anon;
+	if (p->allocator_resident != FACT_UNKNOWN && p->allocator_resident < own) {
+		others = own - p->allocator_resident;
+		own = p->allocator_resident;
+	}
+	return rest > own - others;
 }
 
 /* A tenth of what it had, and something to speak of, is growth. */
@@ -96,7 +106,7 @@ static int64_t usage_find_due(const struct live_process *p, int64_t *ret_ms)
 	const struct conf_item *decay = conf_find(&p->options, "dirty_decay_ms");
 
 	if (p->options_evidence != EVIDENCE_PROVED || p->purge_threads <= 0 || p->allocator_dirty <= 0 || !decay ||
-	    text_parse_i64(decay->value, ret_ms, NULL) < 0 || *ret_ms < 0)
+	    text_parse_i64(decay->value, ret_ms, NULL) < 0 || *ret_ms < 0 || *ret_ms > USAGE_DUE_MOST_MS)
 		return 0;
 	return p->allocator_dirty;
 }
@@ -134,6 +144,32 @@ static struct finding usage_judge_allocator(struct mem *m, const struct live_pro
 		return finding_warn(m, "the allocator holds %lld %% of what is in use; %s", (long long)percent,
 				    share);
 	return finding_ok(m, "%s%s", usage_is_elsewhere(p) ? "mostly not the allocator: " : "", share);
+}
+
+/* Where nothing says what the allocator has. */
+static struct finding usage_judge_kinds(struct mem *m, const struct live_process *p)
+{
+	struct finding f;
+
+	if (usage_is_elsewhere(p))
+		return finding_ok(m, "mostly not the allocator: %s", usage_split(m, p));
+	if (p->rss_anon < VERDICT_LEAST)
+		return finding_ok(m, "%s: little, whosever it is", usage_split(m, p));
+	f = finding_unknown(m, "%s; the allocator's share is not known", usage_split(m, p));
+	f.fix = "a bundled build of jemalloc says what it has; of any allocator --watch SECONDS says what grows";
+	return f;
+}
+
+/* "not the allocator: shared memory grew by 1 GiB in 10 s" */
+static const char *usage_describe_growth(struct mem *m, const struct growth *g)
+{
+	bool is_anonymous = strcmp(g->kind, ANONYMOUS) == 0;
+	bool is_elsewhere = !is_anonymous || (g->allocator != FACT_UNKNOWN && g->allocator < g->bytes / 2);
+	const char *own = is_anonymous && is_elsewhere ?
+			  mem_printf(m, ", the allocator's by %s", report_size(m, g->allocator)) : "";
+
+	return mem_printf(m, "%s%s grew by %s in %lld s%s", is_elsewhere ? "not the allocator: " : "", g->kind,
+			  report_size(m, g->bytes), (long long)g->seconds, own);
 }
 
 /* Is it in the control group of its parent, which speaks for both? */
@@ -178,17 +214,13 @@ ASSESS(audit_memory_verdict)
 		return f;
 	if (p->rss_anon == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/%lld/status does not say", (long long)p->pid);
-	if (usage_find_growth(a, p, &g) && usage_is_growing(p, &g)) {
-		bool is_anonymous = strcmp(g.kind, ANONYMOUS) == 0;
-
-		return finding_warn(m, "%s%s grew by %s in %lld s; %s", is_anonymous ? "" : "not the allocator: ",
-				    g.kind, report_size(m, g.bytes), (long long)g.seconds, usage_split(m, p));
-	}
-	if (p->allocator_resident != FACT_UNKNOWN)
-		return usage_judge_allocator(m, p, t);
-	if (usage_is_elsewhere(p))
-		return finding_ok(m, "mostly not the allocator: %s", usage_split(m, p));
-	return finding_ok(m, "%s; the allocator's share is not known", usage_split(m, p));
+	f = p->allocator_resident != FACT_UNKNOWN ? usage_judge_allocator(m, p, t) : usage_judge_kinds(m, p);
+	if (!usage_find_growth(a, p, &g) || !usage_is_growing(p, &g))
+		return f;
+	if (f.status == CHECK_FAIL)
+		return finding_fail(m, "%s; %s", f.observed, usage_describe_growth(m, &g));
+	return finding_warn(m, "%s; %s", usage_describe_growth(m, &g),
+			    f.status == CHECK_OK ? usage_split(m, p) : f.observed);
 }
 
 /* The nodes on which the process's memory should lie: those of the visible GPUs. */

@@ -22,7 +22,12 @@ static void test_verdict(void **state)
 		{ "hugetlb", GIB(1), 0, 0, GIB(30), GIB(1), GIB(1), CHECK_OK, "mostly not the allocator" },
 		{ "only resident", GIB(4), 0, 0, 0, GIB(4), FACT_UNKNOWN, CHECK_OK, "the allocator has 4 GiB resident" },
 		{ "only resident, and little", GIB(40), 0, 0, 0, GIB(1), FACT_UNKNOWN, CHECK_WARN, "not the allocator: 97 %" },
-		{ "nothing known of it", GIB(4), 0, 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK, "the allocator's share is not known" },
+		{ "mapped by the program", MIB(450), 0, 0, 0, MIB(1), MIB(1), CHECK_OK, "mostly not the allocator: anonymous 450 MiB" },
+		{ "most of it mapped", GIB(1), 0, 0, 0, MIB(511), MIB(511), CHECK_WARN, "not the allocator: 50 %" },
+		{ "half of it mapped", MIB(900), 0, 0, 0, MIB(450), MIB(450), CHECK_OK, "anonymous 900 MiB, file 0 B, shared 0 B, hugetlb 0 B: the" },
+		{ "nothing known of it", GIB(4), 0, 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_UNKNOWN,
+		  "the allocator's share is not known" },
+		{ "nothing known of little", MIB(255), 0, 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK, "little, whosever it is" },
 		{ "of another", GIB(1), GIB(30), 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK, "mostly not the allocator" },
 		{ "more than there is", GIB(4), 0, 0, 0, GIB(5), GIB(5), CHECK_OK, "5 GiB resident" },
 		{ "nothing in use", GIB(4), 0, 0, 0, GIB(4), 0, CHECK_OK, "4 GiB resident for 0 B in use" },
@@ -84,6 +89,13 @@ static void test_verdict_right_after_a_free(void **state)
 	expect(audit_memory_verdict, "dirty pages unknown", CHECK_FAIL, "the allocator holds 400 %");
 	make_freed("soon", 2);
 	expect(audit_memory_verdict, "no number", CHECK_FAIL, "the allocator holds 400 %");
+	/* 104 days: for an operator it is kept. */
+	make_freed("9000000000", 2);
+	expect(audit_memory_verdict, "a long decay", CHECK_FAIL, "the allocator holds 400 %");
+	make_freed("60001", 2);
+	expect(audit_memory_verdict, "more than a minute", CHECK_FAIL, "the allocator holds 400 %");
+	make_freed("60000", 2);
+	expect(audit_memory_verdict, "a minute", CHECK_OK, "due to go back within 60 s");
 	/* A few pages are due all the time. */
 	make_freed("10000", 2);
 	p->allocator_resident = p->rss_anon = GIB(10);
@@ -107,7 +119,8 @@ static void make_samples(int64_t start_time, const struct live_point *first, con
 }
 
 #define POINT(anon, file, shmem, huge) \
-	{ .rss_anon = (anon), .rss_file = (file), .rss_shmem = (shmem), .hugetlb = (huge) }
+	{ .rss_anon = (anon), .rss_file = (file), .rss_shmem = (shmem), .hugetlb = (huge), \
+	  .allocator_resident = FACT_UNKNOWN }
 
 static void test_growth(void **state)
 {
@@ -126,12 +139,12 @@ static void test_growth(void **state)
 		{ "hugetlb", POINT(GIB(4), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, GIB(1)), CHECK_WARN,
 		  "not the allocator: hugetlb memory grew by 1 GiB" },
 		{ "the most of them", POINT(GIB(3), 0, 0, 0), POINT(GIB(4), GIB(3), 0, 0), CHECK_WARN, "mapped files grew by 3 GiB" },
-		{ "steady", POINT(GIB(4), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_OK, "share is not known" },
-		{ "less", POINT(GIB(8), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_OK, "share is not known" },
-		{ "below a tenth", POINT(GIB(4) - MIB(400), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_OK, "not known" },
+		{ "steady", POINT(GIB(4), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "share is not known" },
+		{ "less", POINT(GIB(8), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "share is not known" },
+		{ "below a tenth", POINT(GIB(4) - MIB(400), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "not known" },
 		/* What was not known before has not grown. */
-		{ "unknown at first", POINT(-1, -1, -1, -1), POINT(GIB(4), GIB(1), 0, 0), CHECK_OK, "not known" },
-		{ "unknown at last", POINT(GIB(2), GIB(1), 0, 0), POINT(-1, -1, -1, -1), CHECK_OK, "not known" },
+		{ "unknown at first", POINT(-1, -1, -1, -1), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "not known" },
+		{ "unknown at last", POINT(GIB(2), GIB(1), 0, 0), POINT(-1, -1, -1, -1), CHECK_UNKNOWN, "not known" },
 	};
 	struct live_point first = POINT(GIB(2), GIB(1), 0, 0), last = POINT(GIB(4), GIB(1), 0, 0);
 
@@ -141,17 +154,50 @@ static void test_growth(void **state)
 		expect(audit_memory_verdict, cases[i].row, cases[i].status, cases[i].observed);
 	}
 	make_samples(p->start_time - 1, &first, &last);
-	expect(audit_memory_verdict, "another process of this PID", CHECK_OK, "not known");
+	expect(audit_memory_verdict, "another process of this PID", CHECK_UNKNOWN, "not known");
 	make_samples(p->start_time, &first, &last);
 	samples.n = 1;
-	expect(audit_memory_verdict, "one look", CHECK_OK, "not known");
+	expect(audit_memory_verdict, "one look", CHECK_UNKNOWN, "not known");
 	/* Small numbers may well double. */
 	p->rss_anon = MIB(20);
 	p->rss_file = MIB(5);
 	first = (struct live_point)POINT(MIB(10), MIB(5), 0, 0);
 	last = (struct live_point)POINT(MIB(20), MIB(5), 0, 0);
 	make_samples(p->start_time, &first, &last);
-	expect(audit_memory_verdict, "small", CHECK_OK, "not known");
+	expect(audit_memory_verdict, "small", CHECK_OK, "little");
+}
+
+/* Whose the growth is, and a verdict that is worse than growth. */
+static void test_growth_of_the_allocator(void **state)
+{
+	static const struct {
+		const char *row;
+		int64_t first, last, live; /* of the allocator; what the program has of it */
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
+		{ "a leak", GIB(2), GIB(4), GIB(4), CHECK_WARN, "anonymous memory grew by 2 GiB in 10 s; anonymous 4 GiB" },
+		{ "most of it a leak", GIB(2), GIB(3), GIB(3), CHECK_WARN, "anonymous memory grew by 2 GiB in 10 s; not the allocator" },
+		{ "mapped by the program", GIB(4), GIB(4), GIB(4), CHECK_WARN,
+		  "not the allocator: anonymous memory grew by 2 GiB in 10 s, the allocator's by 0 B" },
+		{ "given back meanwhile", GIB(4), GIB(3), GIB(3), CHECK_WARN, "grew by 2 GiB in 10 s, the allocator's by 0 B" },
+		{ "not known at first", FACT_UNKNOWN, GIB(4), GIB(4), CHECK_WARN, "anonymous memory grew by 2 GiB in 10 s;" },
+		{ "a leak and retention", GIB(2), GIB(4), GIB(1), CHECK_FAIL,
+		  "hugetlb 0 B: the allocator has 4 GiB resident for 1 GiB in use; anonymous memory grew by 2 GiB in 10 s" },
+		{ "some retention", GIB(2), GIB(4), GIB(3), CHECK_WARN,
+		  "anonymous memory grew by 2 GiB in 10 s; the allocator holds 133 % of what is in use" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct live_point first = POINT(GIB(2), GIB(1), 0, 0), last = POINT(GIB(4), GIB(1), 0, 0);
+
+		first.allocator_resident = cases[i].first;
+		last.allocator_resident = p->allocator_resident = cases[i].last;
+		p->allocator_live = cases[i].live;
+		make_samples(p->start_time, &first, &last);
+		expect(audit_memory_verdict, cases[i].row, cases[i].status, cases[i].observed);
+	}
 }
 
 static void make_nodes(int64_t first, int64_t second)
@@ -278,7 +324,7 @@ static void test_headroom(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_verdict), CASE_TEST(test_verdict_right_after_a_free), CASE_TEST(test_growth), CASE_TEST(test_local_memory),
+		CASE_TEST(test_verdict), CASE_TEST(test_verdict_right_after_a_free), CASE_TEST(test_growth), CASE_TEST(test_growth_of_the_allocator), CASE_TEST(test_local_memory),
 		CASE_TEST(test_rdma_hooks), CASE_TEST(test_mappings), CASE_TEST(test_headroom),
 	};
 
