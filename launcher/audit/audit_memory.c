@@ -95,22 +95,35 @@ static struct finding headroom_of_cgroup(struct mem *m, const struct audit_facts
 	return memory_finding(m, status, text);
 }
 
+/* "6 GiB in use, above memory.high of 5 GiB: ..."; NULL: it is not. */
+static const char *headroom_above_high(struct mem *m, const struct audit_facts *a)
+{
+	int64_t high = a->machine->cgroup.memory_high, most = a->machine->cgroup.memory_max;
+
+	if (high == FACT_UNKNOWN || high == FACT_UNLIMITED || a->machine->cgroup.memory_current == FACT_UNKNOWN ||
+	    high >= most || memory_used(a) < high)
+		return NULL;
+	return mem_printf(m, "%s in use, above memory.high of %s: allocations are slowed down",
+			  report_size(m, memory_used(a)), report_size(m, high));
+}
+
 ASSESS(audit_oom_headroom)
 {
 	const struct cgroup_facts *cgroup = &a->machine->cgroup;
-	int64_t high = cgroup->memory_high;
+	const char *above;
+	struct finding f;
 
 	if (cgroup->memory_max == FACT_UNKNOWN)
 		return finding_unknown(m, "the memory limit of the control group cannot be read");
 	if (memory_is_limited(cgroup) && cgroup->memory_current == FACT_UNKNOWN)
 		return finding_unknown(m, "a limit of %s, and how much is in use cannot be read",
 				       report_size(m, cgroup->memory_max));
-	if (high != FACT_UNKNOWN && high != FACT_UNLIMITED && cgroup->memory_current != FACT_UNKNOWN &&
-	    high < cgroup->memory_max && memory_used(a) >= high)
-		return finding_warn(m, "%s in use, above memory.high of %s: allocations are "
-				       "slowed down",
-				    report_size(m, memory_used(a)), report_size(m, high));
-	return memory_is_limited(cgroup) ? headroom_of_cgroup(m, a, t) : headroom_of_machine(m, a, t);
+	f = memory_is_limited(cgroup) ? headroom_of_cgroup(m, a, t) : headroom_of_machine(m, a, t);
+	above = headroom_above_high(m, a);
+	if (!above)
+		return f;
+	return f.status == CHECK_FAIL ? finding_fail(m, "%s; %s", f.observed, above) :
+					finding_warn(m, "%s; %s", above, f.observed);
 }
 
 /* The memory of the nodes that a strict policy binds to; FACT_UNKNOWN: none, or not known. */
@@ -240,7 +253,7 @@ ASSESS(audit_swap)
 	if (memory->swap_free == FACT_UNKNOWN || a->node->swappiness == FACT_UNKNOWN)
 		return finding_unknown(m, "%s of swap; how it is used cannot be read",
 				       report_size(m, memory->swap_total));
-	if (used > 0 && a->node->swappiness > 0)
+	if (used > 0)
 		return finding_warn(m, "%s of %s of swap are in use on a GPU host (swappiness %lld)",
 				    report_size(m, used), report_size(m, memory->swap_total),
 				    (long long)a->node->swappiness);

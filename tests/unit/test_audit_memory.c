@@ -57,6 +57,13 @@ static void test_headroom_high(void **state)
 	assert_finding("oom-headroom", "ok", "50%");
 	cgroup->memory_high = 40 * GIB;
 	assert_finding("oom-headroom", "warn", "slowed down");
+	/* What is worse than slow is not hidden by it. */
+	set_usage(100 * GIB, 97 * GIB, 0);
+	assert_finding("oom-headroom", "fail", "97% of 100 GiB");
+	assert_finding("oom-headroom", "fail", "slowed down");
+	set_usage(100 * GIB, 50 * GIB, 0);
+	audit.node.cgroup.oom_kills = 1;
+	assert_finding("oom-headroom", "fail", "1 process killed");
 	cgroup->memory_max = FACT_UNLIMITED;
 	assert_finding("oom-headroom", "warn", "slowed down");
 }
@@ -162,6 +169,11 @@ static void test_swap(void **state)
 	(void)state;
 	audit_open(HGX, NULL, NO_WORDS);
 	assert_finding("swap", "warn", "1 GiB of 8.0 GiB of swap are in use");
+	/* How readily the kernel swaps is another matter than what lies there. */
+	audit.node.swappiness = 0;
+	memory->swap_free = 0;
+	assert_finding("swap", "warn", "8.0 GiB of 8.0 GiB of swap are in use");
+	audit.node.swappiness = 60;
 	memory->swap_free = memory->swap_total;
 	assert_finding("swap", "warn", "swappiness 60");
 	audit.node.swappiness = 10;
