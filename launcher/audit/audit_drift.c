@@ -9,6 +9,7 @@
 
 #include "plan.h"
 #include "report.h"
+#include "util/text.h"
 
 ASSESS(audit_launch_record)
 {
@@ -17,7 +18,8 @@ ASSESS(audit_launch_record)
 	if (audit_cannot_tell(m, p, &f) && p->state != LIVE_DENIED)
 		return f;
 	if (!p->record)
-		return finding_skip(m, "it has none: not launched by allocrun, or with --record none");
+		return finding_skip(m, "it has none: not launched by allocrun, or with --record none, or with no "
+				       "place to write one (/run/allocrun)");
 	if (p->record->is_unread)
 		return finding_unknown(m, "%s: %s", p->record->path, p->record->problem);
 	if (p->record->problem)
@@ -149,35 +151,106 @@ static const char *drift_list_capabilities(struct mem *m, uint64_t mask, const c
 	return list;
 }
 
+/* NULL, or in which way the user is another than the launch set: "vllm (1000:1000, 1 groups)". */
+static const char *drift_compare_user(struct mem *m, const struct live_process *p, const struct live_step *s)
+{
+	const char *ids = strrchr(s->value, '(');
+	int64_t uid;
+
+	if (!ids || text_parse_i64(ids + 1, &uid, NULL) < 0 || p->uid == uid)
+		return NULL;
+	return mem_printf(m, "its user is %lld, launched as %s", (long long)p->uid, s->value);
+}
+
+/* Of the steps that take privileges away: the user too, and what is not read. */
 ASSESS(audit_capabilities_left)
 {
-	const char *more;
-	struct finding f;
-	const struct live_step *s = drift_step(m, p, "caps", NULL, &f);
+	struct finding f, other;
+	const struct live_step *caps = drift_step(m, p, "caps", NULL, &f);
+	const struct live_step *user = drift_step(m, p, "user", NULL, &other);
+	const char *more, *unread = drift_step(m, p, "no-new-privs", NULL, &other) ? "; no-new-privs is not compared" : "";
 
-	if (!s)
+	/* In a container a user may have another number than here. */
+	if (user && p->other_mounts != TRI_NO) {
+		unread = mem_printf(m, "%s; the user is not compared", unread);
+		user = NULL;
+	}
+	if (user && drift_compare_user(m, p, user))
+		return finding_fail(m, "%s%s", drift_compare_user(m, p, user), unread);
+	if (!caps && user)
+		return finding_ok(m, "user %s%s", user->value, unread);
+	if (!caps) {
+		f.observed = mem_printf(m, "%s%s", f.observed, unread);
 		return f;
+	}
 	if (p->capabilities_known != TRI_YES)
 		return finding_unknown(m, "its capabilities cannot be read");
-	more = drift_list_capabilities(m, p->capabilities, s->value);
+	more = drift_list_capabilities(m, p->capabilities, caps->value);
 	if (more)
-		return finding_fail(m, "in effect are %s, launched with %s", more, s->value);
-	return finding_ok(m, "%s", s->value);
+		return finding_fail(m, "in effect are %s, launched with %s", more, caps->value);
+	return finding_ok(m, "%s%s%s%s", caps->value, user ? ", user " : "", user ? user->value : "", unread);
+}
+
+#define CAP_IPC_LOCK_BIT 14 /* linux/capability.h: mlock(2) without a limit */
+
+/* NULL, or how near what is locked is to its limit. */
+static const char *limits_check_locked(struct mem *m, const struct live_process *p, const struct thresholds *t)
+{
+	/* The kernel holds each of the two against the limit (mlock(2), ib_umem_get()). */
+	int64_t locked = p->locked > p->pinned ? p->locked : p->pinned, limit = p->memlock.soft;
+
+	if (limit == FACT_UNKNOWN || limit == FACT_UNLIMITED || locked <= 0 ||
+	    (p->capabilities_known == TRI_YES && p->capabilities >> CAP_IPC_LOCK_BIT & 1) ||
+	    audit_percent(locked, limit) < t->values[THRESHOLD_LOCKED_WARN])
+		return NULL;
+	return mem_printf(m, "%s are locked or pinned, of at most %s", report_size(m, locked), report_size(m, limit));
+}
+
+static const char *limits_format(struct mem *m, int64_t value)
+{
+	return value == FACT_UNLIMITED ? "unlimited" : mem_printf(m, "%lld", (long long)value);
+}
+
+/* What the launch set, against what is. */
+static struct finding limits_compare(struct mem *m, const struct live_process *p)
+{
+	const struct {
+		const char *step, *name;
+		int64_t now;
+	} limits[] = {
+		{ "rlimits", "locked memory", p->memlock.soft },
+		{ "rlimits", "core dumps", p->core.soft },
+		{ "oom-score", "oom-score", p->oom_score_adj },
+	};
+	const char *well = NULL, *changed = NULL, *unread = NULL;
+	struct finding first, f;
+
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		const struct live_step *s = drift_step(m, p, limits[i].step, limits[i].name, i ? &f : &first);
+		const char *now = limits_format(m, limits[i].now);
+
+		if (s && strcmp(now, s->value) == 0)
+			audit_list(m, &well, mem_printf(m, "%s: %s", limits[i].name, now));
+		else if (s && limits[i].now == FACT_UNKNOWN)
+			audit_list(m, &unread, limits[i].name);
+		else if (s)
+			audit_list(m, &changed, mem_printf(m, "%s: %s, launched with %s", limits[i].name, now, s->value));
+	}
+	if (changed)
+		return finding_warn(m, "%s", changed);
+	if (unread)
+		return finding_unknown(m, "%s of /proc/%lld cannot be read", unread, (long long)p->pid);
+	return well ? finding_ok(m, "%s", well) : first;
 }
 
 ASSESS(audit_limits_in_force)
 {
-	struct finding f;
-	const struct live_step *s = drift_step(m, p, "rlimits", "locked memory", &f);
-	const char *found;
+	struct finding f = limits_compare(m, p);
+	const char *locked = p->state == LIVE_RUNNING ? limits_check_locked(m, p, t) : NULL;
 
-	if (!s)
+	if (!locked)
 		return f;
-	if (p->memlock.soft == FACT_UNKNOWN)
-		return finding_unknown(m, "/proc/%lld/limits cannot be read", (long long)p->pid);
-	found = p->memlock.soft == FACT_UNLIMITED ? "unlimited" :
-		mem_printf(m, "%lld", (long long)p->memlock.soft);
-	if (strcmp(found, s->value) != 0)
-		return finding_warn(m, "locked memory: %s, launched with %s", found, s->value);
-	return finding_ok(m, "locked memory: %s", found);
+	f = f.status == CHECK_WARN ? finding_warn(m, "%s; %s", f.observed, locked) : finding_warn(m, "%s", locked);
+	f.fix = "LimitMEMLOCK=infinity in the unit, docker run --ulimit memlock=-1; for one that runs: prlimit --pid PID --memlock=unlimited";
+	return f;
 }

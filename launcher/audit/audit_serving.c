@@ -79,25 +79,39 @@ static bool serving_is_launched(const struct live_process *p)
 /* An init or a shell has little memory; a server that starts a helper by allocrun has more. */
 #define SERVING_FRONT_MOST (INT64_C(256) << 20)
 
+static bool serving_is_below(const struct live_process *p, const int64_t *below, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (below[i] == p->parent)
+			return true;
+	}
+	return false;
+}
+
 /* The process that was launched below one that was not, as below an init or a shell; NULL. */
 static const struct live_process *serving_find_launched_below(struct mem *m, const struct audit_facts *a,
 							      const struct live_process *p)
 {
+	bool *is_seen = mem_alloc(m, a->live->n_processes * sizeof *is_seen);
 	int64_t *below = NULL;
-	size_t n = 0;
+	size_t n = 0, n_before = 0;
 
 	if (serving_is_launched(p) || p->rss_anon >= SERVING_FRONT_MOST)
 		return NULL;
-	/* Parents stand before their children. */
-	for (const struct live_process *one = p; one < a->live->processes + a->live->n_processes; one++) {
-		bool is_below = one == p;
+	*MEM_PUSH(m, below, n) = p->pid;
+	/* Once where parents stand before their children; a cgroup lists them in any order. */
+	while (n_before < n) {
+		n_before = n;
+		for (size_t i = 0; i < a->live->n_processes; i++) {
+			const struct live_process *one = &a->live->processes[i];
 
-		for (size_t i = 0; i < n && !is_below; i++)
-			is_below = below[i] == one->parent;
-		if (is_below && serving_is_launched(one))
-			return one;
-		if (is_below)
+			if (is_seen[i] || one == p || !serving_is_below(one, below, n))
+				continue;
+			if (serving_is_launched(one))
+				return one;
+			is_seen[i] = true;
 			*MEM_PUSH(m, below, n) = one->pid;
+		}
 	}
 	return NULL;
 }

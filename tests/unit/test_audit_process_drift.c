@@ -10,7 +10,7 @@ static void test_launch_record(void **state)
 	static const char *const outcomes[] = { "refused", "degraded" };
 
 	(void)state;
-	expect(audit_launch_record, "none", CHECK_SKIP, "it has none");
+	expect(audit_launch_record, "none", CHECK_SKIP, "or with no place to write one");
 	add_step("affinity", "CPU affinity", "CPUs 0-7", "done");
 	expect(audit_launch_record, "all done", CHECK_OK, "launched by allocrun 0.1");
 	for (size_t i = 0; i < 2; i++) {
@@ -165,30 +165,123 @@ static void test_capabilities(void **state)
 	expect(audit_capabilities_left, "unreadable", CHECK_UNKNOWN, "cannot be read");
 }
 
+static void test_user(void **state)
+{
+	static const struct {
+		int64_t now;
+		enum tristate is_container;
+		const char *caps;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
+		{ 1000, TRI_NO, NULL, CHECK_OK, "user vllm (1000:1000, 1 groups)" },
+		{ 1000, TRI_NO, "none", CHECK_OK, "none, user vllm (1000:1000, 1 groups)" },
+		{ 0, TRI_NO, NULL, CHECK_FAIL, "its user is 0, launched as vllm (1000:1000, 1 groups)" },
+		{ 0, TRI_NO, "none", CHECK_FAIL, "its user is 0" },
+		/* Its users may have other numbers. */
+		{ 101000, TRI_YES, "none", CHECK_OK, "none; the user is not compared" },
+		{ 101000, TRI_YES, NULL, CHECK_SKIP, "no launch record says what it should be; the user is not compared" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		p->uid = cases[i].now;
+		p->other_mounts = cases[i].is_container;
+		add_step("user", "user", "vllm (1000:1000, 1 groups)", "done");
+		if (cases[i].caps)
+			add_step("caps", "capabilities", cases[i].caps, "done");
+		expect(audit_capabilities_left, cases[i].observed, cases[i].status, cases[i].observed);
+	}
+	add_step("no-new-privs", "no-new-privs", "set", "done");
+	add_step("caps", "capabilities", "none", "done");
+	expect(audit_capabilities_left, "what is not read", CHECK_OK, "none; no-new-privs is not compared");
+}
+
 static void test_limits(void **state)
 {
 	static const struct { int64_t now; const char *launched; enum check_status status; const char *observed; } cases[] = {
 		{ FACT_UNLIMITED, "unlimited", CHECK_OK, "locked memory: unlimited" },
 		{ 65536, "65536", CHECK_OK, "locked memory: 65536" },
 		{ 65536, "unlimited", CHECK_WARN, "locked memory: 65536, launched with unlimited" },
-		{ FACT_UNKNOWN, "unlimited", CHECK_UNKNOWN, "limits cannot be read" },
+		{ FACT_UNKNOWN, "unlimited", CHECK_UNKNOWN, "locked memory of /proc/4711 cannot be read" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		p->memlock.soft = cases[i].now;
-		/* Another limit of the same step, which is not meant. */
-		add_step("rlimits", "core dumps", "0", "done");
 		add_step("rlimits", "locked memory", cases[i].launched, "done");
 		expect(audit_limits_in_force, cases[i].launched, cases[i].status, cases[i].observed);
 	}
+}
+
+static void test_other_limits(void **state)
+{
+	static const struct {
+		const char *step, *name;
+		int64_t *now, value;
+		const char *launched;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
+		{ "rlimits", "core dumps", &processes[0].core.soft, 0, "0", CHECK_OK, "core dumps: 0" },
+		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNLIMITED, "0", CHECK_WARN,
+		  "core dumps: unlimited, launched with 0" },
+		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNKNOWN, "0", CHECK_UNKNOWN, "core dumps of /proc/4711" },
+		{ "oom-score", "oom-score", &processes[0].oom_score_adj, -500, "-500", CHECK_OK, "oom-score: -500" },
+		{ "oom-score", "oom-score", &processes[0].oom_score_adj, -1, "-1", CHECK_OK, "oom-score: -1" },
+		{ "oom-score", "oom-score", &processes[0].oom_score_adj, 0, "-500", CHECK_WARN, "oom-score: 0, launched with -500" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		*cases[i].now = cases[i].value;
+		add_step("rlimits", "locked memory", NULL, "nothing to do");
+		add_step(cases[i].step, cases[i].name, cases[i].launched, "done");
+		expect(audit_limits_in_force, cases[i].observed, cases[i].status, cases[i].observed);
+	}
+}
+
+static void test_locked_memory(void **state)
+{
+	static const struct {
+		int64_t locked, pinned, limit;
+		uint64_t capabilities;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
+		{ MIB(7), 0, MIB(8), 0, CHECK_WARN, "7 MiB are locked or pinned, of at most 8 MiB" },
+		{ 0, MIB(7), MIB(8), 0, CHECK_WARN, "7 MiB are locked or pinned, of at most 8 MiB" },
+		{ MIB(6), MIB(6), MIB(8), 0, CHECK_SKIP, "no launch record" },
+		{ MIB(7), 0, MIB(8), CAP(CAP_IPC_LOCK), CHECK_SKIP, "no launch record" },
+		{ GIB(7), 0, FACT_UNLIMITED, 0, CHECK_SKIP, "no launch record" },
+		{ GIB(7), 0, FACT_UNKNOWN, 0, CHECK_SKIP, "no launch record" },
+		{ FACT_UNKNOWN, FACT_UNKNOWN, MIB(8), 0, CHECK_SKIP, "no launch record" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		p->locked = cases[i].locked;
+		p->pinned = cases[i].pinned;
+		p->memlock.soft = cases[i].limit;
+		p->capabilities = cases[i].capabilities;
+		expect(audit_limits_in_force, cases[i].observed, cases[i].status, cases[i].observed);
+	}
+	p->locked = MIB(8);
+	p->memlock.soft = MIB(8);
+	add_step("rlimits", "locked memory", "unlimited", "done");
+	expect(audit_limits_in_force, "both", CHECK_WARN, "launched with unlimited; 8 MiB are locked or pinned");
+	p->locked = MIB(3);
+	p->memlock.soft = MIB(8);
+	thresholds.values[THRESHOLD_LOCKED_WARN] = 30;
+	expect(audit_limits_in_force, "the policy's threshold", CHECK_WARN, "3 MiB are locked");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE_TEST(test_launch_record), CASE_TEST(test_nothing_to_compare), CASE_TEST(test_affinity),
-		CASE_TEST(test_mempolicy), CASE_TEST(test_thp), CASE_TEST(test_capabilities), CASE_TEST(test_limits),
+		CASE_TEST(test_mempolicy), CASE_TEST(test_thp), CASE_TEST(test_capabilities), CASE_TEST(test_user),
+		CASE_TEST(test_limits), CASE_TEST(test_other_limits), CASE_TEST(test_locked_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

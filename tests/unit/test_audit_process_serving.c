@@ -151,6 +151,17 @@ static void test_preload_in_front(void **state)
 			expect(audit_preload_effective, row == 3 ? "launched elsewhere" : row == 4 ? "a server" : "nobody launched",
 			       CHECK_FAIL, "malloc is glibc's own");
 	}
+	/* A cgroup lists them in any order. */
+	make_plain();
+	p->rss_anon = MIB(1);
+	processes[1] = processes[2] = *p;
+	processes[1].pid = 4713;
+	processes[1].parent = 4712;
+	processes[1].record = &record;
+	processes[2].pid = 4712;
+	processes[2].parent = 4711;
+	live.n_processes = 3;
+	expect(audit_preload_effective, "child before parent", CHECK_SKIP, front);
 	p->is_static = TRI_YES;
 	p->environment = VARIABLES("ALLOCRUN=off");
 	p->malloc = NULL;
