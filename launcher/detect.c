@@ -6,6 +6,7 @@
 #include <sys/auxv.h>
 #include <sys/utsname.h>
 
+#include "preload.h"
 #include "util/text.h"
 
 /* The first mapping's KernelPageSize stands within this much of smaps. */
@@ -82,8 +83,8 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	ret->page_size = page_size_detect(root, m);
 	detect_kernel(root, ret);
 	detect_meminfo(root, m, &ret->memory_total, &hugetlb_bytes);
-	root_read(root, m, "/etc/ld.so.preload", DETECT_LD_SO_PRELOAD_MAX, &ret->ld_so_preload,
-		  NULL);
+	if (root_read(root, m, "/etc/ld.so.preload", DETECT_LD_SO_PRELOAD_MAX, &ret->ld_so_preload, NULL) == 0)
+		preload_remove_comments(ret->ld_so_preload);
 
 	process_detect(root, m, ret);
 	cpu_detect(root, &ret->cpu);

@@ -218,7 +218,7 @@ struct facts {
 	char machine[16];    /* uname -m */
 	int64_t page_size;
 	int64_t memory_total; /* /proc/meminfo MemTotal */
-	char *ld_so_preload; /* /etc/ld.so.preload; NULL = absent */
+	char *ld_so_preload; /* /etc/ld.so.preload, without comments; NULL = absent */
 	struct cpu_facts cpu;
 	struct numa_facts numa;
 	struct thp_facts thp;

@@ -5,7 +5,7 @@
 
 /* What ld.so(8) splits LD_PRELOAD at; ld.so.preload has lines and tabs as well. */
 #define PRELOAD_SEPARATORS " :"
-#define PRELOAD_FILE_SEPARATORS " :\t\r\n"
+#define PRELOAD_FILE_SEPARATORS " :\t\n"
 
 struct preload_name {
 	const char *prefix;
@@ -81,11 +81,22 @@ static char *preload_next(struct mem *m, const char **cursor, const char *separa
 	return entry;
 }
 
+char *preload_next_of_file(struct mem *m, const char **cursor)
+{
+	return preload_next(m, cursor, PRELOAD_FILE_SEPARATORS);
+}
+
+void preload_remove_comments(char *text)
+{
+	while ((text = strchr(text, '#')))
+		text = memset(text, ' ', strcspn(text, "\n"));
+}
+
 static const char *preload_find(struct mem *m, const struct preload_name *names, const char *entries)
 {
 	const char *cursor = entries;
 
-	for (char *entry; (entry = preload_next(m, &cursor, PRELOAD_FILE_SEPARATORS));) {
+	for (char *entry; (entry = preload_next_of_file(m, &cursor));) {
 		if (preload_name_of(names, entry))
 			return entry;
 	}

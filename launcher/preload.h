@@ -30,6 +30,14 @@ const char *preload_find_sanitizer(struct mem *m, const char *entries);
 /* The first allocator among the entries of an LD_PRELOAD or ld.so.preload value, NULL = none. */
 const char *preload_find_allocator(struct mem *m, const char *entries);
 
+/*
+ * For what /etc/ld.so.preload says: blanks in place of comments, which begin at any "#" and
+ * end with the line (glibc, elf/rtld.c); and the next entry at *cursor, in the pool, NULL at
+ * the end.
+ */
+void preload_remove_comments(char *text);
+char *preload_next_of_file(struct mem *m, const char **cursor);
+
 /* ld.so splits at spaces and colons and knows no quoting. */
 bool preload_can_express(const char *path);
 

@@ -114,7 +114,7 @@ ASSESS(audit_ld_so_preload)
 		audit_list(m, &missing, a->node->preload_missing[i]);
 	if (missing)
 		return finding_warn(m, "%s is not there: every process complains", missing);
-	if (!entries[strspn(entries, " :\t\r\n")])
+	if (!preload_next_of_file(m, &entries))
 		return finding_ok(m, "it is empty");
 	return finding_ok(m, "no allocator among its entries");
 }

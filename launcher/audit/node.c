@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
+#include "preload.h"
 #include "util/text.h"
 
 #define NODE_PRELOAD_MAX 16 /* entries of /etc/ld.so.preload that are looked for */
@@ -143,7 +144,6 @@ static void node_detect_malloc_conf(const struct root *root, struct mem *m,
 static void node_detect_preload(const struct root *root, struct mem *m,
 				const struct facts *machine, struct node_facts *node)
 {
-	static const char separators[] = " :\t\r\n";
 	const char *entry = machine->ld_so_preload;
 	struct stat st;
 	int r;
@@ -157,17 +157,12 @@ static void node_detect_preload(const struct root *root, struct mem *m,
 	}
 	node->has_ld_so_preload = TRI_YES;
 	for (int i = 0; i < NODE_PRELOAD_MAX; i++) {
-		char *path;
-		size_t n;
+		const char *path = preload_next_of_file(m, &entry);
 
-		entry += strspn(entry, separators);
-		n = strcspn(entry, separators);
-		if (n == 0)
+		if (!path)
 			return;
-		path = mem_strndup(m, entry, n);
-		entry += n;
-		/* A bare name is looked for where only the loader knows. */
-		if (*path == '/' && root_stat(root, path, &st) == -ENOENT)
+		/* A bare name, and what stands for $LIB or $PLATFORM, only the loader knows. */
+		if (*path == '/' && !strchr(path, '$') && root_stat(root, path, &st) == -ENOENT)
 			*MEM_PUSH(m, node->preload_missing, node->n_preload_missing) = path;
 	}
 }

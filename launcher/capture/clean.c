@@ -6,6 +6,7 @@
 
 #include "audit/node.h"
 #include "capture/names.h"
+#include "preload.h"
 #include "util/buffer.h"
 #include "util/text.h"
 
@@ -226,13 +227,12 @@ static char *clean_kfd(struct mem *m, const char *text, struct capture_names *na
 
 static char *clean_preload(struct mem *m, const char *text, struct capture_names *names)
 {
-	static const char separators[] = " :\t\r\n";
-	char *clean = mem_strdup(m, "");
+	char *clean = mem_strdup(m, ""), *entries = mem_strdup(m, text);
+	const char *cursor = entries;
 
-	for (size_t n; text += strspn(text, separators), *text; text += n) {
-		n = strcspn(text, separators);
-		clean = mem_printf(m, "%s%s\n", clean, names_library(m, names, mem_strndup(m, text, n)));
-	}
+	preload_remove_comments(entries);
+	for (char *entry; (entry = preload_next_of_file(m, &cursor));)
+		clean = mem_printf(m, "%s%s\n", clean, names_library(m, names, entry));
 	return clean;
 }
 

@@ -207,7 +207,8 @@ expect_foreign() {
   attempt in_etc "$allocrun" -- "$show" -
   expect_system_malloc
   expect_err "/etc/ld.so.preload loads"
-  echo "$libraries/libother.so" >"$etc/ld.so.preload"
+  # What glibc takes for a comment is none of its entries.
+  printf '%s # %s\n' "$libraries/libother.so" "$libraries/libtcmalloc_minimal.so.4" >"$etc/ld.so.preload"
   attempt in_etc "$allocrun" -- "$show" -
   expect_malloc "$(library_of jemalloc)"
 }

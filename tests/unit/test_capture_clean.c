@@ -145,6 +145,7 @@ static void test_texts(void **state)
 		{ "/proc/driver/nvidia/gpus/0/information", "GPU UUID: \t GPU-\?\?\?\?\?\?\?\?-\?\?\?\?\n", "GPU UUID: \t GPU-?\n" },
 		{ "/sys/class/kfd/x", "unique_id 0\nunique_id 12\nunique_id 12\n", "unique_id 0\nunique_id 1\nunique_id 1\n" },
 		{ "/etc/ld.so.preload", "/lib/x.so\n/lib/x.so libjemalloc-x.so\n", "/lib/library1.so\n/lib/library1.so\nlibjemalloc2.so\n" },
+		{ "/etc/ld.so.preload", "# of alice: libjemalloc.so\n/lib/x.so # bob\n", "/lib/library1.so\n" },
 		{ "/etc/sysctl.conf", "\n-vm/zone_reclaim_mode=3;x\n", "\n-vm/zone_reclaim_mode = 3\n" },
 		{ "/etc/passwd", "root:x:0:0\n", NULL },
 		{ "/proc/sys/kernel/random/boot_id", "1\n", NULL },

@@ -106,6 +106,9 @@ static void test_ld_so_preload(void **state)
 	tree_write(&t, "/etc/ld.so.preload", "/usr/lib/libfoo.so\n");
 	facts_detect(&t.root, &t.mem, &request, &facts);
 	assert_string_equal(facts.ld_so_preload, "/usr/lib/libfoo.so\n");
+	tree_write(&t, "/etc/ld.so.preload", "#libjemalloc.so\n/usr/lib/libfoo.so\n");
+	facts_detect(&t.root, &t.mem, &request, &facts);
+	assert_string_equal(facts.ld_so_preload, "               \n/usr/lib/libfoo.so\n");
 	tree_close(&t);
 }
 

@@ -260,7 +260,7 @@ static void test_etc(void **state)
 	/* Not given to us as text: it is there, and could not be read. */
 	assert_int_equal(node.has_ld_so_preload, TRI_YES);
 	assert_int_equal(node.n_preload_missing, 0);
-	machine.ld_so_preload = mem_strdup(&pool, "/lib/there.so:/lib/gone.so\nlibbare.so\n");
+	machine.ld_so_preload = mem_strdup(&pool, "/lib/there.so:/lib/gone.so\nlibbare.so\n/usr/$LIB/x.so\n");
 	node_detect(&t.root, &pool, &machine, &node);
 	assert_int_equal(node.n_preload_missing, 1);
 	assert_string_equal(node.preload_missing[0], "/lib/gone.so");

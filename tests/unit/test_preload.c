@@ -172,13 +172,42 @@ static void test_find_allocator(void **state)
 		{ "a libtcmalloc.so", "libtcmalloc.so" },
 		/* ld.so.preload has lines and tabs as well. */
 		{ "/lib/a.so\n\t/lib/libmimalloc.so\n", "/lib/libmimalloc.so" },
-		{ "/lib/a.so\r\nlibhoard.so", "libhoard.so" },
+		{ "/lib/a.so\n\nlibhoard.so", "libhoard.so" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_row_string(cases[i].entries, preload_find_allocator(&pool, cases[i].entries),
 				  cases[i].found);
+}
+
+/* As glibc 2.36 was seen to read the file. */
+static void test_comments(void **state)
+{
+	static const struct {
+		const char *text, *entries[4];
+	} cases[] = {
+		{ "", { NULL } },
+		{ "#", { NULL } },
+		{ "# /lib/a.so\n", { NULL } },
+		{ "# /lib/libjemalloc.so.2\n/lib/b.so\n", { "/lib/b.so" } },
+		{ "/lib/a.so # why /lib/b.so\n/lib/c.so", { "/lib/a.so", "/lib/c.so" } },
+		{ "/lib/a.so#x /lib/b.so", { "/lib/a.so" } },
+		{ "##\n#\n/lib/a.so:b.so\t/usr/$LIB/c.so\n##", { "/lib/a.so", "b.so", "/usr/$LIB/c.so" } },
+		/* It knows no other line ends. */
+		{ "/lib/a.so\r\n", { "/lib/a.so\r" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text = mem_strdup(&pool, cases[i].text);
+		const char *cursor = text, *const *entry = cases[i].entries;
+
+		preload_remove_comments(text);
+		for (; *entry; entry++)
+			assert_row_string(cases[i].text, preload_next_of_file(&pool, &cursor), *entry);
+		assert_null(preload_next_of_file(&pool, &cursor));
+	}
 }
 
 static void test_can_express(void **state)
@@ -196,7 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_compose), TEST(test_compose_twice), TEST(test_long_list),
-		TEST(test_allocator_of), TEST(test_find_allocator), TEST(test_can_express),
+		TEST(test_allocator_of), TEST(test_find_allocator), TEST(test_comments), TEST(test_can_express),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
