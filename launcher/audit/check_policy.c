@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/check_policy.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "util/nearest.h"
@@ -46,15 +48,21 @@ static int check_policy_parse_day(const char *text, int64_t *ret_end)
 	return 0;
 }
 
-/* "until 2027-01-31: " at the start of a reason; a word behind it is none of ours. */
+/*
+ * "until 2027-01-31: " at the start of a reason. One that says "until" in another way, or in
+ * capitals, was meant to end, and never would.
+ */
 static int check_policy_read_until(struct mem *m, const char *value, struct check_ignore *ignore,
 				   const char **ret_error)
 {
-	const char *day = value + strlen("until "), *colon;
+	static const char until[] = "until";
+	const char *day = value + strlen(until), *colon;
 
 	ignore->reason = value;
-	if (!text_starts_with(value, "until ") || !strchr("0123456789", day[strspn(day, " ")]))
+	if (strncasecmp(value, until, strlen(until)) != 0 || isalpha((unsigned char)*day))
 		return 0;
+	if (!text_starts_with(value, "until "))
+		return check_policy_refuse(ret_error, "a date has 'until ' before it (write: " IGNORE_FORM ")");
 	day += strspn(day, " ");
 	colon = strchr(day, ':');
 	if (!colon)

@@ -54,7 +54,7 @@ static void test_policy(void **state)
 		{ "[check]", "ignore.swap: why", "ignore.swap = left out" },
 		{ "[check]", "ignore.swap = until 2027-01-31: why", "ignore.swap = until 2027-01-31: left out" },
 		{ "[check]", "ignore.swap = runs until 2027-01-31: why", "ignore.swap = left out" },
-		{ "[check]", "ignore.swap = until bob: why", "ignore.swap = left out" },
+		{ "[check]", "ignore.swap = until bob: why", "left-out = left out" },
 		{ "[check]", "ignore.alice = why", "left-out = left out" },
 		{ "[check]", "spare = 20", "spare = 20" },
 		{ "[check]", "spare = alice", "left-out = left out" },

@@ -63,8 +63,8 @@ static void test_ignores(void **state)
 	assert_string_equal(policy.ignores[0].reason, "other");
 	assert_string_equal(policy.ignores[0].until, "2028-02-29");
 	/* A reason may begin like a date that it is not. */
-	assert_int_equal(set("ignore.swap", "until the new kernel is out"), 0);
-	assert_string_equal(policy.ignores[1].reason, "until the new kernel is out");
+	assert_int_equal(set("ignore.swap", "untilled fields"), 0);
+	assert_string_equal(policy.ignores[1].reason, "untilled fields");
 	assert_null(policy.ignores[1].until);
 	assert_ptr_equal(check_policy_find_ignore(&policy, "swap"), &policy.ignores[1]);
 	assert_null(check_policy_find_ignore(&policy, "policy-file"));
@@ -79,6 +79,13 @@ static const struct {
 	{ "ignore.zzzzz", "x", "no check 'zzzzz' to ignore; see allocrun --check --list-checks" },
 	{ "ignore.", "x", "no check '' to ignore; see allocrun --check --list-checks" },
 	{ "ignore.swap", "", "an ignore needs a reason " FORM },
+	{ "ignore.swap", "until the new kernel is out", "no ':' behind the date " FORM },
+	{ "ignore.swap", "until the day: x", "'the day' is no date " FORM },
+	{ "ignore.swap", "Until 2020-01-01: x", "a date has 'until ' before it " FORM },
+	{ "ignore.swap", "UNTIL 2020-01-01: x", "a date has 'until ' before it " FORM },
+	{ "ignore.swap", "until: x", "a date has 'until ' before it " FORM },
+	{ "ignore.swap", "until\t2020-01-01: x", "a date has 'until ' before it " FORM },
+	{ "ignore.swap", "until", "a date has 'until ' before it " FORM },
 	{ "ignore.swap", "until 2027-01-31:", "an ignore needs a reason " FORM },
 	{ "ignore.swap", "until 2027-01-31:  ", "an ignore needs a reason " FORM },
 	{ "ignore.swap", "until 2027-01-31 x", "no ':' behind the date " FORM },
