@@ -24,19 +24,23 @@ struct probe_result {
 /* The kernel wants one more than the number of bits. */
 #define PROBE_BITS (BITMAP_BITS + 1)
 
+/* Those that a policy can ask for beside MPOL_BIND and MPOL_LOCAL. */
+static const int probe_modes[] = { MPOL_INTERLEAVE, MPOL_PREFERRED, MPOL_PREFERRED_MANY,
+				   MODE_WEIGHTED_INTERLEAVE };
+
 static void probe_in_child(const struct bitmap *nodes, volatile struct probe_result *result)
 {
-	static const int modes[] = { MPOL_INTERLEAVE, MPOL_PREFERRED_MANY,
-				     MODE_WEIGHTED_INTERLEAVE };
-
 	if (syscall(SYS_set_mempolicy, MPOL_BIND, nodes->words, PROBE_BITS) == 0)
 		result->accepted |= 1U << MPOL_BIND;
 	else
 		result->bind_error = errno;
-	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-		if (syscall(SYS_set_mempolicy, modes[i], nodes->words, PROBE_BITS) == 0)
-			result->accepted |= 1U << modes[i];
+	for (size_t i = 0; i < sizeof probe_modes / sizeof *probe_modes; i++) {
+		if (syscall(SYS_set_mempolicy, probe_modes[i], nodes->words, PROBE_BITS) == 0)
+			result->accepted |= 1U << probe_modes[i];
 	}
+	/* It has no nodes. */
+	if (syscall(SYS_set_mempolicy, MPOL_LOCAL, NULL, 0) == 0)
+		result->accepted |= 1U << MPOL_LOCAL;
 	result->is_done = 1;
 }
 
@@ -81,7 +85,8 @@ void node_probe_mempolicy(struct mem *m, const struct bitmap *allowed, struct no
 	ret->was_tried = !ret->problem;
 	ret->bind_error = result->bind_error;
 	ret->accepted = result->accepted;
-	ret->tried = 1U << MPOL_BIND | 1U << MPOL_INTERLEAVE | 1U << MPOL_PREFERRED_MANY |
-		     1U << MODE_WEIGHTED_INTERLEAVE;
+	ret->tried = 1U << MPOL_BIND | 1U << MPOL_LOCAL;
+	for (size_t i = 0; i < sizeof probe_modes / sizeof *probe_modes; i++)
+		ret->tried |= 1U << probe_modes[i];
 	munmap(result, sizeof *result);
 }

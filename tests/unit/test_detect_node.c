@@ -370,6 +370,10 @@ static void test_probe(void **state)
 	node_probe_mempolicy(&pool, &nodes, &probe);
 	assert_true(probe.was_tried != (probe.problem != NULL));
 	assert_true((probe.accepted & probe.tried) == probe.accepted);
+	assert_true(probe.tried & 1U << MPOL_PREFERRED && probe.tried & 1U << MPOL_LOCAL);
+	/* A kernel that lets us bind lets us prefer. */
+	if (probe.accepted & 1U << MPOL_BIND)
+		assert_true(probe.accepted & 1U << MPOL_PREFERRED && probe.accepted & 1U << MPOL_LOCAL);
 	if (probe.was_tried)
 		assert_true(!probe.bind_error == !!(probe.accepted & 1U << MPOL_BIND));
 	/* No child is left behind, and our own policy is what it was. */
