@@ -160,13 +160,18 @@ static struct finding usage_judge_kinds(struct mem *m, const struct live_process
 	return f;
 }
 
+/* Anonymous memory that grows, and most of it is not what the allocator has. */
+static bool usage_is_leak_of_others(const struct growth *g)
+{
+	return strcmp(g->kind, ANONYMOUS) == 0 && g->allocator != FACT_UNKNOWN && g->allocator < g->bytes / 2;
+}
+
 /* "not the allocator: shared memory grew by 1 GiB in 10 s" */
 static const char *usage_describe_growth(struct mem *m, const struct growth *g)
 {
-	bool is_anonymous = strcmp(g->kind, ANONYMOUS) == 0;
-	bool is_elsewhere = !is_anonymous || (g->allocator != FACT_UNKNOWN && g->allocator < g->bytes / 2);
-	const char *own = is_anonymous && is_elsewhere ?
-			  mem_printf(m, ", the allocator's by %s", report_size(m, g->allocator)) : "";
+	bool is_of_others = usage_is_leak_of_others(g);
+	bool is_elsewhere = is_of_others || strcmp(g->kind, ANONYMOUS) != 0;
+	const char *own = is_of_others ? mem_printf(m, ", the allocator's by %s", report_size(m, g->allocator)) : "";
 
 	return mem_printf(m, "%s%s grew by %s in %lld s%s", is_elsewhere ? "not the allocator: " : "", g->kind,
 			  report_size(m, g->bytes), (long long)g->seconds, own);
@@ -268,6 +273,7 @@ ASSESS(audit_local_memory)
 ASSESS(audit_rdma_hooks)
 {
 	const char *mode, *library = NULL;
+	struct growth g;
 	struct finding f;
 
 	if (audit_cannot_tell(m, p, &f))
@@ -285,6 +291,10 @@ ASSESS(audit_rdma_hooks)
 	mode = environment_get((const char *const *)p->environment, "UCX_MEM_MMAP_HOOK_MODE");
 	if (mode && strcmp(mode, "none") == 0)
 		return finding_ok(m, "%s is loaded, UCX_MEM_MMAP_HOOK_MODE=none", library);
+	/* What the hooks leak was mapped by others than the allocator. */
+	if (usage_find_growth(a, p, &g) && usage_is_growing(p, &g) && usage_is_leak_of_others(&g))
+		return finding_fail(m, "%s is loaded, UCX_MEM_MMAP_HOOK_MODE is %s, and %s", library,
+				    mode ? mode : "not set", usage_describe_growth(m, &g));
 	return finding_warn(m, "%s is loaded, and UCX_MEM_MMAP_HOOK_MODE is %s", library, mode ? mode : "not set");
 }
 

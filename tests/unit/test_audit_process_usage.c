@@ -258,6 +258,18 @@ static void test_rdma_hooks(void **state)
 		p->environment = cases[i].variable ? VARIABLES(cases[i].variable) : VARIABLES();
 		expect(audit_rdma_hooks, cases[i].library, cases[i].status, cases[i].observed);
 	}
+	/* A leak of what they hold, while it is watched. */
+	for (int row = 0; row < 4; row++) {
+		struct live_point first = POINT(GIB(2), GIB(1), 0, 0), last = POINT(GIB(4), GIB(1), 0, 0);
+
+		first.allocator_resident = GIB(1);
+		last.allocator_resident = row == 1 ? GIB(3) : row == 2 ? FACT_UNKNOWN : GIB(1);
+		make_samples(p->start_time, &first, &last);
+		p->loaded = VARIABLES("/opt/libucm.so.0");
+		p->environment = row == 3 ? VARIABLES("UCX_MEM_MMAP_HOOK_MODE=none") : VARIABLES();
+		expect(audit_rdma_hooks, "a leak", row == 0 ? CHECK_FAIL : row == 3 ? CHECK_OK : CHECK_WARN,
+		       row == 0 ? "is not set, and not the allocator: anonymous memory grew by 2 GiB" : "libucm");
+	}
 	p->loaded = VARIABLES("/opt/libucm.so.0");
 	p->environment = NULL;
 	expect(audit_rdma_hooks, "environment unreadable", CHECK_UNKNOWN, "its environment cannot be read");
