@@ -50,10 +50,11 @@ struct finding {
 	const struct check *check;
 	enum check_status status;
 	const char *observed;              /* one line for an operator; never NULL */
-	const char *expected;              /* NULL: the check's own */
+	const char *expected;              /* NULL: the check's own, which the runner puts there */
 	const char *fix;                   /* NULL: the check's own */
 	const struct live_process *process; /* NULL: the node */
 	const char *ignored;               /* the policy's reason; NULL = it counts */
+	bool is_told;                      /* shown although it does not apply */
 };
 
 /*

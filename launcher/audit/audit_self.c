@@ -40,8 +40,12 @@ ASSESS(audit_gaps)
 		audit_list(m, &list, mem_printf(m, "%s (%s)", a->node->gaps[i].path, a->node->gaps[i].reason));
 	if (n > GAPS_MOST)
 		audit_list(m, &list, mem_printf(m, "%zu more files", n - GAPS_MOST));
-	if (list)
-		return finding_unknown(m, "not known: %s", list);
+	if (list) {
+		struct finding f = finding_unknown(m, "not known: %s", list);
+
+		f.fix = check_find("audit-limits")->fix;
+		return f;
+	}
 	return a->machine->is_live ? finding_ok(m, "all that was looked for could be read") :
 	       finding_ok(m, "a captured machine: all files could be read, and nothing was tried");
 }

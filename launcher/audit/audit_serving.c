@@ -6,12 +6,16 @@
 
 #include "util/text.h"
 
-/* C++ runtimes define operator new on top of whichever malloc there is. */
+/*
+ * C++ runtimes define operator new on top of whichever malloc there is; and glibc 2.34 has
+ * its malloc a second time, with checks, in a library that serves when it is preloaded.
+ */
 static bool serving_is_runtime(const struct live_library *library)
 {
 	const char *base = text_basename(library->path);
 
-	return text_starts_with(base, "libstdc++") || text_starts_with(base, "libc++");
+	return text_starts_with(base, "libstdc++") || text_starts_with(base, "libc++") ||
+	       text_starts_with(base, "libc_malloc_debug.so");
 }
 
 static const char *serving_describe(struct mem *m, const struct live_library *library)
@@ -124,6 +128,7 @@ static bool serving_is_left_alone(struct mem *m, const struct audit_facts *a, co
 
 	if (serving_is_switched_off(p)) {
 		*ret = finding_skip(m, "%s: its environment has the kill switch, ALLOCRUN=off", what);
+		ret->is_told = true;
 		return true;
 	}
 	below = serving_find_launched_below(m, a, p);

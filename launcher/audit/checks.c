@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All checks. A row: id, title, scope, function; what is good; why it matters; what to
- * do, with the command or the file; the section of allocrun-check(7); what it looks at.
+ * All checks. A row: id, title, scope, function; what is good, with {THRESHOLD} for its
+ * value; why it matters; what to do, with the command or the file; the section of
+ * allocrun-check(7); what it looks at.
  * The order is that of the manual. An id is never given to another check.
  */
 #include "audit/assess.h"
@@ -81,7 +82,7 @@ const struct check checks[] = {
 
 	/* Memory */
 	{ "oom-headroom", "memory in use against the limit", NODE, audit_oom_headroom,
-	  "below 80 % of the limit, and nothing was killed",
+	  "below {oom-headroom-warn} % of the limit, and nothing was killed",
 	  "The commonest outage: the kernel kills the server when the limit is reached.",
 	  "raise the limit (memory.max, docker run -m, resources.limits.memory), or give memory back sooner: --profile memory",
 	  "oom-headroom", NEEDS_NODE },
@@ -91,12 +92,12 @@ const struct check checks[] = {
 	  "set memory.max below the memory of the machine, or of the nodes that are bound to; take dirty_decay_ms:-1 out of the policy",
 	  "cgroup-limit", NEEDS_LITTLE },
 	{ "page-cache", "room for model files in the page cache", NODE, audit_page_cache,
-	  "a tenth of the memory is left for files",
+	  "{page-cache-warn} % of the memory is left for files",
 	  "Weights are mapped files: without room they are read from disk again and again, and loading crawls.",
 	  "raise the limit, stop what else runs here, or shorten the decay: --profile memory",
 	  "page-cache", NEEDS_NODE },
 	{ "locked-memory", "locked and pinned memory", NODE, audit_locked_memory,
-	  "below 80 % of the memory",
+	  "below {locked-warn} % of the memory",
 	  "It can be neither swapped nor moved nor reclaimed; PyTorch rounds pinned buffers up to a power of two (sglang#36562).",
 	  "smaller pinned pools (KV cache offload, pin_memory), in sizes that are powers of two",
 	  "locked-memory", NEEDS_NODE },
@@ -123,12 +124,12 @@ const struct check checks[] = {
 	  "echo N > /sys/devices/system/node/nodeX/hugepages/hugepages-1048576kB/nr_hugepages, best at boot",
 	  "hugetlb-pools", NEEDS_LITTLE },
 	{ "shared-memory", "/dev/shm", NODE, audit_shm,
-	  "a tenth of it is free; at least 1 GiB for several GPUs",
+	  "{spare} % of it is free; at least 1 GiB for several GPUs",
 	  "NCCL and worker processes share through it; a write to a full one ends in SIGBUS (Docker's default is 64 MiB).",
 	  "docker run --shm-size=16g or --ipc=host; Kubernetes: emptyDir with medium: Memory on /dev/shm; mount -o remount,size=50% /dev/shm",
 	  "shared-memory", NEEDS_NODE },
 	{ "max-map-count", "mappings that a process may have", NODE, audit_max_map_count,
-	  "max_map_count=65530 or more",
+	  "max_map_count={max-map-count} or more",
 	  "At the limit mmap and munmap fail with ENOMEM while memory is free.",
 	  "echo 'vm.max_map_count = 262144' > /etc/sysctl.d/90-max-map-count.conf && sysctl --system",
 	  "max-map-count", NEEDS_NODE },
@@ -140,7 +141,7 @@ const struct check checks[] = {
 	  "correct MALLOC_CONF, MIMALLOC_* or GLIBC_TUNABLES in the image or unit; allocrun --explain checks them",
 	  "allocator-environment", NEEDS_NODE },
 	{ "arenas-quota", "arenas against usable CPUs", NODE, audit_arenas,
-	  "at most two arenas for each usable CPU",
+	  "at most {arenas-warn} arenas for each usable CPU",
 	  "Each arena keeps free memory of its own; the defaults count the machine's CPUs and know no quota (3.91 GB lost in flink-docker#266).",
 	  "let allocrun compute narenas; or MALLOC_CONF=narenas:CPUS, MALLOC_ARENA_MAX=2",
 	  "arenas-quota", NEEDS_LITTLE },
@@ -184,7 +185,7 @@ const struct check checks[] = {
 	  "correct MALLOC_CONF, MIMALLOC_* or MALLOC_ARENA_MAX in the image or unit, and restart",
 	  "process-variables", NEEDS_THOROUGH },
 	{ "process-arenas", "arenas of the process", PROCESS, audit_process_arenas,
-	  "at most two for each usable CPU",
+	  "at most {arenas-warn} for each usable CPU",
 	  "Each arena keeps free memory of its own: most of what glibc never gives back.",
 	  "start it by allocrun, which computes narenas; for glibc: MALLOC_ARENA_MAX=2",
 	  "process-arenas", NEEDS_THOROUGH },
@@ -220,17 +221,17 @@ const struct check checks[] = {
 	  "limits-in-force", NEEDS_THOROUGH },
 	{ "process-oom-headroom", "memory in use against the limit of the process", PROCESS,
 	  audit_process_headroom,
-	  "below 80 % of the limit of its control group, and nothing was killed",
+	  "below {oom-headroom-warn} % of the limit of its control group, and nothing was killed",
 	  "The commonest outage: the kernel kills the server when the limit is reached.",
 	  "raise the limit (memory.max, docker run -m, resources.limits.memory), or give memory back sooner: --profile memory",
 	  "process-oom-headroom", NEEDS_THOROUGH },
 	{ "memory-verdict", "whose memory it is", PROCESS, audit_memory_verdict,
-	  "the allocator holds little more than what is in use, and nothing grows",
+	  "the allocator holds at most {retention-warn} % of what is in use, and nothing grows",
 	  "It tells a cure from a false one: another allocator helps against retention, not against a leak, shared memory or mapped files.",
 	  "retention: --profile memory; a leak: --profile debug and jeprof; pinned or shared memory: the server's own options",
 	  "memory-verdict", NEEDS_THOROUGH },
 	{ "local-memory", "memory on the GPUs' nodes", PROCESS, audit_local_memory,
-	  "95 % or more",
+	  "{gpu-local-warn} % or more",
 	  "Late binding left 22 % of the memory remote (TensorRT-LLM#18117): each copy to the GPU crosses the sockets.",
 	  "start it by allocrun --numa gpu; migratepages PID all NODES moves what is there",
 	  "local-memory", NEEDS_THOROUGH },
@@ -238,9 +239,9 @@ const struct check checks[] = {
 	  "UCX_MEM_MMAP_HOOK_MODE=none where libucm is loaded",
 	  "Its hooks on mmap and munmap leak in long runs (vllm#32181): no allocator can help.",
 	  "UCX_MEM_MMAP_HOOK_MODE=none in the server's environment",
-	  "rdma-hooks", NEEDS_LITTLE },
+	  "rdma-hooks", NEEDS_THOROUGH },
 	{ "process-mappings", "mappings of the process", PROCESS, audit_mappings,
-	  "below 80 % of vm.max_map_count",
+	  "at most {maps-warn} % of vm.max_map_count",
 	  "At the limit mmap and munmap fail with ENOMEM while memory is free.",
 	  "echo 'vm.max_map_count = 262144' > /etc/sysctl.d/90-max-map-count.conf && sysctl --system",
 	  "process-mappings", NEEDS_NODE },

@@ -8,14 +8,10 @@
 
 #include "util/text.h"
 
-const char *format_expected(const struct finding *finding)
-{
-	return finding->expected ? finding->expected : finding->check->expected;
-}
-
+/* The check's remedy is one for what is bad: what is not known need not be. */
 const char *format_fix(const struct finding *finding)
 {
-	return finding->fix ? finding->fix : finding->check->fix;
+	return finding->fix || finding->status == CHECK_UNKNOWN ? finding->fix : finding->check->fix;
 }
 
 /* The words of a command of which one may have given the process its name. */

@@ -34,8 +34,7 @@ char *format_nagios(struct mem *m, const struct audit_report *report);
 char *format_checks_text(struct mem *m, const struct check *table, const struct check *check);
 char *format_checks_json(struct mem *m, const struct check *table, const struct check *check);
 
-/* The finding's own, or its check's. */
-const char *format_expected(const struct finding *finding);
+/* The finding's own, or its check's; NULL where nothing is known to be wrong. */
 const char *format_fix(const struct finding *finding);
 /*
  * What a person calls a process: the kernel's name, which ends after 15 bytes, written out

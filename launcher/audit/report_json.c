@@ -65,7 +65,7 @@ static json_t *json_finding(const struct finding *f)
 	json_object_set_new(o, "scope", json_string(f->process ? "process" : "node"));
 	json_object_set_new(o, "status", json_string(check_status_name(f->status)));
 	json_object_set_new(o, "observed", json_text(f->observed));
-	json_object_set_new(o, "expected", json_text(format_expected(f)));
+	json_object_set_new(o, "expected", json_text(f->expected));
 	json_object_set_new(o, "why", json_text(f->check->why));
 	json_object_set_new(o, "fix", json_text(format_fix(f)));
 	json_object_set_new(o, "section", json_text(f->check->section));
@@ -134,14 +134,15 @@ char *format_json(struct mem *m, const struct audit_report *report)
 	return json_print(m, o);
 }
 
-static json_t *json_check(const struct check *check)
+static json_t *json_check(struct mem *m, const struct check *check)
 {
+	struct thresholds built_in = thresholds_default();
 	json_t *o = json_object();
 
 	json_object_set_new(o, "id", json_text(check->id));
 	json_object_set_new(o, "title", json_text(check->title));
 	json_object_set_new(o, "scope", json_string(check->scope == SCOPE_PROCESS ? "process" : "node"));
-	json_object_set_new(o, "expected", json_text(check->expected));
+	json_object_set_new(o, "expected", json_text(thresholds_expand(m, &built_in, check->expected)));
 	json_object_set_new(o, "why", json_text(check->why));
 	json_object_set_new(o, "fix", json_text(check->fix));
 	json_object_set_new(o, "section", json_text(check->section));
@@ -155,7 +156,7 @@ char *format_checks_json(struct mem *m, const struct check *table, const struct 
 
 	for (; *ids; ids++) {
 		if (!check || runner_find(table, *ids) == check)
-			json_array_append_new(list, json_check(runner_find(table, *ids)));
+			json_array_append_new(list, json_check(m, runner_find(table, *ids)));
 	}
 	json_object_set_new(o, "checks", list);
 	return json_print(m, o);

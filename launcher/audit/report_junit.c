@@ -36,7 +36,7 @@ static void junit_body(struct buffer *b, const struct finding *f)
 	struct mem *m = b->m;
 
 	buffer_printf(b, "observed: %s\nexpected: %s\nwhy: %s\nfix: %s", junit_escape(m, f->observed),
-		      junit_escape(m, format_expected(f) ? format_expected(f) : "-"),
+		      junit_escape(m, f->expected ? f->expected : "-"),
 		      junit_escape(m, f->check->why ? f->check->why : "-"),
 		      junit_escape(m, format_fix(f) ? format_fix(f) : "-"));
 }

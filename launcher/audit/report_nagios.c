@@ -61,7 +61,7 @@ static void nagios_long_output(struct buffer *b, const struct audit_result *resu
 			buffer_printf(b, "%s: %s, %s: %s; expected: %s; fix: %s\n", check_status_name(f->status),
 				      f->check->id, nagios_escape(b->m, format_place(b->m, f->process)),
 				      nagios_escape(b->m, f->observed),
-				      nagios_escape(b->m, format_expected(f) ? format_expected(f) : "-"),
+				      nagios_escape(b->m, f->expected ? f->expected : "-"),
 				      nagios_escape(b->m, format_fix(f) ? format_fix(f) : "-"));
 		}
 	}

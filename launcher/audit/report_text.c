@@ -78,7 +78,12 @@ static void text_finding(struct text *t, const struct finding *f)
 	}
 	if (f->status < CHECK_UNKNOWN)
 		return;
-	text_detail(t, "expected", format_expected(f));
+	text_detail(t, "expected", f->expected);
+	/* Why it matters, and a remedy, are of what is bad. */
+	if (f->status == CHECK_UNKNOWN) {
+		text_detail(t, "fix", format_fix(f));
+		return;
+	}
 	/* A finding of a thousand processes is explained once, save for what is its own. */
 	if (!text_is_explained(t, f->check)) {
 		text_detail(t, "why", f->check->why);
@@ -88,6 +93,12 @@ static void text_finding(struct text *t, const struct finding *f)
 	}
 }
 
+/* Is it one of those that are only named? */
+static bool text_is_folded(const struct finding *f, enum check_status status)
+{
+	return f->status == status && !f->is_told;
+}
+
 /* "ok  7: thp-mode swap ...", over as many lines as it takes. */
 static void text_fold(struct text *t, const struct format_group *group, enum check_status status)
 {
@@ -95,7 +106,7 @@ static void text_fold(struct text *t, const struct format_group *group, enum che
 	const char *head;
 
 	for (size_t i = 0; i < group->n; i++)
-		n += group->findings[i]->status == status;
+		n += text_is_folded(group->findings[i], status);
 	if (n == 0)
 		return;
 	head = mem_printf(t->page.out.m, status == CHECK_OK ? " %zu:" : " %zu that do not apply here:", n);
@@ -106,7 +117,7 @@ static void text_fold(struct text *t, const struct format_group *group, enum che
 	for (size_t i = 0; i < group->n; i++) {
 		const char *id = group->findings[i]->check->id;
 
-		if (group->findings[i]->status != status)
+		if (!text_is_folded(group->findings[i], status))
 			continue;
 		if (column + 1 + strlen(id) > FOLD_WIDTH) {
 			page_end_line(&t->page);
@@ -129,7 +140,7 @@ static void text_group(struct text *t, const struct format_group *group)
 		for (size_t i = 0; i < group->n; i++) {
 			const struct finding *f = group->findings[i];
 
-			if (text_rank(f) == rank && (f->status >= CHECK_UNKNOWN || t->report->is_verbose))
+			if (text_rank(f) == rank && (f->status >= CHECK_UNKNOWN || f->is_told || t->report->is_verbose))
 				text_finding(t, f);
 		}
 	}
@@ -187,7 +198,7 @@ static char *text_one_line(struct text *t)
 	for (size_t i = 0; i < r->n_findings; i++) {
 		const struct finding *f = &r->findings[i];
 
-		if (f->ignored || f->status != text_decisive(r) || ++n > QUIET_NAMED)
+		if (f->ignored || (f->status != text_decisive(r) && !f->is_told) || ++n > QUIET_NAMED)
 			continue;
 		page_add(&t->page, "; %s%s: %s", f->check->id, f->process ? mem_printf(
 				t->page.out.m, " (%s)", text_clean(t, format_place(t->page.out.m, f->process))) : "",
@@ -227,10 +238,12 @@ char *format_text(struct mem *m, const struct audit_report *report)
 
 static void text_describe(struct page *page, const struct check *c)
 {
+	struct thresholds built_in = thresholds_default();
+
 	page_row(page, "Check", c->id);
 	page_row(page, "Looks at", mem_printf(page->out.m, "%s (%s)", c->title,
 					      c->scope == SCOPE_PROCESS ? "of each process" : "of the node"));
-	page_row(page, "Expected", c->expected ? c->expected : "-");
+	page_row(page, "Expected", c->expected ? thresholds_expand(page->out.m, &built_in, c->expected) : "-");
 	page_row(page, "Why", c->why ? c->why : "-");
 	page_row(page, "Fix", c->fix ? c->fix : "-");
 	if (c->section)

@@ -140,6 +140,7 @@ struct run {
 	const struct audit_request *request;
 	const struct audit_facts *facts;
 	struct audit_result *result;
+	struct thresholds thresholds;
 };
 
 static bool run_is_problem(const struct finding *finding)
@@ -155,19 +156,20 @@ static void run_add(struct run *run, const struct check *check, const struct liv
 	finding.check = check;
 	finding.process = process;
 	finding.observed = finding.observed ? finding.observed : "";
+	if (!finding.expected)
+		finding.expected = thresholds_expand(run->m, &run->thresholds, check->expected);
 	finding.ignored = ignore && run_is_problem(&finding) && run->request->now < ignore->end ?
 			  ignore->reason : NULL;
 	*MEM_PUSH(run->m, run->result->findings, run->result->n_findings) = finding;
 }
 
-static void run_table(struct run *run, enum check_scope scope, const struct live_process *process,
-		      const struct thresholds *thresholds)
+static void run_table(struct run *run, enum check_scope scope, const struct live_process *process)
 {
 	const struct audit_selection *s = &run->request->selection;
 
 	for (const struct check *check = s->table; check->id; check++) {
 		if (check->scope == scope && runner_is_selected(s, check))
-			run_add(run, check, process, check->assess(run->m, run->facts, thresholds, process));
+			run_add(run, check, process, check->assess(run->m, run->facts, &run->thresholds, process));
 	}
 }
 
@@ -209,13 +211,16 @@ static void run_process_found(struct run *run)
 	const struct live_facts *live = run->facts->live;
 	const char *asked = live && live->asked ? live->asked : "processes";
 	const char *problem = run_find_nobody(live);
+	struct finding f;
 
 	if (!runner_is_selected(&run->request->selection, &runner_checks[OWN_PROCESS_FOUND]))
 		return;
-	run_add(run, &runner_checks[OWN_PROCESS_FOUND], NULL, problem ?
-		run_own(CHECK_UNKNOWN, mem_printf(run->m, "%s: %s", asked, problem)) :
-		run_own(CHECK_OK, mem_printf(run->m, "%s: %zu process%s", asked, live->n_processes,
-					     live->n_processes == 1 ? "" : "es")));
+	f = problem ? run_own(CHECK_UNKNOWN, mem_printf(run->m, "%s: %s", asked, problem)) :
+		      run_own(CHECK_OK, mem_printf(run->m, "%s: %zu process%s", asked, live->n_processes,
+						   live->n_processes == 1 ? "" : "es"));
+	/* Its remedy is one for not knowing. */
+	f.fix = runner_checks[OWN_PROCESS_FOUND].fix;
+	run_add(run, &runner_checks[OWN_PROCESS_FOUND], NULL, f);
 }
 
 /* What an ignore came to in this run: the words for it; NULL: it is in use, or was not asked. */
@@ -296,16 +301,15 @@ static void run_count(struct run *run)
 void audit_run(struct mem *m, const struct audit_request *request, const struct audit_facts *facts,
 	       struct audit_result *ret)
 {
-	struct thresholds thresholds = check_policy_thresholds(request->policy);
 	struct audit_result result = { 0 };
-	struct run run = { m, request, facts, &result };
+	struct run run = { m, request, facts, &result, check_policy_thresholds(request->policy) };
 	const struct live_facts *live = facts->live;
 
-	run_table(&run, SCOPE_NODE, NULL, &thresholds);
+	run_table(&run, SCOPE_NODE, NULL);
 	run_policy_file(&run);
 	run_process_found(&run);
 	for (size_t i = 0; live && i < live->n_processes; i++)
-		run_table(&run, SCOPE_PROCESS, &live->processes[i], &thresholds);
+		run_table(&run, SCOPE_PROCESS, &live->processes[i]);
 	run_policy_ignores(&run);
 	run_count(&run);
 	*ret = result;

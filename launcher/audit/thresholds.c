@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/thresholds.h"
 
+#include <string.h>
+
 /*
  * "start value": a proposal that no measurement has settled; what speaks for it stands
  * behind it.
@@ -58,4 +60,26 @@ struct thresholds thresholds_default(void)
 	for (int i = 0; i < THRESHOLD_COUNT; i++)
 		thresholds.values[i] = threshold_rows[i].value;
 	return thresholds;
+}
+
+/* Of "{name}"; THRESHOLD_COUNT: there is none of this name. */
+static int threshold_find(const char *brace, size_t length)
+{
+	int i = 0;
+
+	while (i < THRESHOLD_COUNT && (strlen(threshold_rows[i].name) != length ||
+				       strncmp(threshold_rows[i].name, brace + 1, length) != 0))
+		i++;
+	return i;
+}
+
+const char *thresholds_expand(struct mem *m, const struct thresholds *thresholds, const char *text)
+{
+	const char *brace = text ? strchr(text, '{') : NULL, *end = brace ? strchr(brace, '}') : NULL;
+	int i = end ? threshold_find(brace, (size_t)(end - brace - 1)) : THRESHOLD_COUNT;
+
+	if (i == THRESHOLD_COUNT)
+		return text;
+	return mem_printf(m, "%.*s%lld%s", (int)(brace - text), text, (long long)thresholds->values[i],
+			  thresholds_expand(m, thresholds, end + 1));
 }

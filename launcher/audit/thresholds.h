@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "util/mem.h"
+
 /*
  * The numbers at which a check warns and fails. [check] of a policy file sets them by
  * their names: "oom-headroom-warn = 85".
@@ -46,5 +48,7 @@ struct threshold_row {
 
 extern const struct threshold_row threshold_rows[THRESHOLD_COUNT];
 struct thresholds thresholds_default(void);
+/* `text` with the values in place of their names in braces: "below {oom-headroom-warn} %". */
+const char *thresholds_expand(struct mem *m, const struct thresholds *thresholds, const char *text);
 
 #endif

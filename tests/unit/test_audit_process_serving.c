@@ -89,6 +89,9 @@ static void test_preload_of_two(void **state)
 					      .allocator = mem_strdup(&pool, "server") };
 	p->operator_new = &libraries[1];
 	expect(audit_preload_effective, "an operator new of its own", CHECK_OK, "jemalloc");
+	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libc_malloc_debug.so.0"),
+					      .allocator = mem_strdup(&pool, "libc_malloc_debug.so.0"), .defines_malloc = true };
+	expect(audit_preload_effective, "glibc's own checks", CHECK_OK, "jemalloc");
 	p->free = &libraries[2];
 	expect(audit_preload_effective, "free of another", CHECK_FAIL, "but free of glibc");
 	library->is_impostor = true;
@@ -377,6 +380,10 @@ static void test_dangerous_options(void **state)
 		assert_int_equal(bitmap_parse_list("0-3", &p->cpus), 0);
 		expect(audit_process_variables, "percpu_arena on some", modes[i].status,
 		       modes[i].status == CHECK_FAIL ? "affinity of CPUs 0-3" : "no MALLOC_CONF");
+		/* A process may run on all CPUs that might come, of which fewer are there. */
+		set_option("percpu_arena", modes[i].words);
+		assert_int_equal(bitmap_parse_list("0-255", &p->cpus), 0);
+		expect(audit_process_variables, "percpu_arena, more possible than present", CHECK_OK, "no MALLOC_CONF");
 		set_option("percpu_arena", modes[i].words);
 		p->cpus = (struct bitmap){ { 0 } };
 		expect(audit_process_variables, "affinity unknown", CHECK_OK, "no MALLOC_CONF");

@@ -250,7 +250,6 @@ static void test_text(void **state)
 		"           fix       do this\n"
 		"  unknown  second: worker: Permission denied\n"
 		"           expected  better than worker\n"
-		"           why       since\n"
 		"           fix       echo worker\n"
 		"  ok       2: process-found policy-ignores\n"
 		"  -        1 that do not apply here: policy-file\n"
@@ -292,6 +291,36 @@ static void test_text(void **state)
 	facts.samples = &(const struct live_samples){ (struct live_sample[]){ { 0, NULL, 0 }, { 2499, NULL, 0 } }, 2 };
 	assert_non_null(strstr(format_text(&pool, &report), "Processes  2 of unit worker, watched for 2 s\n"));
 	assert_non_null(strstr(format_text(&pool, &report), "  ok       process-found: unit worker: 2 processes\n"));
+}
+
+/* What is not known need not be bad: no format tells the remedy for what is. */
+static void test_unknown_has_no_remedy(void **state)
+{
+	(void)state;
+	for (int f = 0; f < CHECK_FORMAT_COUNT; f++) {
+		case_reset();
+		case_found[0] = case_finding(CHECK_WARN, "bad");
+		if (f != CHECK_FORMAT_PROMETHEUS)
+			assert_row_contains(check_format_names[f], write_as((enum check_format)f), "do this");
+		case_found[0] = case_finding(CHECK_UNKNOWN, "unreadable");
+		assert_null(strstr(write_as((enum check_format)f), "do this"));
+	}
+}
+
+/* What somebody has switched off on purpose does not go unseen. */
+static void test_text_told(void **state)
+{
+	(void)state;
+	case_look_at_processes();
+	live.n_processes = 1;
+	case_found[2] = case_finding(CHECK_SKIP, "switched off");
+	case_found[3] = case_finding(CHECK_SKIP, "not here");
+	case_found[2].is_told = true;
+	assert_non_null(strstr(write_as(CHECK_FORMAT_TEXT), "\nProcess 100 server\n  -        third: switched off\n"
+			       "  -        1 that do not apply here: fourth\n"));
+	report.is_quiet = true;
+	assert_string_equal(format_text(&pool, &report),
+			    "ok: 3 ok, 4 not applicable; third (process 100 server): switched off\n");
 }
 
 /* The worst process first; those that are fine are counted once there are many. */
@@ -348,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_hostile), CASE(test_long), CASE(test_same_findings), CASE(test_json),
 		CASE(test_tap), CASE(test_junit), CASE(test_prometheus), CASE(test_nagios), CASE(test_text),
+		CASE(test_unknown_has_no_remedy), CASE(test_text_told),
 		CASE(test_text_order), CASE(test_describe),
 	};
 

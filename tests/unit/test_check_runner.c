@@ -265,12 +265,14 @@ static void test_policy_file(void **state)
 static void test_table(void **state)
 {
 	const char **ids = runner_list_ids(&pool, checks);
+	struct thresholds built_in = thresholds_default();
 
 	(void)state;
 	for (size_t i = 0; ids[i]; i++) {
 		const struct check *check = runner_find(checks, ids[i]);
 
 		assert_non_null(check->title && check->expected && check->why && check->fix && check->section);
+		assert_null(strchr(thresholds_expand(&pool, &built_in, check->expected), '{'));
 		if (ids[i][strspn(ids[i], "abcdefghijklmnopqrstuvwxyz0123456789-")])
 			fail_msg("%s is no word", ids[i]);
 		for (size_t other = 0; other < i; other++) {
@@ -278,6 +280,27 @@ static void test_table(void **state)
 				fail_msg("two checks are called %s", ids[i]);
 		}
 	}
+}
+
+/* What is expected is what the policy makes of it. */
+static void test_expected(void **state)
+{
+	static struct check table[] = {
+		{ "first", "the first", SCOPE_NODE, case_assess_0, "from {page-cache-warn} to {maps-warn} %, {x}", "", "", "", NEEDS_NODE },
+		{ "second", "the second", SCOPE_NODE, case_assess_1, "{maps-warn", "", "", "", NEEDS_NODE },
+		{ .id = NULL },
+	};
+
+	(void)state;
+	request.selection.table = table;
+	policy.thresholds[THRESHOLD_MAPS_WARN].value = 77;
+	policy.thresholds[THRESHOLD_MAPS_WARN].where = "p.conf:1";
+	case_run();
+	assert_string_equal(case_of("first", NULL)->expected, "from 10 to 77 %, {x}");
+	assert_string_equal(case_of("second", NULL)->expected, "{maps-warn");
+	case_found[0].expected = "its own {maps-warn}";
+	case_run();
+	assert_string_equal(case_of("first", NULL)->expected, "its own {maps-warn}");
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, reset, pool_free)
@@ -288,7 +311,7 @@ int main(void)
 		CASE(test_exit_codes), CASE(test_node), CASE(test_processes), CASE(test_no_process),
 		CASE(test_selection), CASE(test_needs), CASE(test_verify_selection), CASE(test_ignores),
 		CASE(test_expired_ignore), CASE(test_useless_ignore), CASE(test_ignored_ignores),
-		CASE(test_policy_file), CASE(test_table),
+		CASE(test_policy_file), CASE(test_table), CASE(test_expected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
