@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <linux/mempolicy.h>
 
@@ -20,33 +21,69 @@ static bool boot_is_word(const char *text, const char *const *words)
 	return false;
 }
 
-ASSESS(audit_thp_cmdline)
+/* transparent_hugepage= against the mode in force. */
+static void boot_check_thp(struct mem *m, const struct thp_facts *thp, const char *value, const char **problems)
 {
 	static const char *const words[] = { "always", "madvise", "never", NULL };
 	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
+
+	if (!boot_is_word(value, words))
+		audit_list(m, problems, mem_printf(m, "transparent_hugepage=%s is no value that the kernel "
+						   "takes: it is ignored", value));
+	else if (thp->known == TRI_YES && strcmp(value, modes[thp->enabled]) != 0)
+		audit_list(m, problems, mem_printf(m, "transparent_hugepage=%s, and now it is %s", value,
+						   modes[thp->enabled]));
+}
+
+/* thp_anon= against the state of each size. */
+static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, const char *value,
+				 const char **problems)
+{
+	const char *state;
+
+	if (!node_find_boot_thp(m, value, 0, &state)) {
+		audit_list(m, problems, mem_printf(m, "thp_anon=%s is no value that the kernel takes: it is ignored",
+						   value));
+		return;
+	}
+	if (thp->known == TRI_YES && !thp->n_sizes)
+		audit_list(m, problems, mem_printf(m, "thp_anon=%s, and this kernel has no sizes", value));
+	for (size_t i = 0; i < thp->n_sizes; i++) {
+		const struct thp_size *size = &thp->sizes[i];
+
+		node_find_boot_thp(m, value, size->size, &state);
+		if (state && *size->enabled && strcmp(state, size->enabled) != 0)
+			audit_list(m, problems, mem_printf(m, "thp_anon=%s, and now %s has %s", value,
+							   report_size(m, size->size), size->enabled));
+	}
+}
+
+ASSESS(audit_thp_cmdline)
+{
 	const struct thp_facts *thp = &a->machine->thp;
-	const char *value;
+	const char *value, *sizes, *problems = NULL, *text = NULL;
 
 	if (thp->known == TRI_NO)
 		return finding_skip(m, "the kernel has no transparent hugepages");
 	if (!a->node->command_line)
 		return finding_unknown(m, "/proc/cmdline cannot be read");
 	value = node_find_boot(m, a->node->command_line, "transparent_hugepage");
-	if (!value)
+	sizes = node_find_boot(m, a->node->command_line, "thp_anon");
+	if (!value && !sizes)
 		return finding_ok(m, "the kernel command line does not speak of it");
-	if (!boot_is_word(value, words))
-		return finding_warn(m, "transparent_hugepage=%s is no value that the kernel "
-				       "takes: it is ignored",
-				    value);
-	if (thp->known != TRI_YES)
-		return finding_unknown(m, "transparent_hugepage=%s; what is in force cannot be "
-					  "read", value);
-	if (strcmp(value, modes[thp->enabled]) != 0)
-		return finding_warn(m, "transparent_hugepage=%s, and now it is %s: the next boot "
-				       "brings back %s, "
-				    "and tools such as tuned leave it alone meanwhile", value,
-				    modes[thp->enabled], value);
-	return finding_ok(m, "transparent_hugepage=%s, as it is now", value);
+	if (value) {
+		text = mem_printf(m, "transparent_hugepage=%s", value);
+		boot_check_thp(m, thp, value, &problems);
+	}
+	if (sizes) {
+		audit_list(m, &text, mem_printf(m, "thp_anon=%s", sizes));
+		boot_check_thp_sizes(m, thp, sizes, &problems);
+	}
+	if (problems)
+		return finding_warn(m, "%s: the next boot brings back what stands there, and tools such as tuned "
+				    "leave it alone meanwhile", problems);
+	return thp->known == TRI_YES ? finding_ok(m, "%s, as it is now", text) :
+				       finding_unknown(m, "%s; what is in force cannot be read", text);
 }
 
 /* numa_balancing= against the value in force. */
@@ -190,6 +227,49 @@ ASSESS(audit_kernel_age)
 	return finding_ok(m, "%s has all that the policy asks for", kernel);
 }
 
+/* Which words of the kernel command line speak of translation: "iommu=pt"; NULL: none. */
+static const char *iommu_find_words(struct mem *m, const char *command_line, enum tristate *ret_passes)
+{
+	static const char *const switches[] = { "intel_iommu", "amd_iommu" };
+	const char *value = command_line ? node_find_boot(m, command_line, "iommu.passthrough") : NULL;
+	char *list = command_line ? node_find_boot(m, command_line, "iommu") : NULL;
+
+	*ret_passes = TRI_UNKNOWN;
+	if (value) {
+		/* As kstrtobool() reads it. */
+		*ret_passes = *value && strchr("1yYtT", *value) ? TRI_YES : strcasecmp(value, "on") == 0 ? TRI_YES : TRI_NO;
+		return mem_printf(m, "iommu.passthrough=%s", value);
+	}
+	for (char *word; (word = strsep(&list, ","));) {
+		if (strcmp(word, "pt") == 0 || strcmp(word, "nopt") == 0) {
+			*ret_passes = strcmp(word, "pt") == 0 ? TRI_YES : TRI_NO;
+			return mem_printf(m, "iommu=%s", word);
+		}
+	}
+	for (size_t i = 0; command_line && i < sizeof switches / sizeof *switches; i++) {
+		value = node_find_boot(m, command_line, switches[i]);
+		if (value)
+			return mem_printf(m, "%s=%s", switches[i], value);
+	}
+	return NULL;
+}
+
+/* Where the kernel does not say how it treats a GPU, what it was told counts. */
+static struct finding iommu_assume(struct mem *m, const struct audit_facts *a, const char *address)
+{
+	enum tristate passes;
+	const char *words = iommu_find_words(m, a->node->command_line, &passes);
+	const char *unknown = mem_printf(m, "how the IOMMU treats GPU %s cannot be read (before kernel 5.11 nobody "
+					 "says)", address);
+
+	if (passes == TRI_YES)
+		return finding_ok(m, "%s on the kernel command line: the IOMMU passes the GPUs through; %s", words, unknown);
+	if (passes == TRI_NO)
+		return finding_warn(m, "%s on the kernel command line: the IOMMU translates; %s", words, unknown);
+	return words ? finding_unknown(m, "%s; %s on the kernel command line does not say it either", unknown, words) :
+		       finding_unknown(m, "%s", unknown);
+}
+
 /* A list of the visible GPUs' translations, and how many of them are translated. */
 static struct finding iommu_report(struct mem *m, const struct audit_facts *a)
 {
@@ -213,9 +293,7 @@ static struct finding iommu_report(struct mem *m, const struct audit_facts *a)
 		return finding_warn(m, "GPU %s is behind a translating IOMMU (%s)%s", address, type,
 				    n_translated > 1 ? mem_printf(m, ", as %zu of %zu are", n_translated, n) : "");
 	if (unknown)
-		return finding_unknown(m, "how the IOMMU treats GPU %s cannot be read (before "
-					  "kernel 5.11 nobody says)",
-				       unknown);
+		return iommu_assume(m, a, unknown);
 	return finding_ok(m, n_off == n ? "no IOMMU in front of the GPUs" :
 			  "the IOMMU passes the GPUs through (identity)");
 }

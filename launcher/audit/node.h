@@ -134,6 +134,11 @@ bool node_parse_tmpfs(const char *text, const char *point, int64_t memory_total,
 char *node_find_boot(struct mem *m, const char *command_line, const char *name);
 /* "2M", "1G": false when it is no size. */
 bool node_parse_boot_size(const char *text, int64_t *ret);
+/*
+ * What thp_anon= ("16K-64K:always;2M:madvise", kernel 6.12) says of a size; NULL: nothing.
+ * False: the kernel cannot read it, and ignores all of it.
+ */
+bool node_find_boot_thp(struct mem *m, const char *text, int64_t size, const char **ret_state);
 /* A size of huge pages and how many of it were asked for at boot. */
 struct node_boot_pool {
 	int64_t page_size;

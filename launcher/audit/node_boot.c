@@ -129,3 +129,40 @@ void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t defa
 				      ret, ret_n);
 	}
 }
+
+/* "2M" or "16K-64K" of `size`: 1 yes, 0 no, -1 it is no size. */
+static int boot_match_size(struct mem *m, const char *text, int64_t size)
+{
+	const char *dash = strchr(text, '-');
+	int64_t from, to;
+
+	if (!node_parse_boot_size(dash ? mem_strndup(m, text, (size_t)(dash - text)) : text, &from) ||
+	    !node_parse_boot_size(dash ? dash + 1 : text, &to) || from > to)
+		return -1;
+	return from <= size && size <= to;
+}
+
+bool node_find_boot_thp(struct mem *m, const char *text, int64_t size, const char **ret_state)
+{
+	static const char *const states[] = { "always", "inherit", "madvise", "never" };
+	char *rest = mem_strdup(m, text);
+
+	*ret_state = NULL;
+	for (char *group; (group = strsep(&rest, ";"));) {
+		char *sizes = strsep(&group, ":");
+		const char *state = NULL;
+
+		for (size_t i = 0; group && i < sizeof states / sizeof *states; i++)
+			state = strcmp(group, states[i]) == 0 ? states[i] : state;
+		if (!state)
+			return false;
+		for (char *one; (one = strsep(&sizes, ","));) {
+			int match = boot_match_size(m, one, size);
+
+			if (match < 0)
+				return false;
+			*ret_state = match ? state : *ret_state;
+		}
+	}
+	return true;
+}

@@ -60,36 +60,72 @@ expect_tame() {
 
 # --- the same findings -------------------------------------------------------
 
-# ids_of FORMAT: "ID STATUS" of each finding that is no pass, sorted, as that format has it.
-ids_of() {
+# found_in FORMAT: "PLACE ID STATUS" of each finding, sorted, as that format has it; PLACE is
+# the process's PID, or "node".
+found_in() {
   case $1 in
-    json) jq -r '.findings[] | select(.status == "fail" or .status == "unknown") | "\(.id) \(.status)"' "$file" ;;
-    text) sed -nE 's/^  (FAIL|unknown) +([a-z0-9-]+): .*/\2 \1/p' "$file" | sed 's/FAIL/fail/' ;;
+    json) jq -r '.findings[] | "\(.process.pid // "node") \(.id) \(.status)"' "$file" ;;
+    text) awk '/^Node$/ { place = "node" } /^Process [0-9]/ { place = $2 }
+        match($0, /^  (FAIL    |unknown |warn    |ok      |-       ) [a-z0-9-]+: /) {
+          sub(/:$/, "", $2); print place, $2, $1 == "-" ? "skip" : tolower($1) }' "$file" ;;
     junit) "$python" - "$file" <<'PY' ;;
 import sys
-from junitparser import JUnitXml, Failure, Error
+from junitparser import JUnitXml, Skipped
 for suite in JUnitXml.fromfile(sys.argv[1]):
     for case in suite:
-        for result in case.result:
-            if isinstance(result, Failure): print(case.name, "fail")
-            if isinstance(result, Error): print(case.name, "unknown")
+        result = case.result[0] if case.result else None
+        status = ("skip" if isinstance(result, Skipped) else result.type) if result else case.system_out.split(":")[0]
+        print(case.classname.split(".")[-1], case.name, status)
 PY
-    tap) awk '/^not ok/ { id = $NF } /^  status: "(fail|unknown)"/ { gsub(/[",]/, ""); print id, $2 }' "$file" ;;
-    prometheus) sed -nE 's/^allocrun_check_status\{id="([^"]*)".*\} ([23])$/\1 \2/p' "$file" | sed 's/2$/fail/; s/3$/unknown/' ;;
-    nagios) sed -nE 's/^(fail|unknown): ([a-z0-9-]+), .*/\2 \1/p' "$file" ;;
+    tap) awk '/^(not )?ok / { sub(/ # .*/, ""); id = $NF; place = "node" }
+        /^  status: / { gsub(/"/, ""); status = $2 }
+        /^  pid: / { place = $2 }
+        /^  \.\.\.$/ { print place, id, status }' "$file" ;;
+    prometheus) sed -nE 's/^allocrun_check_status\{id="([^"]*)",scope="[a-z]*",pid="([^"]*)".*\} (-?[0-3])$/\2 \1 \3/p' "$file" |
+      sed -E 's/^ /node /; s/-1$/skip/; s/0$/ok/; s/1$/warn/; s/2$/fail/; s/3$/unknown/' ;;
+    nagios) sed -nE 's/^(fail|warn|unknown): ([a-z0-9-]+), (node|process ([0-9]+) ).*/\3 \2 \1/p' "$file" | sed -E 's/^process ([0-9]+) /\1/' ;;
   esac | sort
 }
 
-@test "every format has the same findings" {
-  local format expected
-  audit json
-  expected=$(ids_of json)
-  expect_in "findings" "autonuma fail" "$expected"
-  expect_in "findings" "mempolicy-allowed unknown" "$expected"
+# Every format against the JSON of `audit_as FORMAT`. Nagios names what is no pass, and counts
+# the rest.
+expect_same_findings() {
+  local format all bad_ones
+  "$@" json
+  all=$(found_in json)
+  bad_ones=$(grep -E ' (warn|fail|unknown)$' <<<"$all")
   for format in "${formats[@]}"; do
-    audit "$format"
-    expect_equal "$format" "$expected" "$(ids_of "$format")"
+    "$@" "$format" --verbose
+    case $format in
+      nagios)
+        expect_equal "$format" "$bad_ones" "$(found_in "$format")"
+        expect_in "$format" " ok=$(grep -c ' ok$' <<<"$all");;;0 skip=$(grep -c ' skip$' <<<"$all");;;0 " "$out" ;;
+      *) expect_equal "$format" "$all" "$(found_in "$format")" ;;
+    esac
   done
+}
+
+@test "every format has the same findings of the node" {
+  expect_same_findings audit
+  audit json
+  for finding in "autonuma fail" "mempolicy-allowed unknown" "swap warn" "thp-defrag ok" "policy-file skip"; do
+    expect_in "findings" "node $finding" "$(found_in json)"
+  done
+}
+
+# What does not change from one run to the next.
+audit_process() {
+  report --pid "$hostile" --only preload-effective,options-in-force,process-arenas,launch-record,rdma-hooks,process-mappings,memory-verdict \
+    --format "$@"
+}
+
+@test "every format has the same findings of processes" {
+  start_hostile
+  expect_same_findings audit_process
+  audit_process json
+  expect_in "findings" "$hostile preload-effective warn" "$(found_in json)"
+  expect_in "findings" "$hostile launch-record skip" "$(found_in json)"
+  expect_in "findings" "$hostile process-mappings ok" "$(found_in json)"
 }
 
 @test "a hostile process comes out tame in every format" {

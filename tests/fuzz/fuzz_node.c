@@ -12,6 +12,7 @@ static void check_command_line(struct mem *m, const char *text)
 {
 	static const char *const names[] = { "transparent_hugepage", "numa", "a", "hugepages" };
 	struct node_boot_pool *pools = NULL;
+	const char *state;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -19,6 +20,8 @@ static void check_command_line(struct mem *m, const char *text)
 
 		FUZZ_CHECK(!value || strlen(value) <= strlen(text));
 	}
+	if (node_find_boot_thp(m, text, HUGE_SIZE, &state))
+		FUZZ_CHECK(!state || strstr(text, state));
 	node_parse_boot_pools(m, text, HUGE_SIZE, &pools, &n);
 	for (size_t i = 0; i < n; i++) {
 		FUZZ_CHECK(pools[i].page_size > 0 && pools[i].pages >= 0);

@@ -94,6 +94,18 @@ static void test_boot_parameters(void **state)
 
 static void test_iommu(void **state)
 {
+	static const struct { const char *text, *status, *observed; } lines[] = {
+		{ "ro intel_iommu=on iommu=pt", "ok", "iommu=pt on the kernel command line" },
+		{ "iommu=soft,pt", "ok", "iommu=pt" },
+		{ "iommu.passthrough=1", "ok", "iommu.passthrough=1" },
+		{ "iommu.passthrough=on", "ok", "iommu.passthrough=on" },
+		{ "iommu.passthrough=0 iommu=pt", "warn", "iommu.passthrough=0 on the kernel command line: the IOMMU translates" },
+		{ "iommu=nopt", "warn", "iommu=nopt" },
+		{ "intel_iommu=on", "unknown", "intel_iommu=on on the kernel command line does not say it" },
+		{ "amd_iommu=fullflush", "unknown", "amd_iommu=fullflush" },
+		{ "ro quiet", "unknown", "5.11" },
+		{ NULL, "unknown", "5.11" },
+	};
 	struct node_iommu *iommu;
 
 	(void)state;
@@ -112,7 +124,10 @@ static void test_iommu(void **state)
 	/* Before 5.11 there is a group, and no word on its type. */
 	iommu[1].has_group = TRI_YES;
 	strcpy(iommu[1].type, "");
-	assert_finding("iommu-mode", "unknown", "5.11");
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		audit.node.command_line = lines[i].text;
+		assert_finding("iommu-mode", lines[i].status, lines[i].observed);
+	}
 	audit.node.n_iommu = 0;
 	assert_finding("iommu-mode", "unknown", "/sys/bus/pci");
 	scenario_close();
