@@ -144,6 +144,48 @@ both=preload-effective,options-in-force
   expect_finding preload-effective skip "a static program" "$child"
 }
 
+# has_below PID NAME: its child is that program by now.
+has_below() {
+  local child
+  child=$(children_of "$1")
+  child=${child%% *}
+  [ -n "$child" ] && [ "$(<"/proc/$child/comm")" = "$2" ]
+}
+
+@test "serving: a shell or an init in front of what was launched is no fault" {
+  local record
+  for record in auto none; do
+    export ALLOCRUN_RECORD=$record
+    spawn bash -c "'$allocrun' -- sleep 600 & wait"
+    eventually has_below "$pid" sleep
+    check --pid "$pid" --only "$both"
+    expect_status 0
+    expect_finding preload-effective skip "it stands in front of process $(children_of "$pid" | tr -d ' '), which was launched"
+    expect_finding preload-effective ok "$(build_of jemalloc)" "$(children_of "$pid" | tr -d ' ')"
+  done
+  # Without it nothing is well.
+  spawn bash -c "sleep 600; :"
+  eventually has_below "$pid" sleep
+  check --pid "$pid" --only preload-effective
+  expect_status 2
+  expect_finding preload-effective fail "malloc is glibc's own"
+}
+
+@test "serving: a value that jemalloc reads or clips in its own way is no drift" {
+  unset ALLOCRUN_RECORD
+  [ -w /run ] || skip "no launch record to compare with: /run cannot be written"
+  start env MALLOC_CONF=oversize_threshold:1,background_thread:true,metadata_thp:auto "$allocrun" -- sleep 600
+  check --pid "$pid" --only options-in-force
+  expect_finding options-in-force ok "oversize_threshold:0"
+  start "$allocrun" --conf narenas:0x4,dirty_decay_ms:010 -- sleep 600
+  check --pid "$pid" --only options-in-force
+  expect_finding options-in-force ok "proved: narenas:4, dirty_decay_ms:8"
+  start "$allocrun" --conf tcache_nslots_small_max:100000,max_background_threads:9999 -- sleep 600
+  check --pid "$pid" --only options-in-force
+  expect_finding options-in-force warn "2048 of tcache_nslots_small_max:100000"
+  expect_in observed "4 of max_background_threads:9999" "$(finding options-in-force "$pid" observed)"
+}
+
 @test "serving: a musl program has musl's malloc" {
   start "$programs/pause-musl"
   check --pid "$pid" --only preload-effective
@@ -214,6 +256,12 @@ runs_with_narenas_7() {
   check --pid "$pid" --only "$both"
   expect_status 0
   expect_finding preload-effective skip "the kill switch, ALLOCRUN=off"
+  # In the default text and in a health check's line too.
+  launch --check --pid "$pid" --only "$both"
+  expect_out "the kill switch, ALLOCRUN=off"
+  launch --check --pid "$pid" --only "$both" --quiet
+  expect_status 0
+  expect_out "the kill switch, ALLOCRUN=off"
   # Not the variable counts, but what serves.
   start env ALLOCRUN=off LD_PRELOAD="$jemalloc" sleep 600
   check --pid "$pid" --only preload-effective
