@@ -29,7 +29,7 @@ static bool environ_is_wanted(const char *entry)
 void environ_read(struct live_memory *memory, struct mem *m, const struct live_objects *objects,
 		  struct live_process *process)
 {
-	uint64_t variable = 0, block, entry;
+	uint64_t variable = 0, block, entry = 0;
 	char **environment = NULL;
 	size_t n = 0;
 
@@ -53,9 +53,13 @@ void environ_read(struct live_memory *memory, struct mem *m, const struct live_o
 		if (!environ_is_wanted(start))
 			continue;
 		text = memory_dup_string(memory, m, entry, ENVIRON_VALUE_MAX);
-		if (text)
-			*MEM_PUSH(m, environment, n) = text;
+		if (!text)
+			return;
+		*MEM_PUSH(m, environment, n) = text;
 	}
+	/* Without its end, what is not in it may be behind it: that is no proof. */
+	if (entry)
+		return;
 	*MEM_PUSH(m, environment, n) = NULL;
 	process->environment = environment;
 	process->environment_evidence = EVIDENCE_PROVED;

@@ -278,6 +278,37 @@ static void test_wild_environ(void **state)
 	assert_null(p.environment[1]);
 }
 
+/* An environment without an end that could be reached, or with a value that was not read, proves nothing. */
+static void test_environ_that_is_not_whole(void **state)
+{
+	static char *many[8193];
+	static char value[256 * 1024] = "MALLOC_CONF=";
+	char *const one[] = { value, NULL };
+	char **original = environ;
+	struct live_process p, q;
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof many / sizeof *many; i++)
+		many[i] = (char *)(uintptr_t)(i ? "A=b" : "MALLOC_CONF=x");
+	memset(value + strlen(value), 'x', sizeof value - 1 - strlen(value));
+	environ = many;
+	p = read_environ();
+	environ = (char **)one;
+	q = read_environ();
+	environ = original;
+	assert_int_equal(p.environment_evidence, EVIDENCE_NONE);
+	assert_null(p.environment);
+	assert_int_equal(q.environment_evidence, EVIDENCE_NONE);
+	assert_null(q.environment);
+	/* One variable less, and its end is there. */
+	many[8191] = NULL;
+	environ = many;
+	p = read_environ();
+	environ = original;
+	assert_int_equal(p.environment_evidence, EVIDENCE_PROVED);
+	assert_string_equal(p.environment[0], "MALLOC_CONF=x");
+}
+
 /* What an environment says of options: assumed. */
 static void test_assumed_options(void **state)
 {
@@ -314,7 +345,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_heap, open_heap, close_memory),
 		cmocka_unit_test_setup_teardown(test_heap_of_another_layout, open_heap, close_memory),
 		cmocka_unit_test_setup_teardown(test_heap_of_huge_counts, open_heap, close_memory),
-		MEMORY_TEST(test_environ), MEMORY_TEST(test_wild_environ), TEST(test_assumed_options),
+		MEMORY_TEST(test_environ), MEMORY_TEST(test_wild_environ), MEMORY_TEST(test_environ_that_is_not_whole), TEST(test_assumed_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
