@@ -76,8 +76,10 @@ static const char *record_reject(struct mem *m, const json_t *json, const struct
 				  RECORD_VERSION);
 	if (version < 1)
 		return "it is no launch record";
+	if (!json_is_integer(start))
+		return "it has no start_time: nobody knows of which process it speaks";
 	/* A PID is used again; the moment of a start is not. */
-	if (json_is_integer(start) && json_integer_value(start) != process->start_time) {
+	if (json_integer_value(start) != process->start_time) {
 		ret->is_stale = true;
 		return mem_printf(m, "it belongs to an earlier process %lld", (long long)process->pid);
 	}
@@ -85,6 +87,8 @@ static const char *record_reject(struct mem *m, const json_t *json, const struct
 		return "it belongs to another process";
 	if (json_object_get(json, "not_started"))
 		return "it says that the command was not started";
+	if (!json_is_array(json_object_get(json, "plan")))
+		return "it has no plan";
 	return NULL;
 }
 

@@ -87,9 +87,15 @@ static void test_rejected(void **state)
 		{ HEAD "} trailing", "it is damaged", false },
 		{ HEAD ", \"profile\": \"\xff\xfe\"}", "it is damaged", false },
 		{ HEAD ", \"profile\": \"\\u0000\"}", "it is damaged", false },
-		{ HEAD "}", NULL, false },
-		{ "{\"record\": 1, \"pid\": 1}", NULL, false },
-		{ "{\"record\": 1, \"pid\": 1, \"start_time\": null}", NULL, false },
+		{ HEAD ", \"plan\": []}", NULL, false },
+		/* Nothing that it says was done, or was done to this process. */
+		{ HEAD "}", "no plan", false },
+		{ HEAD ", \"plan\": {}}", "no plan", false },
+		{ HEAD ", \"plan\": null}", "no plan", false },
+		{ "{\"record\": 1, \"pid\": 1, \"plan\": []}", "no start_time", false },
+		{ "{\"record\": 1, \"pid\": 1, \"start_time\": null, \"plan\": []}", "no start_time", false },
+		{ "{\"record\": 1, \"pid\": 1, \"start_time\": 8765.0, \"plan\": []}", "no start_time", false },
+		{ "{\"record\": 1, \"pid\": 1, \"start_time\": \"8765\", \"plan\": []}", "no start_time", false },
 	};
 
 	(void)state;
@@ -106,11 +112,11 @@ static void test_rejected(void **state)
 static void test_wrong_types(void **state)
 {
 	static const char *const texts[] = {
-		HEAD ", \"plan\": {}, \"build\": [], \"profile\": 7, \"allocrun\": null}",
-		HEAD ", \"plan\": 3, \"build\": null}",
+		HEAD ", \"plan\": [], \"build\": [], \"profile\": 7, \"allocrun\": null}",
+		HEAD ", \"plan\": [3], \"build\": null}",
 		HEAD ", \"plan\": [1, null, \"x\", [], {}, {\"step\": \"a\"}, {\"step\": 1, \"name\": 2, \"outcome\": 3},"
 		     "{\"step\": \"a\", \"name\": \"b\", \"outcome\": null}]}",
-		HEAD ", \"build\": {\"build_id\": {}, \"path\": []}}",
+		HEAD ", \"plan\": [], \"build\": {\"build_id\": {}, \"path\": []}}",
 	};
 
 	(void)state;

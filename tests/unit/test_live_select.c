@@ -146,7 +146,7 @@ static void test_by_unit_in_a_container(void **state)
 static void make_record(const char *name, int pid, int start_time)
 {
 	tree_write(&tree, mem_printf(&pool, "/run/allocrun/%s", name),
-		   mem_printf(&pool, "{\"record\": 1, \"pid\": %d, \"start_time\": %d, \"profile\": \"of %d\"}",
+		   mem_printf(&pool, "{\"record\": 1, \"pid\": %d, \"start_time\": %d, \"profile\": \"of %d\", \"plan\": []}",
 			      pid, start_time, pid));
 }
 
@@ -216,7 +216,7 @@ static void test_links_out_of_the_root(void **state)
 
 	(void)state;
 	assert_non_null(file);
-	fprintf(file, "{\"record\": 1, \"pid\": 10, \"start_time\": 20, \"profile\": \"secret\"}\n");
+	fprintf(file, "{\"record\": 1, \"pid\": 10, \"start_time\": 20, \"profile\": \"secret\", \"plan\": []}\n");
 	fclose(file);
 	tree_symlink(&tree, "/run/allocrun/10.json", secret);
 	tree_symlink(&tree, "/proc/40/stat", "/proc/self/stat");
@@ -248,7 +248,7 @@ static void test_other_mounts_of_a_captured_process(void **state)
 	(void)state;
 	if (!file)
 		skip();
-	fprintf(file, "{\"record\": 1, \"pid\": %s, \"start_time\": 60, \"profile\": \"of the host\"}\n", pid);
+	fprintf(file, "{\"record\": 1, \"pid\": %s, \"start_time\": 60, \"profile\": \"of the host\", \"plan\": []}\n", pid);
 	fclose(file);
 	make_process(getpid(), 1, 60);
 	tree_symlink(&tree, "/proc/self/ns/mnt", "mnt:[1]");
