@@ -42,7 +42,7 @@ struct live_library {
 	bool defines_malloc; /* not free or operator new alone, as programs do that have their own */
 	bool is_deleted;    /* the file was removed or replaced since it was loaded */
 	const struct build_facts *build; /* the bundled build of this build ID; NULL = none */
-	bool is_impostor;   /* lies where a bundled build does, and is another */
+	bool is_impostor;   /* lies where a bundled build does, or has its build ID, and is another */
 };
 
 /* One step of the recorded plan. */
@@ -86,7 +86,6 @@ struct live_process {
 	int bits;           /* 64, 32, 0 = unknown */
 	enum tristate is_static;
 	enum tristate is_secure; /* AT_SECURE: LD_PRELOAD was ignored */
-	enum libc_kind libc;
 	const struct live_library *malloc, *free, *operator_new; /* what serves each; NULL = unknown or nobody */
 	struct live_library *libraries; /* all that define malloc, in the loader's order */
 	size_t n_libraries;

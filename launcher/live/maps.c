@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "facts.h"
 #include "util/text.h"
@@ -45,6 +46,8 @@ int maps_parse_line(const char *line, struct mapping *ret)
 	for (int field = 0; field < 4; field++) {
 		at += strspn(at, " ");
 		at += strcspn(at, " \n");
+		if (field == 0)
+			mapping.details = at;
 	}
 	at += strspn(at, " ");
 	mapping.path = at;
@@ -65,6 +68,21 @@ int maps_find(const char *text, uint64_t address, struct mapping *ret)
 		}
 	}
 	return -ENOENT;
+}
+
+/* " 00025000 fd:01 1234 /path" */
+int maps_parse_file(const struct mapping *mapping, struct mapped_file *ret)
+{
+	uint64_t offset, major, minor, inode;
+	const char *at = mapping->details + strspn(mapping->details, " ");
+
+	at = maps_parse_hex(at, &offset);
+	if (!at || *at != ' ' || !(at = maps_parse_hex(at + 1, &major)) || *at != ':' ||
+	    !(at = maps_parse_hex(at + 1, &minor)) || *at != ' ' ||
+	    text_parse_u64(at + 1, 10, &inode, NULL) < 0 || !inode)
+		return -ENOENT;
+	*ret = (struct mapped_file){ makedev((unsigned int)major, (unsigned int)minor), inode };
+	return 0;
 }
 
 int64_t maps_count(const char *text)

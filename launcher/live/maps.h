@@ -14,14 +14,22 @@
 
 struct mapping {
 	uint64_t start, end;
+	const char *details; /* in the text: "offset device inode path" */
 	const char *path;    /* in the text, up to the end of its line; "" = anonymous */
 	size_t path_length;
+};
+
+/* Which file it is, for the kernel: the same in every mount namespace. */
+struct mapped_file {
+	uint64_t device, inode; /* as in struct stat */
 };
 
 /* The mapping of the line at `line`. -EINVAL when it is none. */
 int maps_parse_line(const char *line, struct mapping *ret);
 /* The mapping that holds an address; -ENOENT. */
 int maps_find(const char *text, uint64_t address, struct mapping *ret);
+/* -ENOENT: it is of no file. */
+int maps_parse_file(const struct mapping *mapping, struct mapped_file *ret);
 int64_t maps_count(const char *text);
 /*
  * The path as a file name: the kernel's octal escapes undone, " (deleted)" taken off

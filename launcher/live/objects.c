@@ -9,14 +9,28 @@
 /* Far above any real program; lists that run in a circle end here. */
 #define OBJECTS_MAX 8192
 #define OBJECT_DYNAMIC_MAX 512
+#define OBJECT_NAMESPACES_MAX 64 /* glibc has room for 16 */
 #define OBJECT_NAME_MAX 4096
 #define OBJECT_SYMBOLS_MAX 1048576
 #define OBJECT_SYMBOL_MAX 64 /* of the names that are looked for */
 #define PROGRAM_HEADERS_MAX 256
 
+/* Words of half the size: seen as 64-bit ones they say nothing. */
+static bool auxv_is_32_bit(const char *bytes, size_t size)
+{
+	Elf32_auxv_t entry;
+
+	for (size_t at = 0; at + sizeof entry <= size; at += sizeof entry) {
+		memcpy(&entry, bytes + at, sizeof entry);
+		if (entry.a_type == AT_PHENT)
+			return entry.a_un.a_val == sizeof(Elf32_Phdr);
+	}
+	return false;
+}
+
 int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret)
 {
-	struct live_auxv auxv = { 0, 0, 0, 0 };
+	struct live_auxv auxv = { 0, 0, 0, 0, 0 };
 	Elf64_auxv_t entry;
 
 	for (size_t at = 0; at + sizeof entry <= size; at += sizeof entry) {
@@ -26,37 +40,66 @@ int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret)
 		case AT_PHENT: auxv.phent = entry.a_un.a_val; break;
 		case AT_PHNUM: auxv.phnum = entry.a_un.a_val; break;
 		case AT_SECURE: auxv.secure = entry.a_un.a_val; break;
+		case AT_BASE: auxv.base = entry.a_un.a_val; break;
 		}
 	}
+	if (auxv_is_32_bit(bytes, size))
+		return -ENOEXEC;
 	if (!auxv.phdr || auxv.phent != sizeof(Elf64_Phdr) || auxv.phnum > PROGRAM_HEADERS_MAX)
 		return -EINVAL;
 	*ret = auxv;
 	return 0;
 }
 
-/* The program's own dynamic section; *ret_has_loader: PT_INTERP. 0 = it has none. */
-static int objects_find_dynamic(struct live_memory *memory, const struct live_auxv *auxv,
-				uint64_t *ret_dynamic, bool *ret_has_loader)
+/* The program as its headers have it. */
+struct objects_program {
+	uint64_t base;      /* what is added to addresses in the file */
+	uint64_t dynamic;   /* its dynamic section; 0 = none */
+	bool has_loader;    /* PT_INTERP */
+};
+
+/* Where there is no PT_PHDR: the file's header stands before the program headers. */
+static uint64_t objects_find_base(struct live_memory *memory, const struct live_auxv *auxv, uint64_t first)
 {
-	uint64_t bias = 0, dynamic = 0;
-	bool has_loader = false;
+	uint64_t at = auxv->phdr - sizeof(Elf64_Ehdr);
+	Elf64_Ehdr header;
+
+	if (memory_read(memory, at, &header, sizeof header) < 0 || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_phoff != sizeof header)
+		return 0;
+	return at - first;
+}
+
+static int objects_read_program(struct live_memory *memory, const struct live_auxv *auxv,
+				struct objects_program *ret)
+{
+	struct objects_program program = { 0, 0, false };
+	uint64_t dynamic = 0, first = 0;
+	bool has_base = false;
 	Elf64_Phdr header;
 
 	for (uint64_t i = 0; i < auxv->phnum; i++) {
 		if (memory_read(memory, auxv->phdr + i * sizeof header, &header, sizeof header) < 0)
 			return -EFAULT;
-		if (header.p_type == PT_PHDR)
-			bias = auxv->phdr - header.p_vaddr;
+		if (header.p_type == PT_PHDR) {
+			program.base = auxv->phdr - header.p_vaddr;
+			has_base = true;
+		}
+		if (header.p_type == PT_LOAD && header.p_offset == 0)
+			first = header.p_vaddr;
 		if (header.p_type == PT_DYNAMIC)
 			dynamic = header.p_vaddr;
 		if (header.p_type == PT_INTERP)
-			has_loader = true;
+			program.has_loader = true;
 	}
-	*ret_dynamic = dynamic ? bias + dynamic : 0;
-	*ret_has_loader = has_loader;
+	if (!has_base)
+		program.base = objects_find_base(memory, auxv, first);
+	program.dynamic = dynamic ? program.base + dynamic : 0;
+	*ret = program;
 	return 0;
 }
 
+/* Where the loader tells debuggers of its list: 0 = it does not yet. */
 static int objects_find_debug(struct live_memory *memory, uint64_t dynamic, uint64_t *ret)
 {
 	Elf64_Dyn entry;
@@ -99,34 +142,37 @@ static int object_read_dynamic(struct live_memory *memory, uint64_t dynamic,
 	return 0;
 }
 
-int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv,
-		 struct live_objects *ret)
+/*
+ * A program without a loader may be one: "ld-linux-x86-64.so.2 PROGRAM". It has its list in
+ * itself: glibc as _r_debug, musl behind a pointer. -ENOENT: it is static.
+ */
+static int objects_find_own_debug(struct live_memory *memory, const struct objects_program *program,
+				  uint64_t *ret)
 {
-	struct live_objects objects = { NULL, 0, false };
-	struct r_debug debug;
-	uint64_t dynamic, debug_at, at;
-	struct link_map map;
-	bool has_loader;
-	int r = objects_find_dynamic(memory, auxv, &dynamic, &has_loader);
+	struct live_object self = { .base = program->base };
+	uint64_t found;
+	int r = object_read_dynamic(memory, program->dynamic, &self);
 
 	if (r < 0)
 		return r;
-	if (!dynamic || !has_loader) {
-		objects.is_static = true;
-		*ret = objects;
+	found = object_find(memory, &self, "_r_debug");
+	if (found) {
+		*ret = found;
 		return 0;
 	}
-	r = objects_find_debug(memory, dynamic, &debug_at);
-	if (r < 0)
-		return r;
-	/* The loader fills it in when all is loaded, and marks it while dlopen is at work. */
-	if (!debug_at || memory_read(memory, debug_at, &debug, sizeof debug) < 0 || !debug.r_map ||
-	    debug.r_state != RT_CONSISTENT)
-		return -EAGAIN;
-	for (at = (uintptr_t)debug.r_map; at; at = (uintptr_t)map.l_next) {
-		struct live_object object = { 0 };
+	found = object_find(memory, &self, "_dl_debug_addr");
+	return !found ? -ENOENT : memory_read_u64(memory, found, ret);
+}
 
-		if (objects.n >= OBJECTS_MAX)
+static int objects_add_list(struct live_memory *memory, struct mem *m, uint64_t at, bool is_apart,
+			    struct live_objects *objects)
+{
+	struct link_map map;
+
+	for (; at; at = (uintptr_t)map.l_next) {
+		struct live_object object = { .is_apart = is_apart };
+
+		if (objects->n >= OBJECTS_MAX)
 			return -ELOOP;
 		if (memory_read(memory, at, &map, sizeof map) < 0)
 			return -EFAULT;
@@ -134,8 +180,60 @@ int objects_read(struct live_memory *memory, struct mem *m, const struct live_au
 		object.name = memory_dup_string(memory, m, (uintptr_t)map.l_name, OBJECT_NAME_MAX);
 		if (!object.name || object_read_dynamic(memory, (uintptr_t)map.l_ld, &object) < 0)
 			return -EFAULT;
-		*MEM_PUSH(m, objects.items, objects.n) = object;
+		*MEM_PUSH(m, objects->items, objects->n) = object;
 	}
+	return 0;
+}
+
+/* From version 2 on a pointer to the next namespace follows: what dlmopen(3) has loaded. */
+static int objects_add_namespaces(struct live_memory *memory, struct mem *m, uint64_t debug_at,
+				  struct live_objects *objects)
+{
+	struct r_debug debug;
+
+	for (int i = 0; i < OBJECT_NAMESPACES_MAX; i++) {
+		int r;
+
+		if (memory_read(memory, debug_at, &debug, sizeof debug) < 0)
+			return -EFAULT;
+		/* The loader fills it in when all is loaded, and marks it while dlopen is at work. */
+		if ((i == 0 && !debug.r_map) || debug.r_state != RT_CONSISTENT)
+			return -EAGAIN;
+		r = objects_add_list(memory, m, (uintptr_t)debug.r_map, i > 0, objects);
+		if (r < 0)
+			return r;
+		if (debug.r_version < 2)
+			return 0;
+		if (memory_read_u64(memory, debug_at + sizeof debug, &debug_at) < 0)
+			return -EFAULT;
+		if (!debug_at)
+			return 0;
+	}
+	return -ELOOP;
+}
+
+int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv,
+		 struct live_objects *ret)
+{
+	struct live_objects objects = { NULL, 0, false, auxv->base };
+	struct objects_program program;
+	uint64_t debug_at = 0;
+	int r = objects_read_program(memory, auxv, &program);
+
+	if (r < 0)
+		return r;
+	if (program.has_loader && program.dynamic) {
+		r = objects_find_debug(memory, program.dynamic, &debug_at);
+	} else {
+		r = program.dynamic ? objects_find_own_debug(memory, &program, &debug_at) : -ENOENT;
+		objects.loader = program.base;
+	}
+	if (r == -ENOENT)
+		objects.is_static = true;
+	else if (r == 0)
+		r = debug_at ? objects_add_namespaces(memory, m, debug_at, &objects) : -EAGAIN;
+	if (r < 0 && r != -ENOENT)
+		return r;
 	*ret = objects;
 	return 0;
 }

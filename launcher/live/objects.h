@@ -12,6 +12,7 @@
 struct live_object {
 	uint64_t base;      /* what is added to addresses in the file */
 	char *name;         /* as the loader has it; "" for the program itself */
+	bool is_apart;      /* in a namespace of its own (dlmopen): it serves nobody outside of it */
 	/* Addresses in memory; 0 = absent. */
 	uint64_t symbols, strings, gnu_hash, hash;
 };
@@ -20,14 +21,16 @@ struct live_objects {
 	struct live_object *items;
 	size_t n;
 	bool is_static;     /* no loader: nothing was preloaded */
+	uint64_t loader;    /* the base of the loader itself */
 };
 
 /* What the kernel told the program at its start: /proc/PID/auxv. */
 struct live_auxv {
 	uint64_t phdr, phent, phnum, secure;
+	uint64_t base;      /* of the loader; 0: none, or the loader is the program */
 };
 
-/* Pure. -EINVAL when there are no program headers of a 64-bit program. */
+/* Pure. -EINVAL when there are no program headers of a 64-bit program, -ENOEXEC: of a 32-bit one. */
 int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret);
 
 /*

@@ -3,6 +3,7 @@
 #define ALLOCRUN_LIVE_PROCESS_H
 
 #include "live/live.h"
+#include "live/maps.h"
 #include "live/memory.h"
 #include "live/symtab.h"
 
@@ -22,6 +23,19 @@ int stat_parse(const char *line, struct live_stat *ret);
 /* -ENOENT, -ESRCH: there is no such process. */
 int stat_read(const struct root *root, int64_t pid, struct live_stat *ret);
 
+/* Our own file of a bundled build, and what was found of others that claim to be it. */
+struct live_original {
+	const struct build_facts *build;
+	struct mapped_file file; /* inode 0: it cannot be looked at */
+	char *bytes;             /* NULL: not needed yet */
+	size_t size;
+};
+struct live_compared {
+	const struct build_facts *build;
+	struct mapped_file file;
+	enum tristate is_it;
+};
+
 /* What lasts over all processes of one look: read once, used often. */
 struct live_context {
 	const struct root *root;
@@ -31,6 +45,10 @@ struct live_context {
 	const struct live_request *request;
 	struct symtab *tables; /* by build ID */
 	size_t n_tables;
+	struct live_original *originals;
+	size_t n_originals;
+	struct live_compared *compared;
+	size_t n_compared;
 	struct live_cgroup **cgroups;
 	size_t n_cgroups;
 	int pauses;            /* that were made for loaders at work */

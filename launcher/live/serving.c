@@ -8,10 +8,10 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
-#include "command.h"
 #include "live/environ.h"
 #include "live/maps.h"
 #include "preload.h"
@@ -33,26 +33,24 @@ bool serving_pause(struct serving *s)
 	return true;
 }
 
-static void serving_read_program(struct serving *s)
+/*
+ * May its program be asked about? The link alone says so: to open the file would wait for a
+ * file system that does not answer.
+ */
+static void serving_find_program(struct serving *s)
 {
 	struct live_process *p = s->process;
-	struct elf_facts elf;
+	char target[PATH_MAX];
+	int r = root_readlink(s->c->root, mem_printf(s->c->m, "%s/exe", s->folder), target, sizeof target);
 
-	elf_read(s->c->root, s->c->m, mem_printf(s->c->m, "%s/exe", s->folder), &elf);
-	if (elf.problem == -EACCES || elf.problem == -EPERM) {
+	if (r == -EACCES || r == -EPERM) {
 		p->state = LIVE_DENIED;
 		p->problem = mem_strdup(s->c->m, "it may not be looked into by this user");
-	} else if (elf.problem == -ENOENT && s->c->root->live) {
+	} else if (r == -ENOENT && s->c->root->live) {
 		p->state = LIVE_GONE; /* a program that was removed is still there for the kernel */
-	} else if (elf.problem) {
-		p->problem = mem_printf(s->c->m, "its program cannot be read: %s",
-					strerrordesc_np(-elf.problem));
+	} else if (r < 0 && r != -ENAMETOOLONG) {
+		p->problem = mem_printf(s->c->m, "its program cannot be found: %s", strerrordesc_np(-r));
 	}
-	if (elf.problem)
-		return;
-	p->bits = elf.bits;
-	p->is_static = elf.interpreter ? TRI_NO : TRI_YES;
-	p->libc = elf.interpreter ? command_libc_of(elf.interpreter) : LIBC_UNKNOWN;
 }
 
 /* What only it exports tells one allocator from another. */
@@ -77,22 +75,6 @@ static const char *serving_name(struct serving *s, const struct live_object *obj
 	return base;
 }
 
-static void serving_find_build(struct serving *s, struct live_library *library)
-{
-	const struct catalog_facts *catalog = s->c->request->catalog;
-
-	for (size_t i = 0; catalog && i < catalog->n_builds; i++) {
-		const struct build_facts *b = &catalog->builds[i];
-
-		if (b->is_bundled && b->build_id && library->build_id &&
-		    strcmp(b->build_id, library->build_id) == 0)
-			library->build = b;
-		else if (b->is_bundled && s->process->other_mounts == TRI_NO &&
-			 !library->is_deleted && strcmp(b->path, library->path) == 0)
-			library->is_impostor = true; /* not so after an upgrade, which replaces the file */
-	}
-}
-
 /* The library that holds `address`, where the object defines malloc. */
 static void serving_add_library(struct serving *s, const struct live_object *object, uint64_t address)
 {
@@ -106,7 +88,7 @@ static void serving_add_library(struct serving *s, const struct live_object *obj
 			maps_dup_path(s->c->m, &mapping, &library->is_deleted) : mem_strdup(s->c->m, "");
 	library->allocator = mem_strdup(s->c->m, serving_name(s, object, library->path));
 	library->build_id = object_build_id(s->memory, s->c->m, object);
-	serving_find_build(s, library);
+	serving_find_build(s, object, library);
 }
 
 /*
@@ -127,11 +109,12 @@ static void serving_walk(struct serving *s)
 		bool is_listed = false;
 
 		*MEM_PUSH(s->c->m, loaded, n_loaded) = mem_strdup(s->c->m, object->name);
-		if (text_starts_with(text_basename(object->name), "ld-linux"))
+		/* musl's loader is its libc as well. */
+		if (object->base == s->objects.loader && text_starts_with(text_basename(object->name), "ld-linux"))
 			continue;
 		for (size_t k = 0; k < 3; k++) {
 			/* Every object that defines malloc; of the others the first. */
-			if (p->n_libraries >= SERVING_LIBRARIES_MAX || (k > 0 && first[k] != SIZE_MAX))
+			if (p->n_libraries >= SERVING_LIBRARIES_MAX || (k > 0 && (object->is_apart || first[k] != SIZE_MAX)))
 				continue;
 			address = object_find(s->memory, object, symbols[k]);
 			if (!address)
@@ -141,8 +124,11 @@ static void serving_walk(struct serving *s)
 			if (k == 0)
 				p->libraries[p->n_libraries - 1].defines_malloc = true;
 			is_listed = true;
-			if (first[k] == SIZE_MAX)
+			if (first[k] == SIZE_MAX && !object->is_apart) {
 				first[k] = p->n_libraries - 1;
+				if (k == 0)
+					s->malloc_base = object->base;
+			}
 		}
 	}
 	*MEM_PUSH(s->c->m, loaded, n_loaded) = NULL;
@@ -199,6 +185,46 @@ static const char *serving_guess(struct serving *s)
 	return NULL;
 }
 
+/*
+ * A program that the kernel gave no loader, and that has mapped no code but its own. (The
+ * loader itself can be the program; then there is its libc.)
+ */
+static bool serving_seems_static(struct serving *s, const struct live_auxv *auxv)
+{
+	char **loaded;
+
+	serving_read_maps(s);
+	if (auxv->base || !s->maps)
+		return false;
+	loaded = maps_list_libraries(s->c->m, s->maps);
+	return loaded[0] && !loaded[1];
+}
+
+static int serving_read_memory(struct serving *s, const struct live_auxv *auxv)
+{
+	struct live_process *p = s->process;
+	int r = memory_open(s->c->root, s->c->m, p->pid, s->memory);
+
+	if (r < 0) {
+		if (!serving_seems_static(s, auxv))
+			return r;
+		p->is_static = TRI_YES;
+		return 0;
+	}
+	r = serving_read_objects(s, auxv);
+	if (r == 0)
+		p->is_static = s->objects.is_static ? TRI_YES : TRI_NO;
+	if (p->is_static == TRI_NO) {
+		/* Not before: the loader may have mapped them just now. */
+		serving_read_maps(s);
+		serving_walk(s);
+		environ_read(s->memory, s->c->m, &s->objects, p);
+		serving_read_options(s);
+	}
+	memory_close(s->memory);
+	return r;
+}
+
 static void serving_look_into(struct serving *s)
 {
 	struct live_process *p = s->process;
@@ -210,22 +236,15 @@ static void serving_look_into(struct serving *s)
 		s->is_torn = serving_pause(s);
 		r = -EAGAIN;
 	}
-	if (r == 0)
-		r = auxv_parse(s->program->words, s->program->size, &auxv);
 	if (r == 0) {
-		p->is_secure = auxv.secure ? TRI_YES : TRI_NO;
-		r = memory_open(s->c->root, s->c->m, p->pid, s->memory);
+		r = auxv_parse(s->program->words, s->program->size, &auxv);
+		p->bits = r == 0 ? 64 : r == -ENOEXEC ? 32 : 0;
 	}
 	if (r == 0) {
-		r = serving_read_objects(s, &auxv);
-		if (r == 0 && !s->objects.is_static) {
-			/* Not before: the loader may have mapped them just now. */
-			serving_read_maps(s);
-			serving_walk(s);
-			environ_read(s->memory, s->c->m, &s->objects, p);
-			serving_read_options(s);
-		}
-		memory_close(s->memory);
+		p->is_secure = auxv.secure ? TRI_YES : TRI_NO;
+		/* Whoever was given a loader is not static, whatever else may be seen of it. */
+		p->is_static = auxv.base ? TRI_NO : TRI_UNKNOWN;
+		r = serving_read_memory(s, &auxv);
 	}
 	if (r == -EACCES || r == -EPERM) {
 		p->state = LIVE_DENIED;
@@ -234,6 +253,8 @@ static void serving_look_into(struct serving *s)
 		p->problem = mem_strdup(s->c->m, "its loader is at work");
 	} else if (r == -ELOOP) {
 		p->problem = mem_strdup(s->c->m, "its list of loaded objects has no end");
+	} else if (r == -ENOEXEC) {
+		p->problem = mem_strdup(s->c->m, "it is a 32-bit program: not looked into");
 	} else if (r < 0) {
 		p->problem = mem_printf(s->c->m, "its memory cannot be read: %s", strerrordesc_np(-r));
 	}
@@ -244,12 +265,10 @@ bool serving_detect(struct live_context *c, const struct live_program *program, 
 	struct serving s = { .c = c, .process = process, .program = program, .memory = c->memory,
 			     .folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid) };
 
-	serving_read_program(&s);
-	if (process->bits == 32)
-		process->problem = mem_strdup(c->m, "it is a 32-bit program: not looked into");
+	serving_find_program(&s);
 	if (process->state != LIVE_RUNNING)
 		return true;
-	if (!process->problem && process->is_static != TRI_YES)
+	if (!process->problem)
 		serving_look_into(&s);
 	if (!s.maps)
 		serving_read_maps(&s);

@@ -12,6 +12,7 @@ struct serving {
 	const struct live_program *program;
 	struct live_memory *memory;
 	struct live_objects objects;
+	uint64_t malloc_base; /* of the object that serves malloc; 0 = nobody */
 	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
 	const char *folder;  /* /proc/PID */
 	bool is_torn;        /* it is about to run another program */
@@ -22,6 +23,8 @@ struct serving {
 
 /* A few milliseconds for what is in the making. False: there were enough pauses. */
 bool serving_pause(struct serving *s);
+/* Fills library->build and is_impostor; the library's other fields are there. */
+void serving_find_build(struct serving *s, const struct live_object *object, struct live_library *library);
 /*
  * The options in force of the allocator that serves malloc, its threads and its counters,
  * into the process. Nothing where the build does not say where they are.

@@ -108,21 +108,16 @@ void serving_read_options(struct serving *s)
 	struct live_process *p = s->process;
 	const struct live_library *library = p->malloc;
 	const struct symtab *table;
-	uint64_t base = 0;
+	uint64_t base = s->malloc_base;
 
-	/* No others' options can be read: libc's file is megabytes. */
-	if (!library || !library->build_id ||
+	/*
+	 * No others' options can be read: libc's file is megabytes. Where an impostor has its
+	 * options it says itself, if at all.
+	 */
+	if (!library || !library->build_id || library->is_impostor ||
 	    (strcmp(library->allocator, "jemalloc") != 0 && strcmp(library->allocator, "mimalloc") != 0))
 		return;
 	table = serving_find_table(s, library);
-	for (size_t i = 0; i < s->objects.n && table->n; i++) {
-		const struct live_object *object = &s->objects.items[i];
-
-		if (object_find(s->memory, object, "malloc")) {
-			base = object->base;
-			break;
-		}
-	}
 	if (strcmp(library->allocator, "jemalloc") == 0) {
 		options_read_jemalloc(s->memory, s->c->m, table, base, &p->options);
 		serving_count_purge_threads(s, table, base);

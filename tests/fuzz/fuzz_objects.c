@@ -118,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct live_memory memory = { .fd = -1 };
 	char bytes[IMAGE_ROOM] = { 0 };
-	const struct live_auxv auxv = { AT(programs), sizeof(Elf64_Phdr), 4, 0 };
+	const struct live_auxv auxv = { AT(programs), sizeof(Elf64_Phdr), 4, 0, 0 };
 	struct live_objects objects;
 	struct mem m = MEM_INIT;
 	int r;

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mem m = MEM_INIT;
 	struct symtab table = { .n = 7 };
-	struct live_auxv auxv = { 0, 0, 0, 0 };
+	struct live_auxv auxv = { 0, 0, 0, 0, 0 };
 	int r = symtab_parse(&m, (const char *)data, size, &table);
 
 	FUZZ_CHECK(r == 0 || r == -ENODATA || r == -ENOEXEC);

@@ -33,7 +33,8 @@ static inline int close_memory(void **state)
 
 static inline struct live_auxv own_auxv(void)
 {
-	return (struct live_auxv){ getauxval(AT_PHDR), getauxval(AT_PHENT), getauxval(AT_PHNUM), 0 };
+	return (struct live_auxv){ getauxval(AT_PHDR), getauxval(AT_PHENT), getauxval(AT_PHNUM), 0,
+				   getauxval(AT_BASE) };
 }
 
 #endif

@@ -76,7 +76,7 @@ static inline void make_server(void)
 	memset(processes, 0, sizeof processes);
 	*p = (struct live_process){
 		.pid = 4711, .inner_pid = 4711, .parent = 1, .start_time = 8765, .name = "vllm", .command = "vllm serve",
-		.state = LIVE_RUNNING, .bits = 64, .is_static = TRI_NO, .is_secure = TRI_NO, .libc = LIBC_GLIBC,
+		.state = LIVE_RUNNING, .bits = 64, .is_static = TRI_NO, .is_secure = TRI_NO,
 		.malloc = library, .free = library, .operator_new = library, .libraries = libraries,
 		.n_libraries = 3, .loaded = variables((const char *const[]){ "", OURS, "/usr/lib/libc.so.6", NULL }),
 		.environment = variables((const char *const[]){ "LD_PRELOAD=" OURS, NULL }),

@@ -154,7 +154,7 @@ static struct live_auxv make_program(struct made *p)
 		p->maps[i].l_ld = p->object_dynamic;
 		p->maps[i].l_next = i < 2 ? &p->maps[i + 1] : NULL;
 	}
-	return (struct live_auxv){ AT(p->headers), sizeof *p->headers, 3, 0 };
+	return (struct live_auxv){ AT(p->headers), sizeof *p->headers, 3, 0, 0 };
 }
 
 static void test_made_program(void **state)
@@ -210,7 +210,7 @@ static void test_damaged_lists(void **state)
 
 	(void)state;
 	for (int i = 0; i < DAMAGES; i++) {
-		struct live_objects objects = { NULL, 7, false };
+		struct live_objects objects = { NULL, 7, false, 0 };
 		char *row = mem_printf(&pool, "damage %d", i);
 		struct live_auxv auxv;
 		struct made p;
