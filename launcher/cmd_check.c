@@ -15,6 +15,7 @@
 struct check_look {
 	const struct root *root;
 	struct live_request request;
+	size_t n_looks;
 };
 
 /* "PID 4711", for the report. */
@@ -29,9 +30,11 @@ static const char *check_asked(struct mem *m, const struct live_request *request
 
 static void check_look(void *user, struct mem *m, bool thorough, struct live_facts *ret)
 {
-	const struct check_look *look = user;
+	struct check_look *look = user;
 	struct live_request request = look->request;
 
+	/* Once: a program that never executes another would be waited for at each look. */
+	request.awaits_exec = look->n_looks++ == 0;
 	request.thorough = request.thorough && thorough;
 	live_detect(look->root, m, &request, ret);
 	if (!ret->asked)
@@ -43,8 +46,8 @@ static bool check_detect_live(struct mem *m, const struct options *o, const stru
 			      unsigned int needs, struct live_facts *ret, struct live_samples *ret_samples)
 {
 	const struct check_options *c = &o->check;
-	struct check_look look = { &o->root, { c->selector, c->selector_text, &machine->catalog,
-					       needs & NEEDS_THOROUGH } };
+	struct check_look look = { &o->root, { c->selector, c->selector_text, &machine->catalog, true,
+					       needs & NEEDS_THOROUGH }, 0 };
 	struct watch_hooks hooks;
 
 	if (c->selector == LIVE_NONE)

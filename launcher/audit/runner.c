@@ -199,10 +199,8 @@ static const char *run_find_nobody(const struct live_facts *live)
 {
 	if (!live || live->problem || live->n_processes == 0)
 		return live && live->problem ? live->problem : "nobody was found";
-	for (size_t i = 0; i < live->n_processes; i++) {
-		if (live->processes[i].state == LIVE_RUNNING || live->processes[i].state == LIVE_DENIED)
-			return NULL;
-	}
+	if (live_has_anybody(live))
+		return NULL;
 	return live->processes[0].problem ? live->processes[0].problem : "all have ended";
 }
 

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "detect.h"
 #include "live/process.h"
 #include "util/text.h"
 
@@ -44,6 +47,28 @@ static void live_set_unknown(struct live_process *p, int64_t pid)
 static bool live_has_ended(const struct live_stat *stat)
 {
 	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads < 2;
+}
+
+bool live_is_hidden(const struct live_context *c, int64_t pid)
+{
+	struct live_stat stat;
+
+	/* Once more: between the two questions it may have been started. */
+	return c->root->live && pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) &&
+	       stat_read(c->root, pid, &stat) == -ENOENT;
+}
+
+/* What its /proc/PID/stat cannot say. */
+static void live_explain_unread(struct live_context *c, int error, struct live_process *p)
+{
+	bool is_nobody = error == -ENOENT || error == -ESRCH;
+
+	p->state = LIVE_GONE;
+	if (is_nobody && !live_is_hidden(c, p->pid))
+		return;
+	p->state = LIVE_DENIED;
+	p->problem = is_nobody ? mem_strdup(c->m, "it is hidden from this user: /proc is mounted with hidepid") :
+		     mem_printf(c->m, "it may not be looked at: %s", strerrordesc_np(-error));
 }
 
 /* Still the process that it was? Between two reads it may have ended, and its PID be used again. */
@@ -90,6 +115,22 @@ static bool live_is_audit(const struct live_context *c, int64_t pid)
 	return false;
 }
 
+/* The program that runs here: the same file, or in a container a copy of the same build. */
+static bool live_is_own_program(const struct live_context *c, const char *link)
+{
+	static const char own_link[] = "/proc/self/exe";
+	struct elf_facts own, theirs;
+	struct stat ours, st;
+
+	if (root_stat(c->root, own_link, &ours) < 0 || root_stat(c->root, link, &st) < 0)
+		return false;
+	if (st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)
+		return true;
+	elf_read(c->root, c->m, own_link, &own);
+	elf_read(c->root, c->m, link, &theirs);
+	return own.build_id && theirs.build_id && strcmp(own.build_id, theirs.build_id) == 0;
+}
+
 /*
  * A launcher that has not executed its command yet: whoever asks right after a start,
  * as systemd's ExecStartPost does, means the server that comes of it.
@@ -98,11 +139,14 @@ static void live_await_exec(struct live_context *c, int64_t pid)
 {
 	static const struct timespec pause = { 0, LIVE_EXEC_PAUSE_NS };
 	char *link = mem_printf(c->m, "/proc/%lld/exe", (long long)pid), target[PATH_MAX];
+	bool is_known = false;
 
-	while (c->exec_waits < LIVE_EXEC_TRIES && c->root->live && pid != getpid()) {
+	while (c->request->awaits_exec && c->exec_waits < LIVE_EXEC_TRIES && c->root->live && pid != getpid()) {
 		if (root_readlink(c->root, link, target, sizeof target) < 0 ||
-		    strcmp(text_basename(target), "allocrun") != 0 || live_is_audit(c, pid))
+		    strcmp(text_basename(target), "allocrun") != 0 || live_is_audit(c, pid) ||
+		    (!is_known && !live_is_own_program(c, link)))
 			return;
+		is_known = true;
 		c->exec_waits++;
 		nanosleep(&pause, NULL);
 	}
@@ -135,13 +179,15 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 	struct live_program program;
 	struct live_stat stat;
 	bool is_whole = true;
+	int r;
 
 	/* First: all that is read from here on is compared with it at the end. */
 	live_read_program(c, pid, &program);
 	*p = (struct live_process){ 0 };
 	live_set_unknown(p, pid);
-	if (stat_read(c->root, pid, &stat) < 0) {
-		p->state = LIVE_GONE;
+	r = stat_read(c->root, pid, &stat);
+	if (r < 0) {
+		live_explain_unread(c, r, p);
 	} else {
 		p->parent = stat.parent;
 		p->start_time = stat.start_time;
@@ -209,6 +255,15 @@ static const struct live_process *live_find(const struct live_facts *facts, int6
 	return NULL;
 }
 
+bool live_has_anybody(const struct live_facts *live)
+{
+	for (size_t i = 0; i < live->n_processes; i++) {
+		if (live->processes[i].state == LIVE_RUNNING || live->processes[i].state == LIVE_DENIED)
+			return true;
+	}
+	return false;
+}
+
 /* Children were launched with their parents: they share the record. */
 static void live_inherit_records(struct live_facts *facts)
 {
@@ -220,6 +275,14 @@ static void live_inherit_records(struct live_facts *facts)
 			p = live_find(facts, p->parent);
 		facts->processes[i].record = p ? p->record : NULL;
 	}
+}
+
+/* "PID 12": it is a thread of process 10, and the process is looked at. */
+static const char *live_name_asked(struct mem *m, const struct live_request *request, const int64_t *pids, size_t n)
+{
+	if (request->selector != LIVE_PID || n == 0 || pids[0] == strtoll(request->text, NULL, 10))
+		return NULL;
+	return mem_printf(m, "PID %s (a thread of process %lld)", request->text, (long long)pids[0]);
 }
 
 void live_detect(const struct root *root, struct mem *m, const struct live_request *request,
@@ -239,6 +302,8 @@ void live_detect(const struct root *root, struct mem *m, const struct live_reque
 		has_new = false;
 		if (problem && round == 0)
 			facts.problem = mem_strdup(m, problem);
+		if (round == 0)
+			facts.asked = live_name_asked(m, request, pids, n);
 		for (size_t i = 0; i < n; i++) {
 			if (live_find(&facts, pids[i]))
 				continue;

@@ -61,6 +61,12 @@ struct live_context {
  */
 int live_open_root(const struct live_context *c, int64_t pid, struct root *ret);
 
+/*
+ * Is there a process that /proc does not show to this user (hidepid)? For those of which
+ * stat_read() says that there is none; false below a sysroot.
+ */
+bool live_is_hidden(const struct live_context *c, int64_t pid);
+
 /* The PIDs that the request asks for, parents first; NULL with *ret_problem said. */
 int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **ret_problem);
 

@@ -147,6 +147,18 @@ static void tree_add_descendants(const struct live_context *c, struct pids *pids
 	}
 }
 
+/* /proc answers for the number of a thread as well, and what it is asked for is the process. */
+static int64_t tree_find_leader(const struct live_context *c, int64_t pid)
+{
+	const char *value = NULL;
+	int64_t leader;
+	char *text;
+
+	if (root_read_record(c->root, c->m, mem_printf(c->m, "/proc/%lld/status", (long long)pid), &text) == 0)
+		value = text_find_field(text, "Tgid");
+	return value && text_parse_i64(value, &leader, NULL) == 0 ? leader : pid;
+}
+
 static const char *tree_select_pid(const struct live_context *c, struct pids *pids)
 {
 	const char *text = c->request->text;
@@ -157,12 +169,16 @@ static const char *tree_select_pid(const struct live_context *c, struct pids *pi
 	if (!text_is_digits(text) || text_parse_i64(text, &pid, NULL) < 0 || pid < 1 || pid > PID_LIMIT)
 		return mem_printf(c->m, "'%s' is not a process ID", text);
 	r = stat_read(c->root, pid, &stat);
+	if ((r == -ENOENT || r == -ESRCH) && live_is_hidden(c, pid)) {
+		pids_add(c->m, pids, pid);
+		return NULL;
+	}
 	if (r == -ENOENT || r == -ESRCH)
 		return mem_printf(c->m, "there is no process %lld", (long long)pid);
 	if (r < 0)
 		return mem_printf(c->m, "process %lld cannot be looked at: %s", (long long)pid,
 				  strerrordesc_np(-r));
-	pids_add(c->m, pids, pid);
+	pids_add(c->m, pids, tree_find_leader(c, pid));
 	tree_add_descendants(c, pids);
 	return NULL;
 }
@@ -335,10 +351,15 @@ static const char *tree_select_all(const struct live_context *c, struct pids *pi
 	for (; *names; names++) {
 		size_t digits = strspn(*names, "0123456789");
 		struct live_stat stat;
+		int64_t pid;
+		int r;
 
-		if (digits && digits <= 7 && strcmp(*names + digits, ".json") == 0 &&
-		    stat_read(c->root, strtoll(*names, NULL, 10), &stat) == 0 && tree_has_record(c, &stat))
-			pids_add(c->m, pids, stat.pid);
+		if (!digits || digits > 7 || strcmp(*names + digits, ".json") != 0)
+			continue;
+		pid = strtoll(*names, NULL, 10);
+		r = stat_read(c->root, pid, &stat);
+		if (r == 0 ? tree_has_record(c, &stat) : live_is_hidden(c, pid))
+			pids_add(c->m, pids, pid);
 	}
 	if (!pids->n)
 		return "no process of a launch record is running";

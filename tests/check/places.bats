@@ -133,13 +133,31 @@ is_child() {
   expect_process .options_evidence assumed
 }
 
-@test "places: behind hidepid another user's process is not there" {
+@test "places: behind hidepid another user's process is hidden, and neither well nor gone" {
   needs_namespaces "a /proc of its own"
   start env LD_PRELOAD="$jemalloc" sleep 600
   attempt in_mounts "mount -t proc -o hidepid=2 proc /proc" \
-    "${as_nobody[@]}" "$allocrun" --check --pid "$pid" --only "$both"
+    "${as_nobody[@]}" "$allocrun" --check --format json --pid "$pid" --only "$both"
+  json=$out
   expect_status 3
-  expect_out "there is no process $pid"
+  expect_finding preload-effective unknown "it is hidden from this user: /proc is mounted with hidepid"
+  expect_process .state denied
+  # In a cgroup it is no process that has ended meanwhile.
+  local cgroup name=allocrun-test-$$-$BATS_TEST_NUMBER
+  make_cgroup "$name"
+  in_cgroup "$cgroup" env LD_PRELOAD="$jemalloc" sleep 600
+  attempt in_mounts "mount -t proc -o hidepid=2 proc /proc" \
+    "${as_nobody[@]}" "$allocrun" --check --format json --cgroup "$cgroup" --only "$both"
+  json=$out
+  expect_status 3
+  expect_finding preload-effective unknown "it is hidden from this user"
+  remove_cgroups "$cgroup"
+  start env LD_PRELOAD="$jemalloc" sleep 600
+  # Whoever is nobody is still not there.
+  attempt in_mounts "mount -t proc -o hidepid=2 proc /proc" \
+    "${as_nobody[@]}" "$allocrun" --check --pid 4194303 --only "$both"
+  expect_status 3
+  expect_out "there is no process 4194303"
   # Root sees it as ever.
   attempt in_mounts "mount -t proc -o hidepid=2 proc /proc" "$allocrun" --check --pid "$pid" --only "$both"
   expect_status 0

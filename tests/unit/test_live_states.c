@@ -92,6 +92,55 @@ static void test_first_thread_has_ended(void **state)
 	assert_int_equal(p->n_threads, 2);
 }
 
+/* The number of a thread: what is meant is its process. */
+static void test_thread(void **state)
+{
+	static const struct timespec pause = { 0, 10000000 };
+	char *program = compile("/threaded", "#include <pthread.h>\n#include <unistd.h>\n"
+				"static void *serve(void *p) { for (;;) pause(); return p; }\n"
+				"int main(void) { pthread_t t; pthread_create(&t, 0, serve, 0); serve(0); }\n", "-pthread");
+	struct live_facts facts;
+	char **threads = NULL;
+	struct root root;
+	pid_t pid;
+
+	(void)state;
+	if (!program)
+		skip();
+	pid = start(WORDS(program), NULL);
+	assert_int_equal(root_open(NULL, &root), 0);
+	for (int i = 0; i < 400 && (!threads || !threads[0] || !threads[1]); i++) {
+		nanosleep(&pause, NULL);
+		root_list(&root, &pool, mem_printf(&pool, "/proc/%d/task", (int)pid), "", &threads);
+	}
+	assert_non_null(threads[1]);
+	look(LIVE_PID, threads[1], NULL, &facts);
+	assert_int_equal(facts.n_processes, 1);
+	assert_int_equal(facts.processes[0].pid, pid);
+	assert_string_equal(facts.asked, mem_printf(&pool, "PID %s (a thread of process %d)", threads[1], (int)pid));
+	look(LIVE_PID, threads[0], NULL, &facts);
+	assert_null(facts.asked);
+}
+
+/* Another program of our name is none that is about to execute a server. */
+static void test_named_as_the_launcher(void **state)
+{
+	char *program = tree_outside(&tree, "/allocrun");
+	struct timespec before, after;
+	struct live_facts facts;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(system(mem_printf(&pool, "cp /bin/sleep %s", program)), 0);
+	pid = start(WORDS(program, "600"), NULL);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	look(LIVE_PID, mem_printf(&pool, "%d", (int)pid), NULL, &facts);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_string_equal(facts.processes[0].name, "allocrun");
+	/* Waited for it would take three seconds. */
+	assert_true(after.tv_sec - before.tv_sec < 2);
+}
+
 /* Stopped before its loader has begun: one that waits for a debugger holds nobody up for long. */
 static void test_stopped(void **state)
 {
@@ -116,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CHILD_TEST(test_exec_without_end), CHILD_TEST(test_first_thread_has_ended), CHILD_TEST(test_stopped),
+		CHILD_TEST(test_thread), CHILD_TEST(test_named_as_the_launcher),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
