@@ -20,7 +20,7 @@ struct live_sample {
 	size_t n_points;
 };
 
-/* The first one is taken at once, the last one at the end; at least two. */
+/* The first one is taken at once, the last one at the end; one, where they had ended by the second. */
 struct live_samples {
 	struct live_sample *items;
 	size_t n;

@@ -26,6 +26,8 @@ struct watch_hooks {
 /*
  * Samples at the start, about every second, and at the end. The processes of the last
  * one go to *ret_live, in the pool; of those between nothing is kept but the numbers.
+ * Once nobody of them is alive the watch is over: then those of the last look that found
+ * one go there, as gone, and the samples are those up to then.
  */
 struct live_samples watch_processes(struct mem *m, const struct watch_hooks *hooks, int64_t seconds,
 				    struct live_facts *ret_live);

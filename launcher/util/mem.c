@@ -98,6 +98,17 @@ void *mem_append(struct mem *m, void *array, size_t *count, size_t size)
 	return *items + n * size;
 }
 
+void mem_absorb(struct mem *m, struct mem *from)
+{
+	struct mem_block **end = &from->blocks;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = m->blocks;
+	m->blocks = from->blocks;
+	from->blocks = NULL;
+}
+
 void mem_free_all(struct mem *m)
 {
 	while (m->blocks) {

@@ -35,6 +35,9 @@ void *mem_append(struct mem *m, void *array, size_t *count, size_t size);
 #define MEM_PUSH(m, array, count) \
 	((__typeof__(array))mem_append((m), &(array), &(count), sizeof *(array)))
 
+/* What belongs to `from` belongs to `m` from now on; `from` is empty. */
+void mem_absorb(struct mem *m, struct mem *from);
+
 void mem_free_all(struct mem *m);
 
 #endif

@@ -9,6 +9,8 @@ struct clockwork {
 	size_t n_looks, n_thorough;
 	bool was_last_thorough;
 	size_t n_processes;
+	size_t n_living_looks;    /* 0: all of them; else those behind them find nobody */
+	bool leaves_zombie;
 };
 
 static void look(void *user, struct mem *m, bool thorough, struct live_facts *ret)
@@ -21,9 +23,14 @@ static void look(void *user, struct mem *m, bool thorough, struct live_facts *re
 	c->was_last_thorough = thorough;
 	*ret = (struct live_facts){ .processes = mem_alloc(m, 2 * sizeof(struct live_process)),
 				    .n_processes = c->n_processes };
-	for (size_t i = 0; i < c->n_processes; i++)
+	if (c->n_living_looks && c->n_looks > c->n_living_looks && !c->leaves_zombie)
+		*ret = (struct live_facts){ .problem = mem_strdup(m, "there is no process 1") };
+	for (size_t i = 0; i < ret->n_processes; i++)
 		ret->processes[i] = (struct live_process){ .pid = (int64_t)i + 1, .start_time = 7,
 							   .rss_anon = 1000 * (int64_t)c->n_looks };
+	for (size_t i = 0; i < ret->n_processes && c->n_living_looks && c->n_looks > c->n_living_looks; i++)
+		ret->processes[i] = (struct live_process){ .pid = (int64_t)i + 1, .start_time = 7,
+							   .state = LIVE_ZOMBIE, .rss_anon = FACT_UNKNOWN };
 }
 
 static int64_t now_ms(void *user)
@@ -130,6 +137,46 @@ static void test_interrupted(void **state)
 	assert_int_equal(s.items[1].after_ms, 10);
 }
 
+/* Nobody is there: there is nothing to wait for. */
+static void test_nobody(void **state)
+{
+	struct clockwork c = { .interrupted_at = FACT_UNLIMITED, .n_processes = 0 };
+	struct live_facts live;
+	struct live_samples s = watch(&c, 86400, &live);
+
+	(void)state;
+	assert_int_equal(c.n_looks, 1);
+	assert_int_equal(c.now, 0);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(live.n_processes, 0);
+}
+
+/* They end while they are watched: what was seen up to then is told of them. */
+static void test_all_end(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct clockwork c = { .interrupted_at = FACT_UNLIMITED, .n_processes = 2, .n_living_looks = 4,
+				       .leaves_zombie = i };
+		struct live_facts live;
+		struct live_samples s = watch(&c, 3600, &live);
+
+		assert_int_equal(c.n_looks, 5);
+		assert_int_equal(s.n, 4);
+		assert_null(live.problem);
+		assert_int_equal(live.n_processes, 2);
+		for (size_t k = 0; k < 2; k++) {
+			const struct live_point *last = samples_find(&s.items[3], &live.processes[k]);
+
+			assert_non_null(last);
+			assert_int_equal(last->rss_anon, 4000);
+			assert_int_equal(live.processes[k].state, LIVE_GONE);
+			assert_row_contains("problem", live.processes[k].problem, "ended 240 s into the watch");
+			assert_row_contains("problem", live.processes[k].problem, "from 1000 B to 3.9 KiB");
+		}
+	}
+}
+
 static void test_find(void **state)
 {
 	struct clockwork c = { .interrupted_at = FACT_UNLIMITED, .n_processes = 2 };
@@ -147,7 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_second), TEST(test_one_second), TEST(test_bounded), TEST(test_slow_looks),
-		TEST(test_interrupted), TEST(test_find),
+		TEST(test_interrupted), TEST(test_nobody), TEST(test_all_end), TEST(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
