@@ -8,6 +8,7 @@
 #include "audit/formats.h"
 #include "audit/watch.h"
 #include "commands.h"
+#include "live/guard.h"
 #include "policy.h"
 #include "util/replace.h"
 
@@ -41,26 +42,6 @@ static void check_look(void *user, struct mem *m, bool thorough, struct live_fac
 		ret->asked = check_asked(m, &request);
 }
 
-/* The processes that were asked about; false: none were. */
-static bool check_detect_live(struct mem *m, const struct options *o, const struct facts *machine,
-			      unsigned int needs, struct live_facts *ret, struct live_samples *ret_samples)
-{
-	const struct check_options *c = &o->check;
-	struct check_look look = { &o->root, { c->selector, c->selector_text, &machine->catalog, true,
-					       needs & NEEDS_THOROUGH }, 0 };
-	struct watch_hooks hooks;
-
-	if (c->selector == LIVE_NONE)
-		return false;
-	if (!c->watch_seconds) {
-		check_look(&look, m, true, ret);
-		return true;
-	}
-	hooks = watch_hooks_live(&look, check_look);
-	*ret_samples = watch_processes(m, &hooks, c->watch_seconds, ret);
-	return true;
-}
-
 /* `text` where it was asked for: 0, or EXIT_LAUNCHER with a complaint. */
 static int check_write(struct mem *m, const struct options *o, const char *text)
 {
@@ -85,6 +66,55 @@ static int check_describe(struct mem *m, const struct options *o)
 			   format_checks_text(m, checks, check));
 }
 
+/* One run: the facts of the node are there, those of processes come in. */
+struct check_run {
+	const struct options *options;
+	const struct audit_request *request;
+	struct audit_facts facts;
+	struct check_look look;
+	time_t start;
+	bool has_color;
+};
+
+static void check_detect_live(struct mem *m, struct check_run *run, struct live_facts *ret,
+			      struct live_samples *ret_samples)
+{
+	int64_t left = run->options->check.watch_seconds;
+	struct watch_hooks hooks;
+
+	if (!left) {
+		check_look(&run->look, m, true, ret);
+		return;
+	}
+	/* Begun anew where a process stood still, it does not last longer for that. */
+	left -= time(NULL) - run->start;
+	hooks = watch_hooks_live(&run->look, check_look);
+	*ret_samples = watch_processes(m, &hooks, left > 0 ? left : 1, ret);
+}
+
+static int check_report(struct mem *m, void *user, const char **ret_text)
+{
+	struct check_run *run = user;
+	const struct options *o = run->options;
+	struct live_samples samples = { NULL, 0 };
+	struct audit_result result;
+	struct live_facts live;
+	struct audit_report report = {
+		.request = run->request, .facts = &run->facts, .result = &result, .has_color = run->has_color,
+		.is_quiet = o->is_quiet, .is_verbose = o->is_verbose,
+	};
+
+	if (o->check.selector != LIVE_NONE) {
+		check_detect_live(m, run, &live, &samples);
+		run->facts.live = &live;
+	}
+	if (samples.n)
+		run->facts.samples = &samples;
+	audit_run(m, run->request, &run->facts, &result);
+	*ret_text = format_audit(m, o->check.format, &report);
+	return format_exit_code(o->check.format, &result);
+}
+
 int cmd_check(struct mem *m, struct options *options)
 {
 	struct audit_request request = {
@@ -94,18 +124,20 @@ int cmd_check(struct mem *m, struct options *options)
 		.fail_on = options->check.fails_on_warn ? CHECK_WARN : CHECK_FAIL, .now = time(NULL),
 	};
 	unsigned int needs = runner_collect_needs(&request.selection);
-	struct live_samples samples = { NULL, 0 };
+	struct guard *guard = options->check.selector == LIVE_NONE || !options->root.live ? NULL :
+			      guard_new(GUARD_PATIENCE_MS);
 	struct node_facts node = { 0 };
-	struct audit_result result;
-	struct live_facts live;
 	struct facts machine;
 	struct plan plan;
-	struct audit_facts facts = { .machine = &machine, .node = &node, .options = options, .plan = &plan };
-	struct audit_report report = {
-		.request = &request, .facts = &facts, .result = &result,
-		.has_color = !options->check.output && isatty(STDOUT_FILENO),
-		.is_quiet = options->is_quiet, .is_verbose = options->is_verbose,
+	struct check_run run = {
+		.options = options, .request = &request,
+		.facts = { .machine = &machine, .node = &node, .options = options, .plan = &plan },
+		.look = { &options->root, { options->check.selector, options->check.selector_text,
+					    &machine.catalog, guard, true, needs & NEEDS_THOROUGH }, 0 },
+		.start = time(NULL), .has_color = !options->check.output && isatty(STDOUT_FILENO),
 	};
+	const char *text;
+	int code;
 
 	if (options->check.lists_checks || options->check.explained)
 		return check_describe(m, options);
@@ -113,12 +145,10 @@ int cmd_check(struct mem *m, struct options *options)
 	policy_decide(m, &machine, options, &plan);
 	if (needs & NEEDS_NODE)
 		node_detect(&options->root, m, &machine, &node);
-	if (check_detect_live(m, options, &machine, needs, &live, &samples))
-		facts.live = &live;
-	if (samples.n)
-		facts.samples = &samples;
-	audit_run(m, &request, &facts, &result);
-	if (check_write(m, options, format_audit(m, options->check.format, &report)) != 0)
+	code = guard_run(guard, m, check_report, &run, &text);
+	if (!*text) {
+		commands_complain(m, "the audit's own process ended before it could tell what it found");
 		return EXIT_LAUNCHER;
-	return format_exit_code(options->check.format, &result);
+	}
+	return check_write(m, options, text) == 0 ? code : EXIT_LAUNCHER;
 }

@@ -14,6 +14,11 @@ bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct findi
 	case LIVE_KERNEL_THREAD:
 		*ret = finding_skip(m, "%s", p->problem);
 		return true;
+	case LIVE_UNREADABLE:
+		*ret = finding_unknown(m, "%s", p->problem);
+		ret->fix = "see in which state it is: cat /proc/PID/status /proc/PID/stack; and whether its file "
+			   "systems answer: findmnt, df";
+		return true;
 	case LIVE_DENIED:
 		break;
 	}

@@ -40,7 +40,7 @@ static json_t *json_state(enum live_state state)
 {
 	static const char *const words[] = {
 		[LIVE_RUNNING] = "running", [LIVE_GONE] = "gone", [LIVE_ZOMBIE] = "zombie",
-		[LIVE_KERNEL_THREAD] = "kernel-thread", [LIVE_DENIED] = "denied",
+		[LIVE_KERNEL_THREAD] = "kernel-thread", [LIVE_DENIED] = "denied", [LIVE_UNREADABLE] = "unreadable",
 	};
 
 	return json_string(words[state]);

@@ -17,7 +17,7 @@ static void watch_set_gone(struct mem *m, const struct live_samples *samples, in
 		struct live_process *p = &live->processes[i];
 		const struct live_point *first = samples_find(&samples->items[0], p);
 
-		if (p->state != LIVE_RUNNING && p->state != LIVE_DENIED)
+		if (p->state == LIVE_GONE || p->state == LIVE_ZOMBIE)
 			continue;
 		p->problem = mem_printf(m, "it ended %lld s into the watch", (long long)(after_ms + 500) / 1000);
 		if (first && first->rss_anon >= 0 && p->rss_anon >= 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "detect.h"
+#include "live/guard.h"
 #include "live/process.h"
 #include "util/text.h"
 
@@ -86,6 +87,7 @@ static const char *live_describe(enum live_state state)
 		[LIVE_RUNNING] = NULL, [LIVE_GONE] = "it ended while it was looked at",
 		[LIVE_ZOMBIE] = "it has ended and waits for its parent (a zombie)",
 		[LIVE_KERNEL_THREAD] = "it is a thread of the kernel",
+		[LIVE_UNREADABLE] = "it cannot be looked into",
 		[LIVE_DENIED] = "it may not be looked into by this user",
 	};
 
@@ -218,7 +220,7 @@ static void live_set_restless(struct mem *m, struct live_process *p)
 {
 	const struct live_process seen = *p;
 
-	*p = (struct live_process){ .state = seen.state };
+	*p = (struct live_process){ .state = LIVE_UNREADABLE };
 	live_set_unknown(p, seen.pid);
 	p->name = seen.name;
 	p->command = seen.command;
@@ -229,20 +231,41 @@ static void live_set_restless(struct mem *m, struct live_process *p)
 	p->problem = mem_strdup(m, "it executes one program after another");
 }
 
+/* Nor of one at which the audit stood still. What the kernel knows without its memory is safe to ask for. */
+static void live_set_stuck(struct live_context *c, int64_t pid, struct live_process *p)
+{
+	struct live_stat stat;
+
+	*p = (struct live_process){ .state = LIVE_UNREADABLE };
+	live_set_unknown(p, pid);
+	p->problem = mem_strdup(c->m, "reading it did not end: a file system that it uses does not answer, or its "
+				"memory is locked");
+	if (stat_read(c->root, pid, &stat) < 0)
+		return;
+	p->parent = stat.parent;
+	p->start_time = stat.start_time;
+	p->name = mem_strdup(c->m, stat.name);
+}
+
 static void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p)
 {
 	bool is_whole = false;
 	const char *words;
 
+	if (!guard_enter(c->request->guard, pid)) {
+		live_set_stuck(c, pid, p);
+		return;
+	}
 	live_await_exec(c, pid);
 	for (int i = 0; i < LIVE_LOOKS && !is_whole; i++) {
 		mem_free_all(&c->scratch);
 		is_whole = live_look_at(c, pid, p);
 	}
+	guard_leave(c->request->guard);
 	if (!is_whole)
 		live_set_restless(c->m, p);
 	words = live_describe(p->state);
-	if (words && (p->state != LIVE_DENIED || !p->problem))
+	if (words && ((p->state != LIVE_DENIED && p->state != LIVE_UNREADABLE) || !p->problem))
 		p->problem = mem_strdup(c->m, words);
 }
 
@@ -258,7 +281,9 @@ static const struct live_process *live_find(const struct live_facts *facts, int6
 bool live_has_anybody(const struct live_facts *live)
 {
 	for (size_t i = 0; i < live->n_processes; i++) {
-		if (live->processes[i].state == LIVE_RUNNING || live->processes[i].state == LIVE_DENIED)
+		enum live_state state = live->processes[i].state;
+
+		if (state == LIVE_RUNNING || state == LIVE_DENIED || state == LIVE_UNREADABLE)
 			return true;
 	}
 	return false;

@@ -22,10 +22,12 @@ enum live_state {
 	LIVE_GONE,          /* ended while it was looked at */
 	LIVE_ZOMBIE,
 	LIVE_KERNEL_THREAD,
+	LIVE_UNREADABLE,    /* there, and nobody can look into it */
 	LIVE_DENIED,        /* another user's: only what everyone may read is known */
 };
 
 struct node_facts;
+struct guard;
 
 /* How a value is known. */
 enum evidence {
@@ -133,6 +135,7 @@ struct live_request {
 	enum live_selector selector;
 	const char *text;   /* the PID, unit or path as given; NULL for LIVE_ALL */
 	const struct catalog_facts *catalog;
+	struct guard *guard; /* that this look runs under; NULL = none */
 	bool awaits_exec;   /* whoever is our launcher, before its exec, is given a moment */
 	bool thorough;      /* also what costs milliseconds: numa_maps, smaps, options */
 };

@@ -169,6 +169,48 @@ is_child() {
   expect_equal processes 4 "$(jq .processes.count <<<"$out")"
 }
 
+# --- what does not answer ----------------------------------------------------
+
+# silence LIBRARY: a process of its own, with the library from a file system that answers no
+# more; in $child.
+silence() {
+  needs_namespaces "a file system of its own"
+  [ -c /dev/fuse ] || skip "needs /dev/fuse: a file system that does not answer"
+  local point=$BATS_TEST_TMPDIR/silent files=$BATS_TEST_TMPDIR/files
+  mkdir -p "$point" "$files"
+  cp "$1" "$files/libserved.so"
+  # Read once as a whole: its code is in the page cache, as that of a server that works is.
+  # shellcheck disable=SC2016 # expanded inside
+  spawn unshare --mount --propagation private "$python" "$programs/silent.py" "$point" "$files" "$BATS_TEST_TMPDIR/switch" \
+    bash -c 'cat "$1" >/dev/null && LD_PRELOAD=$1 exec sleep 600' bash "$point/libserved.so"
+  eventually is_child "$pid" sleep
+  eventually grep -q libserved "/proc/$child/maps"
+  touch "$BATS_TEST_TMPDIR/switch"
+}
+
+@test "places: a file system that does not answer holds nobody up" {
+  local child started_at=$SECONDS
+  # It has options to read, in a file of which nobody knows but its own path.
+  silence "$libraries/libforeign.so"
+  check --pid "$pid" --only "$both"
+  expect_status 2
+  expect_finding preload-effective unknown "reading it did not end: a file system that it uses does not answer" "$child"
+  expect_equal state unreadable "$(process .state "$child")"
+  expect_finding preload-effective fail "malloc is glibc's own"
+  ((SECONDS - started_at < 60)) || fails "$ran" "some seconds" "$((SECONDS - started_at)) s"
+  # What is left behind there keeps no reader waiting: this was read to its end.
+  launch --check --pid "$child" --only "$both" --quiet
+  expect_status 3
+}
+
+@test "places: our own build is proved without its file system" {
+  local child
+  silence "$jemalloc"
+  check --pid "$child" --only "$both"
+  expect_finding preload-effective ok "$(build_of jemalloc)" "$child"
+  expect_finding options-in-force ok proved: "$child"
+}
+
 # --- trees and maps of any size ----------------------------------------------
 
 @test "places: children of any thread are found" {
@@ -312,6 +354,9 @@ remove_cgroups() {
     "$allocrun" --check --pid "$pid" --only "$both" --quiet
   expect_status 0
   expect_equal "programs that were executed" 1 "$(grep -c execve <<<"$err")"
-  ! grep -E 'ptrace|writev|kill\(|fork\(|clone|O_WRONLY|O_RDWR' <<<"$err" ||
+  # One that looks, and one that waits for it.
+  expect_equal "processes that were started" 1 "$(grep -cE '(fork|clone3?)\(' <<<"$err")"
+  # A descriptor of its own, in place of those that it closes.
+  ! grep -vF '"/dev/null"' <<<"$err" | grep -E 'ptrace|writev|kill\(|O_WRONLY|O_RDWR' ||
     fails "$ran" "nothing but reads" "$err"
 }

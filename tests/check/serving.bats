@@ -330,6 +330,33 @@ runs_with_narenas_7() {
   expect_process '.libraries[0].impostor' true
 }
 
+@test "serving: a library that has our build ID, and is another, fails and proves nothing" {
+  local fake=$BATS_TEST_TMPDIR/libfake.so
+  gcc -shared -fPIC -DMARKS -Wl,--build-id="0x$(readelf -n "$jemalloc" | awk '/Build ID/ { print $3 }')" \
+    -o "$fake" "$BATS_TEST_DIRNAME/programs/mymalloc.c"
+  start env LD_PRELOAD="$fake" sleep 600
+  check --pid "$pid" --only "$both"
+  expect_status 2
+  [ "$(finding preload-effective)" = fail ] || fails "$ran" "fail" "$(finding preload-effective "$pid" observed)"
+  expect_process '.libraries[0].impostor' true
+  expect_process .options_evidence assumed
+}
+
+@test "serving: a program that was started through the loader is not static" {
+  local loader
+  loader=$(readelf -l /bin/sleep | sed -n 's/.*program interpreter: \(.*\)]/\1/p')
+  start env LD_PRELOAD="$jemalloc" "$loader" /bin/sleep 600
+  check --pid "$pid" --only "$both"
+  expect_status 0
+  expect_finding preload-effective ok "$(build_of jemalloc)"
+  expect_finding options-in-force ok proved:
+  # musl's loader is its libc, and has its list behind a pointer.
+  loader=$(readelf -l "$programs/pause-musl" | sed -n 's/.*program interpreter: \(.*\)]/\1/p')
+  start "$loader" "$programs/pause-musl"
+  check --pid "$pid" --only preload-effective
+  expect_finding preload-effective fail "malloc is musl's own"
+}
+
 @test "serving: somebody else's malloc is named, and is not ours" {
   start env LD_PRELOAD="$libraries/libmymalloc.so" sleep 600
   check --pid "$pid" --only "$both" --fail-on warn

@@ -21,6 +21,9 @@ compile() {
   gcc "${flags[@]}" -static-pie -o "$2/pause-static-pie" "$1/pause.c"
   gcc "${flags[@]}" -no-pie -fno-pie -o "$2/pause-no-pie" "$1/pause.c"
   musl-gcc "${flags[@]}" -o "$2/pause-musl" "$1/pause.c"
+  # With the marks of jemalloc, and variables of its options.
+  gcc "${flags[@]}" -shared -fPIC -Wl,--build-id=sha1 -DMARKS -o "$3/libforeign.so" "$1/mymalloc.c"
+  cp "$1/silent.py" "$2/"
   # It defines malloc, and that is all that it has of an allocator.
   gcc "${flags[@]}" -shared -fPIC -Wl,--build-id=sha1 -o "$3/libmymalloc.so" "$1/mymalloc.c"
 }

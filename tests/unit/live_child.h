@@ -83,7 +83,7 @@ static inline char *compile(const char *name, const char *source, const char *fl
 static inline void look(enum live_selector selector, const char *text, const struct catalog_facts *catalog,
 			struct live_facts *ret)
 {
-	struct live_request request = { selector, text, catalog, true, true };
+	struct live_request request = { selector, text, catalog, NULL, true, true };
 	struct root root;
 
 	assert_int_equal(root_open(NULL, &root), 0);

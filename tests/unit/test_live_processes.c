@@ -316,7 +316,7 @@ static void test_tree_of_300(void **state)
 
 	(void)state;
 	for (int i = 0; i < 400 && facts.n_processes < 301; i++) {
-		struct live_request request = { LIVE_PID, mem_printf(&pool, "%d", (int)shell), NULL, true, false };
+		struct live_request request = { LIVE_PID, mem_printf(&pool, "%d", (int)shell), NULL, NULL, true, false };
 		struct root root;
 
 		nanosleep(&pause, NULL);

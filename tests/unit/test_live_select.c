@@ -33,7 +33,7 @@ static struct live_facts facts;
 /* "10 11 12", or the problem. */
 static const char *select_pids(enum live_selector selector, const char *text)
 {
-	struct live_request request = { selector, text, NULL, true, true };
+	struct live_request request = { selector, text, NULL, NULL, true, true };
 	char *list = mem_strdup(&pool, "");
 
 	live_detect(&tree.root, &pool, &request, &facts);
