@@ -5,6 +5,7 @@
 
 /* MALLOCX_ARENA_LIMIT of jemalloc 5.3: twelve bits, less one. */
 #define ARENAS_MAX 4095
+#define ARENAS_AT_ONCE 64
 #define BINS_MAX 256
 #define LARGE_CLASSES_MAX 1024
 #define SHARDS_MAX 1024
@@ -78,6 +79,25 @@ static void heap_add_arena(struct heap_reader *r, uint64_t arena)
 	heap_add_bins(r, arena);
 }
 
+/* Of the thousands that there is room for a few are there. */
+static void heap_add_arenas(struct heap_reader *r, uint64_t address, uint64_t n)
+{
+	uint64_t arenas[ARENAS_AT_ONCE];
+
+	if (n > ARENAS_MAX)
+		n = ARENAS_MAX;
+	for (uint64_t i = 0; i < n; i += ARENAS_AT_ONCE) {
+		uint64_t chunk = n - i < ARENAS_AT_ONCE ? n - i : ARENAS_AT_ONCE;
+
+		if (memory_read(r->memory, address + 8 * i, arenas, 8 * chunk) < 0)
+			continue;
+		for (uint64_t k = 0; k < chunk; k++) {
+			if (arenas[k])
+				heap_add_arena(r, arenas[k]);
+		}
+	}
+}
+
 int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base,
 		       struct heap_usage *ret)
 {
@@ -94,12 +114,7 @@ int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, u
 	    r.layout.n_large > LARGE_CLASSES_MAX)
 		return -ENODATA;
 	r.bin_infos = base + bin_infos->value;
-	for (uint64_t i = 0; i < ARENAS_MAX && (i + 1) * 8 <= arenas->size; i++) {
-		uint64_t arena = heap_u64(&r, base + arenas->value + 8 * i);
-
-		if (arena)
-			heap_add_arena(&r, arena);
-	}
+	heap_add_arenas(&r, base + arenas->value, arenas->size / 8);
 	/* Counters of a made-up table, not of an allocator. */
 	if (memory_is_spent(memory))
 		return -EFAULT;

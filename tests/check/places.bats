@@ -228,6 +228,9 @@ silence() {
   took=$(cpu_milliseconds "$allocrun" --check --pid "$pid" --only "$both" --quiet)
   report_figure "2,000 processes: $took ms of CPU"
   [[ $took -gt 0 && $took -lt 2000 ]] || fails "2,000 processes" "less than 2 s of CPU" "$took ms"
+  took=$(cpu_milliseconds "$allocrun" --check --pid "$pid" --format json)
+  report_figure "2,000 processes, all checks, as JSON: $took ms of CPU"
+  [[ $took -gt 0 && $took -lt 2000 ]] || fails "2,000 processes, all checks" "less than 2 s of CPU" "$took ms"
   check --pid "$pid" --only "$both"
   expect_status 0
   expect_equal processes 2000 "$(jq .processes.count <<<"$json")"
