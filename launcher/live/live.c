@@ -162,17 +162,59 @@ static void live_read_program(struct live_context *c, int64_t pid, struct live_p
 }
 
 /* False: it runs another program by now. What has ended, or may not be seen, runs no other. */
-static bool live_runs_same(struct live_context *c, const struct live_program *before, struct live_process *p)
+static bool live_runs_same(struct live_context *c, const struct live_program *before, int64_t pid,
+			   struct live_process *p)
 {
 	struct live_program now;
 
 	if (!c->root->live || p->state != LIVE_RUNNING || !before->size)
 		return true;
 	live_read_program(c, p->pid, &now);
-	if (now.problem == -ENOENT || now.problem == -ESRCH || (now.problem == 0 && now.size == 0))
+	/* Of a process that lives on without the thread that was asked another can be. */
+	if ((now.problem == -ENOENT || now.problem == -ESRCH || (now.problem == 0 && now.size == 0)) && p->pid == pid)
 		p->state = LIVE_GONE;
 	return p->state == LIVE_GONE ||
 	       (now.problem == 0 && now.size == before->size && memcmp(now.words, before->words, now.size) == 0);
+}
+
+/*
+ * Whose folder in /proc tells of the process: that of a thread that runs, where the first
+ * one has ended, and with it all that the kernel says under the process's own number.
+ */
+static int64_t live_find_voice(struct live_context *c, int64_t pid, const struct live_stat *first)
+{
+	struct live_stat stat;
+	char **names;
+
+	if ((first->state != 'Z' && first->state != 'X') ||
+	    root_list(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/task", (long long)pid), "", &names) < 0)
+		return pid;
+	for (; *names; names++) {
+		int64_t thread = strtoll(*names, NULL, 10);
+
+		if (thread != pid && stat_read(c->root, thread, &stat) == 0 && stat.state != 'Z' && stat.state != 'X')
+			return thread;
+	}
+	return pid;
+}
+
+static bool live_look_into(struct live_context *c, int64_t pid, const struct live_program *program,
+			   struct live_process *p)
+{
+	bool is_whole;
+
+	status_detect(c, p);
+	is_whole = serving_detect(c, program, p);
+	live_record_detect(c, p);
+	if (c->request->thorough)
+		live_cgroup_detect(c, p);
+	if (c->request->thorough && p->state == LIVE_RUNNING)
+		usage_detect(c, p);
+	is_whole = live_runs_same(c, program, pid, p) && is_whole;
+	p->pid = pid;
+	if (!live_is_same(c, p))
+		p->state = LIVE_GONE;
+	return is_whole || p->state == LIVE_GONE;
 }
 
 /* False: it has executed another program meanwhile, and what was read is of two. */
@@ -180,7 +222,6 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 {
 	struct live_program program;
 	struct live_stat stat;
-	bool is_whole = true;
 	int r;
 
 	/* First: all that is read from here on is compared with it at the end. */
@@ -190,29 +231,19 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 	r = stat_read(c->root, pid, &stat);
 	if (r < 0) {
 		live_explain_unread(c, r, p);
-	} else {
-		p->parent = stat.parent;
-		p->start_time = stat.start_time;
-		p->name = mem_strdup(c->m, stat.name);
-		p->state = live_has_ended(&stat) ? LIVE_ZOMBIE :
-			   stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
+		return true;
 	}
-	if (p->state == LIVE_RUNNING && (stat.state == 'Z' || stat.state == 'X')) {
-		status_detect(c, p);
-		p->problem = mem_strdup(c->m, "its first thread has ended, and with it the kernel's view of the others");
-	} else if (p->state == LIVE_RUNNING) {
-		status_detect(c, p);
-		is_whole = serving_detect(c, &program, p);
-		live_record_detect(c, p);
-		if (c->request->thorough)
-			live_cgroup_detect(c, p);
-		if (c->request->thorough && p->state == LIVE_RUNNING)
-			usage_detect(c, p);
-		is_whole = live_runs_same(c, &program, p) && is_whole;
-		if (!live_is_same(c, p))
-			p->state = LIVE_GONE;
-	}
-	return is_whole || p->state == LIVE_GONE;
+	p->parent = stat.parent;
+	p->start_time = stat.start_time;
+	p->name = mem_strdup(c->m, stat.name);
+	p->state = live_has_ended(&stat) ? LIVE_ZOMBIE :
+		   stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
+	if (p->state != LIVE_RUNNING)
+		return true;
+	p->pid = live_find_voice(c, pid, &stat);
+	if (p->pid != pid)
+		live_read_program(c, p->pid, &program);
+	return live_look_into(c, pid, &program, p);
 }
 
 /* Nothing but who it is can be said of a process that never stays what it is. */

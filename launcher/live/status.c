@@ -35,10 +35,10 @@ static void status_read_list(struct mem *m, const char *text, const char *name, 
 		bitmap_parse_list(text_dup_line(m, value), ret);
 }
 
-/* "NSpid:	4711	12	1": the last is the PID in the innermost namespace. */
+/* "NStgid:	4711	12	1": the last is the PID in the innermost namespace. */
 static void status_read_inner_pid(const char *text, int64_t *ret)
 {
-	const char *at = text_find_field(text, "NSpid");
+	const char *at = text_find_field(text, "NStgid");
 	int64_t pid;
 
 	while (at && *at != '\n' && text_parse_i64(at, &pid, &at) == 0) {

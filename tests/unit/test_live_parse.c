@@ -81,7 +81,7 @@ static struct live_process parse_status(const char *text)
 static void test_status(void **state)
 {
 	struct live_process p = parse_status(
-		"Name:\tvllm\nUmask:\t0022\nUid:\t1000\t1001\t1000\t1000\nNSpid:\t4711\t12\t1\nThreads:\t181\n"
+		"Name:\tvllm\nUmask:\t0022\nUid:\t1000\t1001\t1000\t1000\nNStgid:\t4711\t12\t1\nThreads:\t181\n"
 		"VmLck:\t      16 kB\nVmPin:\t      32 kB\nVmSwap:\t 8 kB\nRssAnon:\t  1024 kB\n"
 		"RssFile:\t    2048 kB\nRssShmem:\t  4096 kB\nHugetlbPages:\t 1048576 kB\n"
 		"CapEff:\t00000000a80425fb\nTHP_enabled:\t0\nCpus_allowed_list:\t0-3,8\nMems_allowed_list:\t1\n");
@@ -120,7 +120,7 @@ static void test_status_in_halves(void **state)
 		assert_row_int(texts[i], p.capabilities_known, TRI_UNKNOWN);
 		assert_row_int(texts[i], p.inner_pid, 4711);
 	}
-	p = parse_status("CapEff:\tzz\nTHP_enabled:\t7\nUid:\troot\nNSpid:\t\nCpus_allowed_list:\t3-1\n");
+	p = parse_status("CapEff:\tzz\nTHP_enabled:\t7\nUid:\troot\nNStgid:\t\nCpus_allowed_list:\t3-1\n");
 	assert_int_equal(p.capabilities_known, TRI_UNKNOWN);
 	assert_int_equal(p.thp, THP_PROCESS_UNKNOWN);
 	assert_int_equal(p.uid, FACT_UNKNOWN);
