@@ -25,6 +25,7 @@
 
 struct guard {
 	int64_t patience_ms;
+	pid_t parent;
 	_Atomic int64_t pid;        /* that is looked at; 0 = none */
 	_Atomic int64_t n_looks;    /* of this child */
 	int64_t looks_max;
@@ -50,6 +51,11 @@ struct guard *guard_new(int64_t patience_ms)
 	guard->patience_ms = patience_ms;
 	guard->looks_max = INT64_MAX;
 	return guard;
+}
+
+bool guard_is_audit(const struct guard *guard, int64_t pid)
+{
+	return guard && (pid == guard->parent || pid == getpid());
 }
 
 bool guard_enter(struct guard *guard, int64_t pid)
@@ -147,7 +153,6 @@ static void guard_work_in_child(struct mem *m, guard_work *work, void *user, pid
 static int guard_start(struct guard *guard, struct mem *m, guard_work *work, void *user, struct guard_child *ret)
 {
 	struct guard_child child = { .pid = -1 };
-	pid_t parent = getpid();
 	int fds[2];
 
 	atomic_store(&guard->pid, 0);
@@ -156,7 +161,7 @@ static int guard_start(struct guard *guard, struct mem *m, guard_work *work, voi
 		return -errno;
 	child.pid = fork();
 	if (child.pid == 0)
-		guard_work_in_child(m, work, user, parent, fds[1]);
+		guard_work_in_child(m, work, user, guard->parent, fds[1]);
 	close(fds[1]);
 	if (child.pid < 0) {
 		close(fds[0]);
@@ -241,9 +246,11 @@ int guard_run(struct guard *guard, struct mem *m, guard_work *work, void *user, 
 	struct buffer text = { .m = m };
 	int status = -ETIMEDOUT;
 
-	/* Where SIGCHLD is ignored there is no status of a child. */
-	if (guard)
+	if (guard) {
+		guard->parent = getpid();
+		/* Where SIGCHLD is ignored there is no status of a child. */
 		sigaction(SIGCHLD, &heeded, NULL);
+	}
 	while (status == -ETIMEDOUT) {
 		text = (struct buffer){ .m = m };
 		if (!guard || guard_start(guard, m, work, user, &child) < 0)

@@ -35,6 +35,9 @@ typedef int guard_work(struct mem *m, void *user, const char **ret_text);
  */
 int guard_run(struct guard *guard, struct mem *m, guard_work *work, void *user, const char **ret_text);
 
+/* Is it the audit itself, the one that looks or the one that waits? It is in no server's tree. */
+bool guard_is_audit(const struct guard *guard, int64_t pid);
+
 /* From here to guard_leave() it is `pid` that is looked at. False: it is to be left out. */
 bool guard_enter(struct guard *guard, int64_t pid);
 void guard_leave(struct guard *guard);

@@ -361,7 +361,7 @@ void live_detect(const struct root *root, struct mem *m, const struct live_reque
 		if (round == 0)
 			facts.asked = live_name_asked(m, request, pids, n);
 		for (size_t i = 0; i < n; i++) {
-			if (live_find(&facts, pids[i]))
+			if (live_find(&facts, pids[i]) || guard_is_audit(request->guard, pids[i]))
 				continue;
 			has_new = true;
 			live_detect_process(&c, pids[i], MEM_PUSH(m, facts.processes, facts.n_processes));

@@ -54,7 +54,6 @@ static void test_preload_effective(void **state)
 	expect(audit_preload_effective, "AT_SECURE", CHECK_FAIL, "setuid");
 	make_plain();
 	library->allocator = mem_strdup(&pool, "musl");
-	p->libc = LIBC_MUSL;
 	p->environment = VARIABLES("LD_PRELOAD=" OURS);
 	expect(audit_preload_effective, "wrong libc", CHECK_FAIL, "malloc is musl's own; its LD_PRELOAD is " OURS);
 	make_plain();
