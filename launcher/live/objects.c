@@ -43,10 +43,8 @@ int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret)
 		case AT_BASE: auxv.base = entry.a_un.a_val; break;
 		}
 	}
-	if (auxv_is_32_bit(bytes, size))
-		return -ENOEXEC;
 	if (!auxv.phdr || auxv.phent != sizeof(Elf64_Phdr) || auxv.phnum > PROGRAM_HEADERS_MAX)
-		return -EINVAL;
+		return auxv_is_32_bit(bytes, size) ? -ENOEXEC : -EINVAL;
 	*ret = auxv;
 	return 0;
 }

@@ -10,6 +10,7 @@ static void check_line(struct mem *m, const char *text, const char *line)
 {
 	const char *end = line + strcspn(line, "\n");
 	struct mapping mapping, found;
+	struct mapped_file file;
 	bool is_deleted;
 	char *path;
 
@@ -17,6 +18,7 @@ static void check_line(struct mem *m, const char *text, const char *line)
 		return;
 	FUZZ_CHECK(mapping.start <= mapping.end);
 	FUZZ_CHECK(mapping.path >= line && mapping.path + mapping.path_length == end);
+	FUZZ_CHECK(maps_parse_file(&mapping, &file) < 0 || file.inode);
 	path = maps_dup_path(m, &mapping, &is_deleted);
 	FUZZ_CHECK(strlen(path) + (is_deleted ? strlen(" (deleted)") : 0) <= mapping.path_length);
 	/* The one that is found may be another, of the same address. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* live_detect() on libraries that claim to be one of the bundled builds, and on who loads them how. */
 #include <elf.h>
+#include <sys/sysmacros.h>
 
+#include "live/maps.h"
 #include "live_child.h"
 
 #define SLEEP "/bin/sleep"
@@ -59,6 +61,32 @@ static void test_claims(void **state)
 	p = look_at_preloaded(copy, &catalog);
 	assert_null(p->malloc->build);
 	assert_false(p->malloc->is_impostor);
+}
+
+/* Which file the kernel has mapped, by its own words. */
+static void test_mapped_files(void **state)
+{
+	const struct { const char *line; uint64_t device, inode; } cases[] = {
+		{ "1000-2000 r--p 00000000 fd:01 1234                       /a b\n", makedev(0xfd, 1), 1234 },
+		{ "1000-2000 r-xp 00025000 00:2f 18446744073709551615 /x", makedev(0, 0x2f), UINT64_MAX },
+		{ "1000-2000 rw-p 00000000 00:00 0 \n", 0, 0 }, { "1000-2000 rw-p 00000000 00:00 0  [heap]\n", 0, 0 },
+		{ "1000-2000 rw-p\n", 0, 0 }, { "1000-2000 rw-p 0 1 2 /x\n", 0, 0 }, { "1000-2000 rw-p 0 1:g 2 /x\n", 0, 0 },
+		{ "1000-2000 rw-p 0 1:1 x /x\n", 0, 0 }, { "1000-2000", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct mapped_file file = { 0, 0 };
+		struct mapping mapping;
+		const char *line = cases[i].line;
+
+		if (maps_parse_line(line, &mapping) < 0)
+			assert_row_string(line, line, "1000-2000");
+		else
+			assert_row_int(line, maps_parse_file(&mapping, &file), cases[i].inode ? 0 : -ENOENT);
+		assert_row_int(line, (long long)file.inode, (long long)cases[i].inode);
+		assert_row_int(line, (long long)file.device, (long long)cases[i].device);
+	}
 }
 
 /* A debugger's breakpoint in a copy is no other build; a page of other code is. */
@@ -164,7 +192,7 @@ static void test_dlmopen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CHILD_TEST(test_claims), CHILD_TEST(test_changed_code), CHILD_TEST(test_started_through_the_loader),
+		CHILD_TEST(test_claims), CHILD_TEST(test_mapped_files), CHILD_TEST(test_changed_code), CHILD_TEST(test_started_through_the_loader),
 		CHILD_TEST(test_named_as_the_loader), CHILD_TEST(test_dlmopen),
 	};
 

@@ -141,7 +141,9 @@ static void test_auxv(void **state)
 	} cases[] = {
 		{ "usual", { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 56 } }, { AT_PHNUM, { 13 } },
 			     { AT_SECURE, { 1 } } }, 0, 0 },
-		{ "32-bit", { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 32 } }, { AT_PHNUM, { 13 } } }, 0, -EINVAL },
+		{ "odd size", { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 32 } }, { AT_PHNUM, { 13 } } }, 0, -EINVAL },
+		/* Words of half the size, two in one of ours. */
+		{ "32-bit", { { AT_PHDR | 0x8048034ull << 32, { AT_PHENT | 32ull << 32 } } }, 0, -ENOEXEC },
 		{ "no headers", { { AT_PHENT, { 56 } }, { AT_PHNUM, { 13 } } }, 0, -EINVAL },
 		{ "too many", { { AT_PHDR, { 1 } }, { AT_PHENT, { 56 } }, { AT_PHNUM, { 60000 } } }, 0, -EINVAL },
 		{ "cut off", { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 56 } } }, 31, -EINVAL },
