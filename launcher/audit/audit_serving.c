@@ -172,7 +172,7 @@ static bool serving_find_fault(struct mem *m, const struct live_process *p, stru
 	const char *others = serving_list_others(m, p);
 
 	if (p->malloc->is_impostor) {
-		*ret = finding_fail(m, "%s is not the library that allocrun installed there",
+		*ret = finding_fail(m, "%s is not the allocrun build that it claims to be",
 				    p->malloc->path);
 		return true;
 	}

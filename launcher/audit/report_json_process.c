@@ -6,6 +6,7 @@
 
 #include "audit/formats.h"
 #include "json_values.h"
+#include "plan.h"
 #include "util/utf8.h"
 
 /* No arguments: they may hold keys, and reports are kept and sent around. */
@@ -105,6 +106,50 @@ static json_t *json_environment(struct mem *m, const struct live_process *p)
 	return o;
 }
 
+/* "0": bytes, and so on; null = unknown. */
+static json_t *json_nodes(struct mem *m, const struct live_process *p)
+{
+	json_t *o = p->node_bytes ? json_object() : json_null();
+
+	for (size_t i = 0; p->node_bytes && i < p->n_node_bytes; i++) {
+		if (p->node_bytes[i])
+			json_object_set_new(o, mem_printf(m, "%zu", i), json_number(p->node_bytes[i]));
+	}
+	return o;
+}
+
+static json_t *json_mempolicy(struct mem *m, const struct live_process *p)
+{
+	const struct mempolicy policy = { (int)p->memory_policy, p->policy_nodes };
+
+	return p->memory_policy == FACT_UNKNOWN ? json_null() : json_text(mempolicy_describe(m, &policy));
+}
+
+static json_t *json_thp(enum thp_process thp)
+{
+	switch (thp) {
+	case THP_PROCESS_ALLOWED:
+		return json_string("allowed");
+	case THP_PROCESS_DISABLED:
+		return json_string("disabled");
+	case THP_PROCESS_EXCEPT_ADVISED:
+		return json_string("disabled-except-advised");
+	default:
+		return json_null();
+	}
+}
+
+/* The soft ones, which are in force. */
+static json_t *json_limits(const struct live_process *p)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "locked", json_number(p->memlock.soft));
+	json_object_set_new(o, "core", json_number(p->core.soft));
+	json_object_set_new(o, "address_space", json_number(p->address_space.soft));
+	return o;
+}
+
 static json_t *json_memory(const struct live_process *p)
 {
 	json_t *o = json_object();
@@ -162,6 +207,14 @@ static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 	json_object_set_new(o, "mappings", json_number(p->n_mappings));
 	json_object_set_new(o, "threads", json_number(p->n_threads));
 	json_object_set_new(o, "cpus", json_bitmap(&p->cpus));
+	json_object_set_new(o, "memory_policy", json_mempolicy(m, p));
+	json_object_set_new(o, "memory_nodes", json_bitmap(&p->memory_nodes));
+	json_object_set_new(o, "node_bytes", json_nodes(m, p));
+	json_object_set_new(o, "thp", json_thp(p->thp));
+	json_object_set_new(o, "capabilities", p->capabilities_known != TRI_YES ? json_null() :
+			    json_text(mem_printf(m, "%016llx", (unsigned long long)p->capabilities)));
+	json_object_set_new(o, "limits", json_limits(p));
+	json_object_set_new(o, "oom_score_adj", json_number(p->oom_score_adj));
 	json_object_set_new(o, "record", json_record(m, p->record));
 	return o;
 }

@@ -15,7 +15,7 @@
  */
 
 /* So long a look may stand still: neither run nor be ready to. */
-#define GUARD_PATIENCE_MS 1000
+#define GUARD_PATIENCE_MS 2000
 /* After so many no further one is tried: what follows is not looked at. */
 #define GUARD_SKIPPED_MAX 8
 

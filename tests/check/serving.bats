@@ -326,7 +326,7 @@ runs_with_narenas_7() {
   attempt "$other/bin/allocrun" --check --format json --pid "$pid" --only "$both"
   json=$out
   expect_status 2
-  expect_finding preload-effective fail "is not the library that allocrun installed there"
+  expect_finding preload-effective fail "is not the allocrun build that it claims to be"
   expect_process '.libraries[0].impostor' true
 }
 

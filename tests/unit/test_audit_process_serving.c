@@ -94,7 +94,7 @@ static void test_preload_of_two(void **state)
 	p->free = &libraries[2];
 	expect(audit_preload_effective, "free of another", CHECK_FAIL, "but free of glibc");
 	library->is_impostor = true;
-	expect(audit_preload_effective, "impostor", CHECK_FAIL, "is not the library that allocrun installed there");
+	expect(audit_preload_effective, "impostor", CHECK_FAIL, "is not the allocrun build that it claims to be");
 	p->operator_new = &libraries[1];
 	expect(audit_preload_effective, "C++ runtime", CHECK_OK, "jemalloc");
 }
