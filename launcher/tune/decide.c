@@ -145,16 +145,17 @@ static void decide_absent(struct mem *m, const struct tune_facts *facts, struct 
 		decide_lacking(w, decide_reason(m, facts, w));
 }
 
-/* Pages that are asked of the machine as a whole go back to the nodes that had them. */
+/*
+ * Pages that are asked of the machine as a whole go back to the nodes that had them. On one
+ * node too: its file and the machine's are the same pages, and only one may be put back.
+ */
 static void decide_save(struct mem *m, const struct tune_facts *facts, struct tune_write *w)
 {
-	if (w->setting == tune_setting_of_pool(TUNE_OF_POOL) && facts->numa.n_nodes > 1) {
-		for (size_t i = 0; i < facts->n_files; i++) {
-			const struct tune_file *file = &facts->files[i];
+	for (size_t i = 0; w->setting == tune_setting_of_pool(TUNE_OF_POOL) && i < facts->n_files; i++) {
+		const struct tune_file *file = &facts->files[i];
 
-			if (file->setting->subject == TUNE_OF_POOL_ON_NODE && file->size == w->size && file->value)
-				*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ file->path, file->value };
-		}
+		if (file->setting->subject == TUNE_OF_POOL_ON_NODE && file->size == w->size && file->value)
+			*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ file->path, file->value };
 	}
 	if (!w->n_saved)
 		*MEM_PUSH(m, w->saved, w->n_saved) = (struct tune_saved){ w->path, w->from };
