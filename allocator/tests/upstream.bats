@@ -6,6 +6,8 @@
 #   jemalloc, targets other than this machine's: the unit tests in portable_units
 #     (upstream.bash) only; the rest does not depend on the machine.
 #   jemalloc, aarch64 with musl: no unit tests; its machine and its libc each have theirs.
+#   jemalloc while profiling, other machines: minutes in the emulator; acceptance.bats samples
+#     every kilobyte there.
 #   jemalloc, integration/smallocx: a function that only an experimental build exports.
 #   jemalloc, integration/cpp: tests upstream's own operators; ours have acceptance.bats.
 #   jemalloc, stress and analyze: measurements, nothing that could fail.
@@ -89,7 +91,7 @@ integration_configured() { integration "$1" dirty_decay_ms:0,muzzy_decay_ms:0 di
 @test "jemalloc: the same with no decay, at-once decay, background threads" { each_build --where "$is_jemalloc and $runs_here" integration_configured; }
 
 integration_profiled() { integration "$1" prof:true prof:true,prof_active:false; }
-@test "jemalloc: the same while profiling" { each_build --where "$is_jemalloc and $has_prof" integration_profiled; }
+@test "jemalloc: the same while profiling" { each_build --where "$is_jemalloc and $has_prof and $is_own_machine" integration_profiled; }
 
 # A test of mimalloc's; its library is the shipped one.
 passes() {
