@@ -148,7 +148,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard
 # The plans of all captured machines, to be reviewed as a diff.
 $(BUILD)/goldens: tests/unit/test_goldens.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard tests/unit/*.h)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
-goldens: packages-unit $(BUILD)/goldens ## write tests/machines/*/plans anew; then look at git diff
+goldens: packages-unit $(BUILD)/goldens ## write plans and findings of tests/machines anew; then look at git diff
 	@GOLDENS=write $(BUILD)/goldens
 
 fuzz: build ## the fuzzers, SECONDS each (default 300)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What would be done on every captured machine, word by word: tests/machines/NAME/plans.
- * A change of the policy shows as a diff of these files. `make goldens` writes them anew
- * (GOLDENS=write in the environment of this program).
+ * What would be done on every captured machine, word by word, and what the audit finds of
+ * the node: tests/machines/NAME/plans and findings. A change of the policy or of a check
+ * shows as a diff of these files. `make goldens` writes them anew (GOLDENS=write in the
+ * environment of this program).
  */
-#include "scenario.h"
+#include "audit.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -69,8 +70,29 @@ static char *golden_command(const char *machine, size_t command)
 	return copy;
 }
 
-/* The caller frees it. */
-static char *golden_make(const char *machine)
+/* The caller frees both. */
+static char *golden_findings(const char *machine)
+{
+	char *text, *copy;
+
+	audit_open(machine, NULL, NO_WORDS);
+	text = mem_strdup(&pool, "");
+	for (const struct check *check = checks; check->id; check++) {
+		struct finding finding;
+
+		if (check->scope != SCOPE_NODE)
+			continue;
+		finding = audit_find(check->id);
+		text = mem_printf(&pool, "%s%-8s%s: %s\n", text, check_status_name(finding.status), check->id,
+				  finding.observed);
+	}
+	copy = strdup(text);
+	assert_non_null(copy);
+	scenario_close();
+	return copy;
+}
+
+static char *golden_plans(const char *machine)
 {
 	char *text = strdup("");
 
@@ -101,7 +123,7 @@ static char *golden_read(const char *path)
 }
 
 /* The first line that is another, with its number. */
-static void golden_explain(const char *machine, const char *expected, const char *found)
+static void golden_explain(const char *path, const char *expected, const char *found)
 {
 	size_t line = 1;
 
@@ -114,16 +136,16 @@ static void golden_explain(const char *machine, const char *expected, const char
 		found += b + (found[b] != '\0');
 		line++;
 	}
-	print_error("tests/machines/%s/plans:%zu\n  is    %.*s\n  not   %.*s\n(make goldens writes them anew)\n", machine,
-		    line, (int)strcspn(found, "\n"), found, (int)strcspn(expected, "\n"), expected);
+	print_error("%s:%zu\n  is    %.*s\n  not   %.*s\n(make goldens writes them anew)\n", path, line,
+		    (int)strcspn(found, "\n"), found, (int)strcspn(expected, "\n"), expected);
 }
 
-static bool golden_check(const char *machine, bool is_writing)
+static bool golden_check(const char *machine, const char *name, char *found, bool is_writing)
 {
-	char *path = NULL, *expected, *found = golden_make(machine);
+	char *path = NULL, *expected;
 	bool is_same;
 
-	assert_true(asprintf(&path, "%s/%s/plans", MACHINES_DIR, machine) >= 0);
+	assert_true(asprintf(&path, "%s/%s/%s", MACHINES_DIR, machine, name) >= 0);
 	expected = golden_read(path);
 	is_same = strcmp(expected, found) == 0;
 	if (!is_same && is_writing) {
@@ -131,7 +153,7 @@ static bool golden_check(const char *machine, bool is_writing)
 		print_message("%s\n", path);
 		is_same = true;
 	} else if (!is_same) {
-		golden_explain(machine, expected, found);
+		golden_explain(path, expected, found);
 	}
 	free(path);
 	free(expected);
@@ -155,7 +177,10 @@ static void test_goldens(void **state)
 	(void)state;
 	assert_in_range(n, 9, GOLDEN_MACHINES_MAX);
 	for (int i = 0; i < n; i++) {
-		n_different += !golden_check(entries[i]->d_name, is_writing);
+		const char *machine = entries[i]->d_name;
+
+		n_different += !golden_check(machine, "plans", golden_plans(machine), is_writing);
+		n_different += !golden_check(machine, "findings", golden_findings(machine), is_writing);
 		free(entries[i]);
 	}
 	free(entries);
@@ -166,5 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { SCENARIO_TEST(test_goldens) };
 
+	/* What is only compared here is no case of a check that somebody thought of. */
+	unsetenv("AUDIT_CASES");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
