@@ -23,8 +23,7 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS := -lcap -linih -ljansson -lcrypto
 
-SOURCES := $(wildcard launcher/*.c launcher/util/*.c launcher/audit/*.c launcher/live/*.c \
-	launcher/tune/*.c launcher/capture/*.c)
+SOURCES := $(sort $(shell find launcher -name '*.c'))
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
 
 # V=1 shows the whole commands.
@@ -69,14 +68,14 @@ allocators: | packages-build
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-tune.7
-$(STAGE)/share/man/man8/%.8: launcher/%.8
+$(STAGE)/share/man/man8/%.8: launcher/man/%.8
 	@install -D -m 644 $< $@
-$(STAGE)/share/man/man5/%.5: launcher/%.5
+$(STAGE)/share/man/man5/%.5: launcher/man/%.5
 	@install -D -m 644 $< $@
-$(STAGE)/share/man/man7/%.7: launcher/%.7
+$(STAGE)/share/man/man7/%.7: launcher/man/%.7
 	@install -D -m 644 $< $@
 schema: $(STAGE)/share/allocrun/check.schema.json
-$(STAGE)/share/allocrun/%.json: launcher/audit/%.json
+$(STAGE)/share/allocrun/%.json: launcher/audit/formats/%.json
 	@install -D -m 644 $< $@
 
 presets: $(patsubst launcher/%,$(STAGE)/share/allocrun/%,$(wildcard launcher/presets/*.conf))
@@ -85,9 +84,9 @@ $(STAGE)/share/allocrun/presets/%.conf: launcher/presets/%.conf
 
 completions: $(STAGE)/share/bash-completion/completions/allocrun \
 	$(STAGE)/share/zsh/site-functions/_allocrun
-$(STAGE)/share/bash-completion/completions/allocrun: launcher/allocrun.bash
+$(STAGE)/share/bash-completion/completions/allocrun: launcher/completions/allocrun.bash
 	@install -D -m 644 $< $@
-$(STAGE)/share/zsh/site-functions/_allocrun: launcher/allocrun.zsh
+$(STAGE)/share/zsh/site-functions/_allocrun: launcher/completions/allocrun.zsh
 	@install -D -m 644 $< $@
 
 # What is linked statically comes with its licence: as the linker's map has it. SYSROOT:

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "commands.h"
+#include "modes/modes.h"
 #include "util/output.h"
 #include "version.h"
 

@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "facts.h"
+#include "facts/machine.h"
 #include "live/live.h"
-#include "options.h"
-#include "plan.h"
-#include "audit/node.h"
-#include "audit/samples.h"
-#include "audit/thresholds.h"
+#include "options/options.h"
+#include "decide/plan.h"
+#include "detect/node.h"
+#include "live/samples.h"
+#include "options/thresholds.h"
 #include "util/mem.h"
 
 /*

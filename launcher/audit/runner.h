@@ -3,7 +3,7 @@
 #define ALLOCRUN_AUDIT_RUNNER_H
 
 #include "audit/audit.h"
-#include "audit/check_policy.h"
+#include "options/check_policy.h"
 
 /*
  * Runs a table of checks over the facts: which of them, what the policy ignores, the

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cgroup.h"
+#include "detect/cgroup.h"
 #include "util/mem.h"
 #include "util/path.h"
 

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "audit/node.h"
+#include "detect/node.h"
 #include "capture/names.h"
-#include "preload.h"
+#include "known/allocators.h"
 #include "util/buffer.h"
 #include "util/text.h"
 

@@ -3,7 +3,7 @@
 #define ALLOCRUN_CAPTURE_CLEAN_H
 
 #include "capture/capture.h"
-#include "conf.h"
+#include "known/conf.h"
 #include "tune/tune.h"
 
 /* What is kept of one kind of file. Pure but for *names. */

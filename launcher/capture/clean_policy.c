@@ -13,9 +13,9 @@
 
 #include "audit/runner.h"
 #include "capture/names.h"
-#include "conf_keys.h"
-#include "options.h"
-#include "profiles.h"
+#include "known/conf_keys.h"
+#include "options/options.h"
+#include "options/profiles.h"
 #include "util/buffer.h"
 #include "util/text.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload.h"
+#include "known/allocators.h"
 #include "util/text.h"
 
 #define FILES "file"     /* of a folder that is read in the order of names */

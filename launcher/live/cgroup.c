@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "live/process.h"
+#include "live/context.h"
 
 #include <string.h>
 
-#include "audit/node.h"
-#include "detect.h"
+#include "detect/node.h"
+#include "detect/detectors.h"
 
 static struct live_cgroup *live_cgroup_read(struct live_context *c, const char *folder, char *text)
 {

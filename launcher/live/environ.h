@@ -3,7 +3,7 @@
 #define ALLOCRUN_LIVE_ENVIRON_H
 
 #include "live/objects.h"
-#include "live/process.h"
+#include "live/context.h"
 
 /*
  * The variables of a process that concern allocators. No other is kept: an

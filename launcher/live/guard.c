@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "live/process.h"
+#include "live/context.h"
 #include "util/buffer.h"
 #include "util/output.h"
 

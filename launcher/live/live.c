@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "detect.h"
+#include "detect/detectors.h"
 #include "live/guard.h"
-#include "live/process.h"
+#include "live/context.h"
 #include "util/text.h"
 
 /* A tree that grows while it is looked at is followed so many times. */

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conf.h"
-#include "facts.h"
+#include "known/conf.h"
+#include "facts/machine.h"
 #include "util/bitmap.h"
 #include "util/mem.h"
 #include "util/path.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a process was launched as, from /run/allocrun/PID.json. Hostile until shown otherwise. */
-#include "live/process.h"
+#include "live/context.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
-#include "conf_keys.h"
+#include "known/conf_keys.h"
 #include "util/text.h"
 
 #define RECORD_MAX (1024 * 1024)

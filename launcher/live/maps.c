@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "facts.h"
+#include "facts/machine.h"
 #include "util/text.h"
 
 static const char deleted[] = " (deleted)";

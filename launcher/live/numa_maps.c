@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "facts.h"
+#include "facts/machine.h"
 #include "util/text.h"
 
 /* The kernel's own limit: MAX_NUMNODES of x86 and arm64 is 1024. */

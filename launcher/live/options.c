@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "conf_keys.h"
+#include "known/conf_keys.h"
 
 #define OPTION_NAME_MAX 256
 

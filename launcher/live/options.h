@@ -2,7 +2,7 @@
 #ifndef ALLOCRUN_LIVE_OPTIONS_H
 #define ALLOCRUN_LIVE_OPTIONS_H
 
-#include "conf.h"
+#include "known/conf.h"
 #include "live/memory.h"
 #include "live/symtab.h"
 

@@ -4,7 +4,7 @@
  * environment: the loader's own list of objects is read from the memory of the
  * process, and the first that defines malloc is the one that callers are bound to.
  */
-#include "live/serving.h"
+#include "live/look.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "live/environ.h"
 #include "live/maps.h"
-#include "preload.h"
+#include "known/allocators.h"
 #include "util/text.h"
 
 #define SERVING_PAUSE_NS 5000000

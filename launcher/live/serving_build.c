@@ -4,7 +4,7 @@
  * any file can claim that. It is the build when the kernel has mapped our very file, or
  * when what nothing writes to is in its memory what it is in our file.
  */
-#include "live/serving.h"
+#include "live/look.h"
 
 #include <elf.h>
 #include <string.h>

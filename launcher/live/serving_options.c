@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The options and counters of the allocator that serves, from its own variables. */
-#include "live/serving.h"
+#include "live/look.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "live/process.h"
+#include "live/context.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "live/process.h"
+#include "live/context.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "detect.h"
+#include "detect/detectors.h"
 #include "util/text.h"
 
 #define COMMAND_MAX 4096

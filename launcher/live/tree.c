@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which processes are looked at: a PID and its descendants, a cgroup, or all records. */
-#include "live/process.h"
+#include "live/context.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup.h"
+#include "detect/cgroup.h"
 #include "util/text.h"
 
 /* kernel/pid.h: the largest that pid_max may be. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory by kind and by node. Costly: the kernel walks all pages of the process. */
-#include "live/process.h"
+#include "live/context.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "detect.h"
+#include "detect/detectors.h"
 #include "util/text.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"

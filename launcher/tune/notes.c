@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/node.h"
+#include "detect/node.h"
 #include "util/text.h"
 
 static void note_add(struct mem *m, const char ***notes, size_t *n, const char *text)

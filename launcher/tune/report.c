@@ -6,9 +6,9 @@
 
 #include <jansson.h>
 
-#include "json_values.h"
-#include "page.h"
-#include "report.h"
+#include "report/json_values.h"
+#include "report/page.h"
+#include "report/report.h"
 
 /* Of "would change" and the longest key. */
 #define OUTCOME_WIDTH 13

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "audit/node.h"
+#include "detect/node.h"
 #include "util/text.h"
 
 #define RIVAL_FILE_MAX (64 * 1024)

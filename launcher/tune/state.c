@@ -12,7 +12,7 @@
 
 #include <jansson.h>
 
-#include "report.h"
+#include "report/report.h"
 #include "util/replace.h"
 #include "util/text.h"
 #include "version.h"

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "facts.h"
-#include "tune/node_policy.h"
-#include "tune/settings.h"
+#include "facts/machine.h"
+#include "options/node_policy.h"
+#include "known/knobs.h"
 #include "util/mem.h"
 #include "util/path.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bitmap.h"
+#include "util/bitmap.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "util/mem.h"
 
 /* 8192 is the largest NR_CPUS of the kernel (x86 MAXSMP); nodes need 1024. */
 #define BITMAP_BITS 8192

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "buffer.h"
+#include "util/buffer.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "mem.h"
+#include "util/mem.h"
 
 /* A growing text. Begins as { .m = the pool }. */
 struct buffer {

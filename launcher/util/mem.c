@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mem.h"
+#include "util/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "mem.h"
+#include "util/mem.h"
 
 /*
  * The name among `names` (NULL-terminated) that `word` was probably meant to be:

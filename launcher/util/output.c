@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "output.h"
+#include "util/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "path.h"
+#include "util/path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "text.h"
+#include "util/text.h"
 
 /* What fits on the stack; the longest lists of CPUs that kernels print do. */
 #define PATH_READ_SMALL (32 * 1024)

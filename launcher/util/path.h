@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "bitmap.h"
-#include "mem.h"
+#include "util/bitmap.h"
+#include "util/mem.h"
 
 /*
  * Every file is read through one root. For the live machine that is "/"; under

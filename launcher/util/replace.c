@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "replace.h"
+#include "util/replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "output.h"
-#include "text.h"
+#include "util/output.h"
+#include "util/text.h"
 
 static int replace_create(const char *temporary)
 {

@@ -2,7 +2,7 @@
 #ifndef ALLOCRUN_UTIL_REPLACE_H
 #define ALLOCRUN_UTIL_REPLACE_H
 
-#include "mem.h"
+#include "util/mem.h"
 
 /*
  * Puts `text` in place of the file, mode 644 whatever the umask: readers see the old one

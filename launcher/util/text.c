@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "text.h"
+#include "util/text.h"
 
 #include <ctype.h>
 #include <errno.h>

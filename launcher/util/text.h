@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "util/mem.h"
 
 /*
  * The small text forms of /proc, /sys and the environment. Nothing here changes

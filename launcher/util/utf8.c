@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "utf8.h"
+#include "util/utf8.h"
 
 #include <stdbool.h>
 #include <stdint.h>

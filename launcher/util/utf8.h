@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "mem.h"
+#include "util/mem.h"
 
 /* Texts from processes and files, which may hold any bytes, made fit to be shown. */
 

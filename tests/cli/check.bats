@@ -142,7 +142,7 @@ status_of() { jq -r --arg id "$1" '.findings[] | select(.id == $id) | .status' <
   local id missing=
   launch --check --list-checks --format json
   while read -r id; do
-    grep -qxF ".Ss $id" "$root/launcher/allocrun-check.7" || missing+=" $id"
+    grep -qxF ".Ss $id" "$root/launcher/man/allocrun-check.7" || missing+=" $id"
   done < <(jq -r '.checks[].section' <<<"$out")
   expect_equal "without a section:" "" "$missing"
 }

@@ -94,29 +94,29 @@ keys() { "$allocrun" --help | sed -n '/^Options (/,/^$/s/^  --\([a-z-]*\).*/\1/p
 
 @test "allocrun.8: every long option" {
   # Written as "--name" or as mdoc's "Fl -name".
-  text=$(sed 's/\\-/-/g; s/Fl -/--/g; s/\\&//g' "$root/launcher/allocrun.8")
+  text=$(sed 's/\\-/-/g; s/Fl -/--/g; s/\\&//g' "$root/launcher/man/allocrun.8")
   for name in $(long_options); do
-    [[ "$text" =~ --$name([^a-z-]|$) ]] || fails "launcher/allocrun.8" "--$name" "not there"
+    [[ "$text" =~ --$name([^a-z-]|$) ]] || fails "launcher/man/allocrun.8" "--$name" "not there"
   done
 }
 
 @test "allocrun.8: every step, profile and exit code" {
-  text=$(<"$root/launcher/allocrun.8")
+  text=$(<"$root/launcher/man/allocrun.8")
   for word in affinity mempolicy rlimits oom-score preload options caps no-new-privs balanced latency throughput embedding debug 125 126 127 ALLOCRUN_POLICY; do
-    expect_in "launcher/allocrun.8" "$word" "${text//\\-/-}"
+    expect_in "launcher/man/allocrun.8" "$word" "${text//\\-/-}"
   done
 }
 
 @test "policy.conf.5: every key" {
-  text=$(sed 's/\\-/-/g' "$root/launcher/policy.conf.5")
+  text=$(sed 's/\\-/-/g' "$root/launcher/man/policy.conf.5")
   for name in $(keys) base; do
-    [[ "$text" =~ (^|[^a-z-])$name([^a-z-]|$) ]] || fails "launcher/policy.conf.5" "$name" "not there"
+    [[ "$text" =~ (^|[^a-z-])$name([^a-z-]|$) ]] || fails "launcher/man/policy.conf.5" "$name" "not there"
   done
 }
 
 @test "policy.conf.5: its example is valid" {
-  sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$root/launcher/policy.conf.5" | grep -v '^\.' >"$BATS_TEST_TMPDIR/policy"
-  [ -s "$BATS_TEST_TMPDIR/policy" ] || fails "launcher/policy.conf.5" "an example" "none"
+  sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$root/launcher/man/policy.conf.5" | grep -v '^\.' >"$BATS_TEST_TMPDIR/policy"
+  [ -s "$BATS_TEST_TMPDIR/policy" ] || fails "launcher/man/policy.conf.5" "an example" "none"
   explain --policy "$BATS_TEST_TMPDIR/policy"
   expect_in MALLOC_CONF dirty_decay_ms:60000 "$(of .environment.MALLOC_CONF)"
 }
@@ -129,7 +129,7 @@ completions() {
     COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
     compopt() { :; }
     "$(complete -p allocrun | sed "s/.*-F \([^ ]*\).*/\1/")" allocrun "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-    printf "%s\n" "${COMPREPLY[@]}"' completions "$root/launcher/allocrun.bash" allocrun "$@"
+    printf "%s\n" "${COMPREPLY[@]}"' completions "$root/launcher/completions/allocrun.bash" allocrun "$@"
 }
 
 @test "bash completion: every long option" {
@@ -166,6 +166,6 @@ completions() {
 
 @test "zsh completion: every long option" {
   for name in $(long_options); do
-    grep -qE -- "--$name([^a-z-]|$)" "$root/launcher/allocrun.zsh" || fails "launcher/allocrun.zsh" "--$name" "not there"
+    grep -qE -- "--$name([^a-z-]|$)" "$root/launcher/completions/allocrun.zsh" || fails "launcher/completions/allocrun.zsh" "--$name" "not there"
   done
 }

@@ -2,8 +2,8 @@
 /* /proc/self/cgroup and, behind a line "--", /proc/self/mountinfo. */
 #include <limits.h>
 
-#include "cgroup.h"
-#include "detect.h"
+#include "detect/cgroup.h"
+#include "detect/detectors.h"
 #include "fuzz.h"
 
 static const char *const controllers[] = { "", "memory", "cpu", "cpuset", "cpuacct", "name=systemd" };

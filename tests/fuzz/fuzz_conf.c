@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MALLOC_CONF, mimalloc's and glibc's option strings. First line: which; the rest: the text. */
-#include "conf.h"
+#include "known/conf.h"
 #include "fuzz.h"
 
 /* What conf_format() made, as conf_parse() reads it: the tunables lose their prefix. */

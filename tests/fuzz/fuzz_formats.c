@@ -2,7 +2,7 @@
 /* What --check prints of a process's name, a path and a reason that may be anything. */
 #include <jansson.h>
 
-#include "audit/formats.h"
+#include "audit/formats/formats.h"
 #include "fuzz.h"
 
 static struct finding fuzz_found;

@@ -4,7 +4,7 @@
  * n and a: hidden already); then NVIDIA_, CUDA_, ROCR_ and HIP_VISIBLE_DEVICES, a line
  * each, "-" for one that is not set.
  */
-#include "detect.h"
+#include "detect/detectors.h"
 #include "fuzz.h"
 
 #define GPUS_MAX 12

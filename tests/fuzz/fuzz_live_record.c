@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Launch records, /run/allocrun/PID.json. */
-#include "conf_keys.h"
+#include "known/conf_keys.h"
 #include "fuzz.h"
-#include "live/process.h"
+#include "live/context.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,7 +2,7 @@
 /* /proc/PID/maps and smaps: the same text is read as both. */
 #include <errno.h>
 
-#include "facts.h"
+#include "facts/machine.h"
 #include "fuzz.h"
 #include "live/maps.h"
 

@@ -3,7 +3,7 @@
  * What the audit reads of a node. First line: cmdline, buddyinfo, counters, meminfo or
  * mountinfo; the rest: the text.
  */
-#include "audit/node.h"
+#include "detect/node.h"
 #include "fuzz.h"
 
 #define HUGE_SIZE (INT64_C(2) << 20)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /proc/PID/numa_maps. */
-#include "facts.h"
+#include "facts/machine.h"
 #include "fuzz.h"
 #include "live/maps.h"
 

@@ -7,9 +7,9 @@
 
 #include "audit/runner.h"
 #include "fuzz.h"
-#include "options.h"
-#include "policy.h"
-#include "profiles.h"
+#include "options/options.h"
+#include "decide/policy.h"
+#include "options/profiles.h"
 
 #define WORDS_MAX 64
 

@@ -4,8 +4,8 @@
 
 #include "audit/runner.h"
 #include "fuzz.h"
-#include "options.h"
-#include "profiles.h"
+#include "options/options.h"
+#include "options/profiles.h"
 
 #define NAME "p.conf"
 

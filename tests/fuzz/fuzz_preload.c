@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LD_PRELOAD. First line: our library, empty for none; the rest: what is there. */
 #include "fuzz.h"
-#include "preload.h"
+#include "known/allocators.h"
 
 static size_t count_entries(struct mem *m, const char *text)
 {

@@ -2,7 +2,7 @@
 /* The first bytes of a "#!" file, and the argument of env(1) in it. */
 #include <errno.h>
 
-#include "command.h"
+#include "program/command.h"
 #include "fuzz.h"
 
 /* Linux reads no further for the line (BINPRM_BUF_SIZE). */

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "live/process.h"
+#include "live/context.h"
 
 static void check_size(int64_t size)
 {

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "apply.h"
-#include "environment.h"
+#include "apply/apply.h"
+#include "util/environment.h"
 #include "pool.h"
 
 #define NOBODY 65534

@@ -4,7 +4,7 @@
 
 /* A small table of checks with findings that a test chooses, and a run over it. */
 
-#include "audit/formats.h"
+#include "audit/formats/formats.h"
 #include "pool.h"
 
 /* A name that tries to break out of every format, and bytes that are no UTF-8. */

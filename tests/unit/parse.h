@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "options.h"
+#include "options/options.h"
 #include "pool.h"
 
 #define CONF "/etc/allocrun/policy.conf"

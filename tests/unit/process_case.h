@@ -4,7 +4,7 @@
 
 /* A made-up server process that is fine, to be changed by a case, and the checks' view of it. */
 
-#include "audit/assess_process.h"
+#include "audit/checks/assess_process.h"
 #include "audit_note.h"
 #include "pool.h"
 

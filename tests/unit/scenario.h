@@ -4,8 +4,8 @@
 
 /* A captured machine, a command line, made-up builds, and the plan that comes of them. */
 
-#include "plan.h"
-#include "policy.h"
+#include "decide/plan.h"
+#include "decide/policy.h"
 #include "pool.h"
 
 #ifndef MACHINES_DIR

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "detect.h"
-#include "facts.h"
+#include "detect/detectors.h"
+#include "facts/machine.h"
 #include "util/bitmap.h"
 #include "util/mem.h"
 #include "util/path.h"

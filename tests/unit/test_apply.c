@@ -5,7 +5,7 @@
 #include <linux/mempolicy.h>
 
 #include "apply_child.h"
-#include "thp.h"
+#include "util/kernel_abi.h"
 
 #define NO_NODE 1000 /* below the kernel's largest number, and online nowhere */
 

@@ -6,8 +6,8 @@
 
 #include <linux/mempolicy.h>
 
-#include "apply.h"
-#include "environment.h"
+#include "apply/apply.h"
+#include "util/environment.h"
 #include "pool.h"
 
 static struct plan plan;

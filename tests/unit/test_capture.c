@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/node.h"
+#include "detect/node.h"
 #include "capture/capture.h"
-#include "policy.h"
-#include "report.h"
+#include "decide/policy.h"
+#include "report/report.h"
 #include "tune_case.h"
 
 #define SECRET "host-of-team-7"

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "capture/capture.h"
-#include "options.h"
+#include "options/options.h"
 #include "pool.h"
 #include "util/text.h"
 

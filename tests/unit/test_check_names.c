@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person calls a process. */
-#include "audit/formats.h"
+#include "audit/formats/formats.h"
 #include "pool.h"
 
 static void test_names(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "audit/check_policy.h"
-#include "options.h"
+#include "options/check_policy.h"
+#include "options/options.h"
 #include "pool.h"
 
 static const char *const ids[] = { "thp-defrag", "swap", "policy-file", NULL };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "audit/watch.h"
+#include "live/watch.h"
 #include "pool.h"
 
 /* A machine whose clock moves only as a look or a wait moves it. */

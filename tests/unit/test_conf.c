@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "conf.h"
+#include "known/conf.h"
 #include "pool.h"
 
 #define ITEMS_MAX 5

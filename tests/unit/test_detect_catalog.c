@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "catalog.h"
+#include "program/catalog.h"
 #include "support.h"
 
 #define FOLDER "/opt/my tools/allocrun"

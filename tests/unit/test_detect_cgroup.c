@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cgroup.h"
+#include "detect/cgroup.h"
 #include "support.h"
 
 #define V2 "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"

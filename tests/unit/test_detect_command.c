@@ -5,7 +5,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "program/command.h"
 #include "support.h"
 
 static const struct elf_spec glibc_library = {

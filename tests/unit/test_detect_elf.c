@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "elf_reader.h"
+#include "program/elf_reader.h"
 #include "support.h"
 
 static const unsigned char build_id[] = { 0xde, 0xad, 0xbe, 0xef, 0x01 };

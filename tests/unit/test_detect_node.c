@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "audit/node.h"
+#include "detect/node.h"
 #include "pool.h"
 
 #define GIB (INT64_C(1) << 30)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "command.h"
+#include "program/command.h"
 #include "support.h"
 
 static const char *const path_environment[] = { "PATH=/usr/bin", NULL };

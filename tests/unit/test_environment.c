@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "environment.h"
+#include "util/environment.h"
 #include "pool.h"
 
 /* "A=1|B=2": a block in one line. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "frameworks.h"
+#include "known/servers.h"
 #include "pool.h"
 
 #define WORDS_MAX 8

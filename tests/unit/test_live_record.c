@@ -2,7 +2,7 @@
 /* Launch records: true ones, and whatever else may lie in their place. */
 #include <stdio.h>
 
-#include "live/process.h"
+#include "live/context.h"
 #include "pool.h"
 
 #define HEAD "{\"record\": 1, \"pid\": 1, \"start_time\": 8765"

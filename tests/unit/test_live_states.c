@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes that are neither whole nor gone: between two programs, without their first thread. */
-#include "live/process.h"
+#include "live/context.h"
 #include "live_child.h"
 
 /*

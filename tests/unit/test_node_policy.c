@@ -2,7 +2,7 @@
 /* [node]: what it takes, what it refuses, and how it says so. */
 #include <errno.h>
 
-#include "options.h"
+#include "options/options.h"
 #include "pool.h"
 
 static struct node_policy policy;

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "parse.h"
-#include "profiles.h"
+#include "options/profiles.h"
 
 static void test_defaults(void **state)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "options/options.h"
 #include "pool.h"
 
 #define CONF "/etc/allocrun/policy.conf"

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 
 #include "scenario.h"
-#include "thp.h"
+#include "util/kernel_abi.h"
 
 #define LAPTOP "laptop-one-node" /* enabled=madvise */
 #define HGX "hgx-8gpu-two-socket" /* enabled=always */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "pool.h"
-#include "preload.h"
+#include "known/allocators.h"
 
 #define OURS "/opt/allocrun/lib/allocrun/jemalloc-5.3.1-x86_64-glibc/libjemalloc.so.2"
 #define SECOND(name) "a second allocator (" name "); two are never loaded together"

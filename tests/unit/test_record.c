@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "pool.h"
-#include "record.h"
+#include "apply/record.h"
 
 static struct tree tree;
 static char *path;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "report.h"
+#include "report/report.h"
 #include "scenario.h"
 
 static void test_size(void **state)

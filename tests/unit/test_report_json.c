@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "apply.h"
-#include "report.h"
+#include "apply/apply.h"
+#include "report/report.h"
 #include "scenario.h"
 #include "version.h"
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_APPLY_H
+#define ALLOCRUN_APPLY_H
+
+#include "decide/plan.h"
+
+/*
+ * The only code that changes this process. Carries out the planned operations of
+ * the steps from `first` to `last`, reads back from the kernel what it set, and
+ * writes outcome and detail into each. *environment is replaced by a new block.
+ *
+ * Never stops early: see plan_find_blocker() afterwards.
+ */
+void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step last,
+		char ***environment);
+
+/* HOME and what else follows the user of an OP_USER, into *environment. */
+void apply_user_environment(struct mem *m, const struct operation *op, char ***environment);
+
+/*
+ * Can the process, as it is now, read the library that LD_PRELOAD names? If not, the
+ * loader would only grumble and go on: the preload is refused here, and LD_PRELOAD
+ * in *environment is what it was in `original`.
+ */
+void apply_check_preload(struct mem *m, struct plan *plan, char *const *original,
+			 char ***environment);
+
+#endif

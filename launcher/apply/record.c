@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apply/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RECORD_FOLDER "/run/allocrun"
+#define RECORDS_KEPT 64
+#define RECORDS_PRUNED 64 /* in one launch, so that none pays for all */
+
+struct record record_prepare(struct mem *m, const char *setting)
+{
+	struct record record = { NULL, -1, false };
+
+	record.is_shared = strcmp(setting, "auto") == 0;
+	if (record.is_shared)
+		record.path = mem_printf(m, RECORD_FOLDER "/%d.json", (int)getpid());
+	else if (strcmp(setting, "none") != 0)
+		record.path = mem_strdup(m, setting);
+	return record;
+}
+
+static int record_write(int fd, const char *text)
+{
+	size_t left = strlen(text);
+	off_t at = 0;
+
+	while (left > 0) {
+		ssize_t n = pwrite(fd, text + at, left, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+/*
+ * A record outlives its process, for the question why it died. A crash loop must not
+ * fill /run with them: beyond RECORDS_KEPT, some of those without a process go.
+ */
+static void record_prune(void)
+{
+	DIR *folder = opendir(RECORD_FOLDER);
+	int n = 0, removed = 0;
+
+	if (!folder)
+		return;
+	for (struct dirent *entry; removed < RECORDS_PRUNED && (entry = readdir(folder));) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (pid < 1 || pid > INT_MAX || strcmp(end, ".json") != 0 || ++n <= RECORDS_KEPT)
+			continue;
+		if (kill((pid_t)pid, 0) < 0 && errno == ESRCH &&
+		    unlinkat(dirfd(folder), entry->d_name, 0) == 0)
+			removed++;
+	}
+	closedir(folder);
+}
+
+static int record_open(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
+
+static int record_create(const struct record *record, const char *temporary)
+{
+	int fd = record_open(temporary);
+
+	if (fd < 0 && errno == ENOENT && record->is_shared && mkdir(RECORD_FOLDER, 0755) == 0)
+		fd = record_open(temporary);
+	if (fd < 0 && errno == EEXIST) {
+		/* Left by a launcher of the same PID that was killed in between. */
+		unlink(temporary);
+		fd = record_open(temporary);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+int record_publish(struct mem *m, struct record *record, const char *text)
+{
+	struct stat st;
+	char *temporary;
+	int fd, r;
+
+	if (!record->path)
+		return 0;
+	/* A rename would replace /dev/null itself. */
+	if (!record->is_shared && lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return -EEXIST;
+	temporary = mem_printf(m, "%s.%d.tmp", record->path, (int)getpid());
+	fd = record_create(record, temporary);
+	if (fd < 0)
+		return fd;
+	r = record_write(fd, text);
+	if (r == 0 && rename(temporary, record->path) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlink(temporary);
+		close(fd);
+		return r;
+	}
+	record->fd = fd;
+	if (record->is_shared)
+		record_prune();
+	return 0;
+}
+
+int record_amend(struct record *record, const char *text)
+{
+	int r;
+
+	if (record->fd < 0)
+		return 0;
+	r = record_write(record->fd, text);
+	if (r == 0 && ftruncate(record->fd, (off_t)strlen(text)) < 0)
+		r = -errno;
+	return r;
+}
+
+int record_remove(struct record *record)
+{
+	if (record->fd < 0)
+		return 0;
+	if (unlink(record->path) < 0)
+		return -errno;
+	close(record->fd);
+	record->fd = -1;
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * --check --format prometheus: for node_exporter's textfile collector. No series has a
+ * time of its own, for the collector refuses those; when the check ran is a metric.
+ */
+#include <string.h>
+
+#include "audit/formats/formats.h"
+#include "version.h"
+
+/* A label's value: backslash, quote and newline; the last utf8_clean() has taken. */
+static const char *prometheus_escape(struct mem *m, const char *text)
+{
+	const char *clean = utf8_clean(m, text);
+	char *out = mem_alloc(m, 2 * strlen(clean) + 1), *o = out;
+
+	for (; *clean; clean++) {
+		if (*clean == '\\' || *clean == '"')
+			*o++ = '\\';
+		*o++ = *clean;
+	}
+	return out;
+}
+
+/* The worse, the higher, and "does not apply" below all: "> 0" is an alert. */
+static int prometheus_value(enum check_status status)
+{
+	static const int values[CHECK_STATUS_COUNT] = {
+		[CHECK_SKIP] = -1, [CHECK_OK] = 0, [CHECK_WARN] = 1, [CHECK_FAIL] = 2, [CHECK_UNKNOWN] = 3,
+	};
+
+	return values[status];
+}
+
+static void prometheus_head(struct buffer *b, const char *name, const char *help)
+{
+	buffer_printf(b, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+}
+
+static void prometheus_series(struct buffer *b, const char *name, const struct finding *f, int value)
+{
+	const struct live_process *p = f->process;
+
+	buffer_printf(b, "%s{id=\"%s\",scope=\"%s\",pid=\"%s\",process=\"%s\"} %d\n", name,
+		      prometheus_escape(b->m, f->check->id), p ? "process" : "node",
+		      p ? mem_printf(b->m, "%lld", (long long)p->pid) : "",
+		      p ? prometheus_escape(b->m, p->name ? p->name : "") : "", value);
+}
+
+static void prometheus_findings(struct buffer *b, const struct audit_result *result)
+{
+	prometheus_head(b, "allocrun_check_status",
+			"What a check found: 0 ok, 1 warn, 2 fail, 3 unknown, -1 does not apply here.");
+	for (size_t i = 0; i < result->n_findings; i++)
+		prometheus_series(b, "allocrun_check_status", &result->findings[i],
+				  prometheus_value(result->findings[i].status));
+	prometheus_head(b, "allocrun_check_ignored",
+			"1 where the policy ignores what the check found, else 0.");
+	for (size_t i = 0; i < result->n_findings; i++)
+		prometheus_series(b, "allocrun_check_ignored", &result->findings[i],
+				  result->findings[i].ignored != NULL);
+}
+
+static void prometheus_summary(struct buffer *b, const struct audit_result *result)
+{
+	prometheus_head(b, "allocrun_check_findings", "Findings by status; those that the policy ignores apart.");
+	for (int s = 0; s < CHECK_STATUS_COUNT; s++)
+		buffer_printf(b, "allocrun_check_findings{status=\"%s\"} %zu\n",
+			      check_status_name((enum check_status)s), result->counts[s]);
+	buffer_printf(b, "allocrun_check_findings{status=\"ignored\"} %zu\n", result->n_ignored);
+}
+
+char *format_prometheus(struct mem *m, const struct audit_report *report)
+{
+	const struct live_facts *live = report->facts->live;
+	struct buffer b = { .m = m };
+
+	prometheus_findings(&b, report->result);
+	prometheus_summary(&b, report->result);
+	prometheus_head(&b, "allocrun_check_exit_code", "0 well, 1 warnings, 2 failures, 3 could not tell.");
+	buffer_printf(&b, "allocrun_check_exit_code %d\n", report->result->exit_code);
+	prometheus_head(&b, "allocrun_check_processes", "Processes that were looked at.");
+	buffer_printf(&b, "allocrun_check_processes %zu\n", live ? live->n_processes : (size_t)0);
+	prometheus_head(&b, "allocrun_check_timestamp_seconds", "When the check ran, in seconds since 1970.");
+	buffer_printf(&b, "allocrun_check_timestamp_seconds %lld\n", (long long)report->request->now);
+	prometheus_head(&b, "allocrun_check_info", "The program that checked, and the kernel.");
+	buffer_printf(&b, "allocrun_check_info{version=\"%s\",kernel=\"%s\"} 1\n", ALLOCRUN_VERSION,
+		      prometheus_escape(m, report->facts->machine->kernel));
+	return buffer_text(&b);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The chosen allocator's options: MALLOC_CONF, MIMALLOC_*, GLIBC_TUNABLES. Pure. */
+#include <ctype.h>
+#include <string.h>
+
+#include "util/environment.h"
+#include "decide/decision.h"
+#include "known/allocators.h"
+
+#define OPTIONS "allocator options"
+#define MALLOC_CONF "MALLOC_CONF"
+#define GLIBC_TUNABLES "GLIBC_TUNABLES"
+
+/*
+ * Under a memory limit dirty pages count against it until they are purged, so a
+ * decay longer than the default of jemalloc's manual (10 s) is cut to it; and in a
+ * small container one second is what TUNING.md proposes. Start values.
+ */
+#define DECAY_UNDER_LIMIT_MS 10000
+#define DECAY_UNDER_SMALL_LIMIT_MS 1000
+#define SMALL_LIMIT (INT64_C(2) << 30)
+
+static const char *options_variable(const struct decision *d, const char *name)
+{
+	return environment_get((const char *const *)d->options->environment, name);
+}
+
+static struct operation *options_add(const struct decision *d, const char *variable,
+				     const char *value, const char *why)
+{
+	struct operation *op = plan_add(d->m, d->plan, STEP_OPTIONS, OP_ENVIRONMENT, variable,
+					policy_ladder(d, STEP_OPTIONS));
+
+	op->u.environment.variable = variable;
+	op->u.environment.text = value;
+	op->value = value;
+	op->why = why;
+	return op;
+}
+
+/* "key:value" pieces of one layer over *conf; what cannot be used is said. */
+static void options_layer(const struct decision *d, enum conf_kind kind, const char *text,
+			  const char *where, struct conf *conf)
+{
+	struct conf_problems problems = { NULL, 0 };
+
+	if (!text)
+		return;
+	conf_parse(d->m, kind, text, where, conf, &problems);
+	for (size_t i = 0; i < problems.n; i++)
+		plan_warn(d->m, d->plan, "%s: %s; left out", where, problems.items[i].text);
+}
+
+/*
+ * All layers of one kind: profile, section of the policy file, [launch], then the
+ * user's own variable, then ALLOCRUN_* and the command line. The user's variable
+ * wins over the policy's and makes way only for what names allocrun.
+ */
+static void options_merge_layers(const struct decision *d, enum conf_kind kind,
+				 const struct conf_item *built_in, const char *variable,
+				 struct conf *conf)
+{
+	enum key key = (enum key)(KEY_CONF + kind);
+	const struct setting *layers = d->options->confs[kind];
+
+	for (; built_in->key; built_in++)
+		conf_set(d->m, conf, built_in->key, built_in->value, built_in->why);
+	if (d->section)
+		options_layer(d, kind, d->section->settings[key].text,
+			      d->section->settings[key].where, conf);
+	options_layer(d, kind, layers[ORIGIN_POLICY_FILE].text, layers[ORIGIN_POLICY_FILE].where, conf);
+	if (variable)
+		options_layer(d, kind, options_variable(d, variable), variable, conf);
+	options_layer(d, kind, layers[ORIGIN_ENVIRONMENT].text, layers[ORIGIN_ENVIRONMENT].where, conf);
+	options_layer(d, kind, layers[ORIGIN_COMMAND_LINE].text, layers[ORIGIN_COMMAND_LINE].where, conf);
+}
+
+/* The CPUs that the server will have: after the plan's own affinity. */
+static int64_t options_count_cpus(const struct decision *d)
+{
+	int64_t cpus = d->facts->cpu.effective;
+
+	for (size_t i = 0; i < d->plan->n_operations; i++) {
+		const struct operation *op = &d->plan->operations[i];
+		int64_t planned = op->kind == OP_AFFINITY ? bitmap_count(op->u.cpus) : cpus;
+
+		if (planned < cpus)
+			cpus = planned;
+	}
+	return cpus;
+}
+
+static void options_set_arenas(const struct decision *d, struct conf *conf)
+{
+	int64_t cpus = options_count_cpus(d), arenas;
+
+	if (cpus == FACT_UNKNOWN)
+		return;
+	arenas = (cpus * d->profile->arenas_percent + 99) / 100;
+	conf_set(d->m, conf, "narenas", mem_printf(d->m, "%lld", (long long)arenas),
+		 mem_printf(d->m, "%s for %lld usable CPU%s; the default is 4 for each and knows no quota (jemalloc TUNING.md)",
+			    d->profile->arenas_percent == 100 ? "one each" : "one for two",
+			    (long long)cpus, cpus == 1 ? "" : "s"));
+}
+
+static void options_set_decay(const struct decision *d, struct conf *conf)
+{
+	int64_t limit = d->facts->cgroup.memory_max, decay = d->profile->dirty_decay_ms;
+	const char *why = d->profile->decay_why;
+
+	if (limit != FACT_UNKNOWN && limit != FACT_UNLIMITED) {
+		int64_t most = limit < SMALL_LIMIT ? DECAY_UNDER_SMALL_LIMIT_MS : DECAY_UNDER_LIMIT_MS;
+
+		if (decay > most) {
+			decay = most;
+			why = mem_printf(d->m, "shorter than the profile's: freed pages count against "
+					 "the memory limit of %lld MiB", (long long)limit >> 20);
+		}
+	}
+	conf_set(d->m, conf, "dirty_decay_ms", mem_printf(d->m, "%lld", (long long)decay), why);
+}
+
+/*
+ * Under a limit on address space what jemalloc keeps mapped is missed elsewhere: after
+ * a peak there may be no room for a thread's stack.
+ */
+static void options_set_retain(const struct decision *d, struct conf *conf)
+{
+	int64_t limit = d->facts->process.address_space.soft;
+
+	if (limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
+		conf_set(d->m, conf, "retain", "false", mem_printf(
+			d->m, "address space is limited to %lld MiB (ulimit -v): what is freed is unmapped",
+			(long long)limit >> 20));
+}
+
+static void options_set_thp(const struct decision *d, struct conf *conf)
+{
+	struct setting s = policy_setting(d, KEY_THP);
+
+	if (d->options->ladders[STEP_THP].ladder == LADDER_OFF)
+		return;
+	if (strcmp(s.text, "off") == 0)
+		conf_set(d->m, conf, "thp", "never", mem_printf(d->m, "goes with thp off (%s)", s.where));
+	else if (strcmp(s.text, "on") == 0)
+		conf_set(d->m, conf, "thp", "always", mem_printf(d->m, "goes with thp on (%s)", s.where));
+}
+
+static bool options_has_feature(const struct build_facts *build, const char *feature)
+{
+	for (char **f = build->features; f && *f; f++) {
+		if (strcmp(*f, feature) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is compiled out of the bundled builds (allocator/jemalloc), by the start of the key. */
+static const struct {
+	const char *prefix;
+	const char *feature; /* a build that has it takes the key; NULL: none does */
+} compiled_out[] = {
+	{ "prof", BUILD_FEATURE_PROF },
+	{ "lg_prof", BUILD_FEATURE_PROF },
+	{ "xmalloc", NULL },
+	{ "utrace", NULL },
+	{ "experimental_infallible_new", NULL },
+	{ "lg_san_uaf_align", NULL },
+};
+
+/* jemalloc would complain about each of them in every process. */
+static void options_drop_compiled_out(const struct decision *d, struct conf *conf)
+{
+	const struct build_facts *build = d->plan->build;
+	char *dropped = NULL;
+
+	for (size_t i = conf->n; build->is_bundled && i-- > 0;) {
+		const char *key = conf->items[i].key;
+
+		for (size_t k = 0; k < sizeof compiled_out / sizeof *compiled_out; k++) {
+			if (strncmp(key, compiled_out[k].prefix, strlen(compiled_out[k].prefix)) != 0 ||
+			    (compiled_out[k].feature && options_has_feature(build, compiled_out[k].feature)))
+				continue;
+			dropped = dropped ? mem_printf(d->m, "%s, %s", key, dropped) : mem_strdup(d->m, key);
+			conf_remove(conf, key);
+			break;
+		}
+	}
+	if (dropped)
+		plan_warn(d->m, d->plan, "left out, for %s is built without it: %s", build->id, dropped);
+}
+
+static void options_warn_unbounded(const struct decision *d, const struct conf *conf)
+{
+	const struct conf_item *decay = conf_find(conf, "dirty_decay_ms");
+	int64_t limit = d->facts->cgroup.memory_max;
+
+	if (decay && strcmp(decay->value, "-1") == 0 && limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
+		plan_warn(d->m, d->plan, "dirty_decay_ms:-1 (%s) never gives memory back, under a memory "
+			  "limit of %lld MiB", decay->why, (long long)limit >> 20);
+}
+
+static void options_decide_jemalloc(const struct decision *d)
+{
+	struct conf conf = { NULL, 0 };
+	struct operation *op;
+
+	/* The computed ones first: every layer above the profile may change them. */
+	options_set_arenas(d, &conf);
+	options_set_decay(d, &conf);
+	options_set_retain(d, &conf);
+	options_set_thp(d, &conf);
+	options_merge_layers(d, CONF_JEMALLOC, d->profile->jemalloc, MALLOC_CONF, &conf);
+	options_drop_compiled_out(d, &conf);
+	options_warn_unbounded(d, &conf);
+	op = options_add(d, MALLOC_CONF, conf_format(d->m, CONF_JEMALLOC, &conf),
+			 mem_printf(d->m, "profile %s for this machine, then MALLOC_CONF, then --conf",
+				    d->plan->profile));
+	for (size_t i = 0; i < conf.n; i++)
+		parts_add(d->m, &op->parts, conf.items[i].key, conf.items[i].value, conf.items[i].why);
+}
+
+/* Only what names allocrun: ALLOCRUN_* and the command line go over the user's own variables. */
+static struct conf options_read_explicit(const struct decision *d, enum conf_kind kind)
+{
+	const struct setting *layers = d->options->confs[kind];
+	struct conf conf = { NULL, 0 };
+
+	options_layer(d, kind, layers[ORIGIN_ENVIRONMENT].text, layers[ORIGIN_ENVIRONMENT].where, &conf);
+	options_layer(d, kind, layers[ORIGIN_COMMAND_LINE].text, layers[ORIGIN_COMMAND_LINE].where, &conf);
+	return conf;
+}
+
+static void options_decide_mimalloc(const struct decision *d)
+{
+	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_MIMALLOC);
+	struct setting thp = policy_setting(d, KEY_THP);
+
+	/* With the prctl done by the thp step this only keeps mimalloc from asking again. */
+	if (strcmp(thp.text, "off") == 0 && d->options->ladders[STEP_THP].ladder != LADDER_OFF)
+		conf_set(d->m, &conf, "allow_thp", "0", "goes with thp off");
+	options_merge_layers(d, CONF_MIMALLOC, d->profile->mimalloc, NULL, &conf);
+	for (size_t i = 0; i < conf.n; i++) {
+		char *variable = mem_printf(d->m, "MIMALLOC_%s", conf.items[i].key);
+
+		for (char *c = variable; *c; c++)
+			*c = (char)toupper((unsigned char)*c);
+		if (options_variable(d, variable) && !conf_find(&explicit, conf.items[i].key))
+			plan_add_nothing(d->m, d->plan, STEP_OPTIONS, variable,
+					 policy_ladder(d, STEP_OPTIONS),
+					 mem_printf(d->m, "set to %s already; the user's own value wins",
+						    options_variable(d, variable)));
+		else
+			options_add(d, variable, conf.items[i].value, conf.items[i].why);
+	}
+	if (conf.n == 0)
+		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
+				 mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
+}
+
+/* The older spellings of the tunables (glibc manual). */
+static const struct {
+	const char *variable;
+	const char *key;
+} glibc_aliases[] = {
+	{ "MALLOC_ARENA_MAX", "arena_max" },            { "MALLOC_ARENA_TEST", "arena_test" },
+	{ "MALLOC_MMAP_MAX_", "mmap_max" },             { "MALLOC_MMAP_THRESHOLD_", "mmap_threshold" },
+	{ "MALLOC_TRIM_THRESHOLD_", "trim_threshold" }, { "MALLOC_TOP_PAD_", "top_pad" },
+};
+
+/* What the user has set is the user's; an explicit one takes the older spelling away. */
+static void options_settle_aliases(const struct decision *d, const struct conf *explicit,
+				   struct conf *conf)
+{
+	for (size_t i = 0; i < sizeof glibc_aliases / sizeof *glibc_aliases; i++) {
+		const char *variable = glibc_aliases[i].variable;
+		struct operation *op;
+
+		if (!options_variable(d, variable))
+			continue;
+		if (!conf_find(explicit, glibc_aliases[i].key)) {
+			conf_remove(conf, glibc_aliases[i].key);
+			continue;
+		}
+		op = options_add(d, variable, NULL, mem_printf(d->m, "makes way for %s", glibc_aliases[i].key));
+		op->value = "(unset)";
+	}
+}
+
+/* Foreign tunables keep their place; the user's own win, save over explicit ones. */
+static char *options_merge_tunables(const struct decision *d, const struct conf *explicit,
+				    struct conf *conf)
+{
+	const char *current = options_variable(d, GLIBC_TUNABLES);
+	char *kept = mem_strdup(d->m, ""), *ours;
+
+	for (size_t n; current && *current; current += n + (current[n] == ':')) {
+		static const char prefix[] = "glibc.malloc.";
+		char *entry = mem_strndup(d->m, current, n = strcspn(current, ":"));
+		bool is_malloc = strncmp(entry, prefix, sizeof prefix - 1) == 0;
+		char *key = is_malloc ? entry + sizeof prefix - 1 : entry;
+
+		key = mem_strndup(d->m, key, strcspn(key, "="));
+		if (is_malloc && conf_find(explicit, key))
+			continue;
+		if (is_malloc)
+			conf_remove(conf, key);
+		kept = mem_printf(d->m, "%s%s%s", kept, *kept ? ":" : "", entry);
+	}
+	ours = conf_format(d->m, CONF_GLIBC, conf);
+	return mem_printf(d->m, "%s%s%s", kept, *kept && *ours ? ":" : "", ours);
+}
+
+static void options_decide_glibc(const struct decision *d)
+{
+	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_GLIBC);
+	enum ladder ladder = policy_ladder(d, STEP_OPTIONS);
+	struct operation *op;
+	char *value;
+
+	options_merge_layers(d, CONF_GLIBC, d->profile->glibc, NULL, &conf);
+	options_settle_aliases(d, &explicit, &conf);
+	value = options_merge_tunables(d, &explicit, &conf);
+	if (conf.n == 0) {
+		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, ladder,
+				 "glibc's malloc stays as the user or the profile has it");
+		return;
+	}
+	op = options_add(d, GLIBC_TUNABLES, value,
+			 mem_printf(d->m, "glibc's malloc serves this command: profile %s", d->plan->profile));
+	for (size_t i = 0; i < conf.n; i++)
+		parts_add(d->m, &op->parts, conf.items[i].key, conf.items[i].value, conf.items[i].why);
+}
+
+/* Nothing else in sight that brings a malloc, and a loader that heeds the tunables. */
+static bool options_glibc_serves(const struct decision *d)
+{
+	const struct facts *f = d->facts;
+	const char *current = options_variable(d, "LD_PRELOAD");
+	bool is_system = strcmp(policy_setting(d, KEY_ALLOCATOR).text, "system") == 0;
+
+	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
+		if (preload_allocator_of(f->command.elf.needed[i]) ||
+		    preload_sanitizer_of(f->command.elf.needed[i]))
+			return false;
+	}
+	if (current && (preload_find_sanitizer(d->m, current) ||
+			(!is_system && preload_find_allocator(d->m, current))))
+		return false;
+	return f->command.libc == LIBC_GLIBC &&
+	       !(f->ld_so_preload && preload_find_allocator(d->m, f->ld_so_preload));
+}
+
+void policy_decide_options(const struct decision *d)
+{
+	const struct build_facts *build = d->plan->build;
+
+	if (policy_is_off(d, STEP_OPTIONS, OPTIONS))
+		return;
+	if (build && strcmp(build->allocator, "jemalloc") == 0)
+		options_decide_jemalloc(d);
+	else if (build && strcmp(build->allocator, "mimalloc") == 0)
+		options_decide_mimalloc(d);
+	else if (!build && d->options->ladders[STEP_PRELOAD].ladder != LADDER_OFF &&
+		 options_glibc_serves(d))
+		options_decide_glibc(d);
+	else
+		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
+				 build ? "allocrun knows no options of this allocator" :
+				 "no allocator of ours is preloaded");
+}

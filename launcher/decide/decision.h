@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_POLICY_STEPS_H
+#define ALLOCRUN_POLICY_STEPS_H
+
+/* What the parts of the policy share. Not for other modules. */
+
+#include "known/servers.h"
+#include "decide/policy.h"
+#include "options/profiles.h"
+
+struct decision {
+	struct mem *m;
+	const struct facts *facts;
+	const struct options *options;
+	const struct profile *profile;           /* the built-in base */
+	const struct profile_section *section;   /* of the policy file; NULL = none */
+	const struct framework *framework;       /* NULL = not recognised */
+	struct plan *plan;
+};
+
+/* The value of a key that a profile may set: option, else section, else built in. */
+struct setting policy_setting(const struct decision *d, enum key key);
+
+static inline enum ladder policy_ladder(const struct decision *d, enum step step)
+{
+	return d->options->ladders[step].ladder;
+}
+
+/* With the step off: adds the operation that says so and returns true. */
+bool policy_is_off(const struct decision *d, enum step step, const char *name);
+
+/* Each adds the operations of its steps. */
+void policy_decide_numa(const struct decision *d);      /* affinity, mempolicy */
+void policy_decide_thp(const struct decision *d);       /* thp */
+void policy_decide_limits(const struct decision *d);    /* rlimits, oom-score */
+void policy_decide_preload(const struct decision *d);   /* preload; sets plan->build */
+void policy_decide_integrity(const struct decision *d); /* integrity, of plan->build */
+void policy_decide_options(const struct decision *d);   /* options of the chosen allocator */
+void policy_decide_privileges(const struct decision *d); /* user, caps, no-new-privs */
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_POLICY_H
+#define ALLOCRUN_POLICY_H
+
+#include "facts/machine.h"
+#include "options/options.h"
+#include "decide/plan.h"
+
+/*
+ * Facts and options -> plan. Pure: no I/O, no getenv, no system calls, so that a
+ * captured machine is a test case. Never fails: what is wanted and cannot be had
+ * is an operation with OUTCOME_REFUSED and its reason.
+ */
+void policy_decide(struct mem *m, const struct facts *facts, const struct options *options,
+		   struct plan *ret);
+
+/*
+ * Why this build cannot serve this command on this machine; NULL = it can. For
+ * --list as well.
+ */
+const char *policy_reject_build(struct mem *m, const struct facts *facts,
+				const struct build_facts *build);
+/* Why nothing at all can be preloaded into the command; NULL = something can. */
+const char *policy_reject_command(struct mem *m, const struct facts *facts,
+				  const struct options *options);
+
+#endif

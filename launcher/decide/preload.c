@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which allocator build goes into the command, and the LD_PRELOAD for it. Pure. */
+#include <errno.h>
+#include <string.h>
+
+#include "util/environment.h"
+#include "decide/decision.h"
+#include "known/allocators.h"
+
+#define PRELOAD "LD_PRELOAD"
+
+static const char *libc_name(enum libc_kind libc)
+{
+	static const char *const names[] = { "an unknown libc", "glibc", "musl", "another libc" };
+
+	return names[libc];
+}
+
+/*
+ * Does exec set AT_SECURE, with which the loader drops LD_PRELOAD? As the kernel
+ * decides (security/commoncap.c): when the program changes the user or group, which
+ * no_new_privs prevents, or has capabilities and the user is not root, which it does
+ * not; never on a nosuid mount.
+ */
+static const char *preload_secure_reason(struct mem *m, const struct facts *f,
+					 const struct options *o)
+{
+	const struct command_facts *c = &f->command;
+	bool changes_user = o->settings[KEY_USER].text && !f->account.problem;
+	int64_t uid = changes_user ? f->account.uid : f->process.uid;
+	int64_t gid = changes_user ? f->account.gid : f->process.gid;
+	bool can_change = f->process.no_new_privs != TRI_YES &&
+			  !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
+	const char *what = NULL;
+
+	if (c->nosuid == TRI_YES)
+		return NULL;
+	if (can_change && c->is_setuid && c->owner_uid != uid)
+		what = "setuid";
+	else if (can_change && c->is_setgid && c->owner_gid != gid)
+		what = "setgid";
+	else if (c->file_capabilities == TRI_YES && uid != 0)
+		what = "file-capped";
+	if (!what)
+		return NULL;
+	return mem_printf(m, "%s is %s: the loader ignores LD_PRELOAD for it", c->chain[c->n_chain - 1],
+			  what);
+}
+
+/* The sanitizer's runtime that the command links or is given, NULL = none. */
+static const char *preload_sanitizer(struct mem *m, const struct facts *f, const struct options *o)
+{
+	const char *current = environment_get((const char *const *)o->environment, PRELOAD);
+
+	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
+		if (preload_sanitizer_of(f->command.elf.needed[i]))
+			return f->command.elf.needed[i];
+	}
+	return current ? preload_find_sanitizer(m, current) : NULL;
+}
+
+const char *policy_reject_command(struct mem *m, const struct facts *f, const struct options *o)
+{
+	const struct command_facts *c = &f->command;
+	const char *path, *other;
+
+	if (!c->name)
+		return NULL;
+	if (c->error || c->n_chain == 0)
+		return "the command cannot be executed";
+	path = c->chain[c->n_chain - 1];
+	if (c->elf.problem == -ENOEXEC)
+		return mem_printf(m, "%s is not an ELF file", path);
+	if (c->elf.problem)
+		return mem_printf(m, "the ELF headers of %s cannot be read: %s", path,
+				  strerror(-c->elf.problem));
+	if (!c->elf.interpreter)
+		return mem_printf(m, "%s is statically linked: nothing can be preloaded into it "
+				  "(where it only starts the server, put allocrun behind it)", path);
+	if (c->libc != LIBC_GLIBC && c->libc != LIBC_MUSL)
+		return mem_printf(m, "%s wants the loader %s, whose libc is not known", path,
+				  c->elf.interpreter);
+	other = preload_secure_reason(m, f, o);
+	if (other)
+		return other;
+	other = preload_sanitizer(m, f, o);
+	if (other)
+		return mem_printf(m, "%s has a malloc of its own and works with no other", other);
+	other = f->ld_so_preload ? preload_find_allocator(m, f->ld_so_preload) : NULL;
+	if (other)
+		return mem_printf(m, "/etc/ld.so.preload loads %s into every process; two allocators "
+				  "are never loaded together", other);
+	return NULL;
+}
+
+/* The command links an allocator of its own, other than this build. */
+static const char *preload_linked_allocator(const struct facts *f, const struct build_facts *b)
+{
+	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
+		const char *needed = f->command.elf.needed[i];
+		const char *name = preload_allocator_of(needed);
+		const char *slash = strrchr(b->path, '/');
+
+		/* With the same soname the loader takes ours in its place. */
+		if (name && strcmp(needed, slash ? slash + 1 : b->path) != 0)
+			return needed;
+	}
+	return NULL;
+}
+
+const char *policy_reject_build(struct mem *m, const struct facts *f, const struct build_facts *b)
+{
+	const struct command_facts *c = &f->command;
+	bool has_elf = c->name && c->n_chain && !c->elf.problem;
+	const char *machine = has_elf ? c->elf.machine : f->machine;
+	const char *linked;
+
+	if (b->problem)
+		return b->problem;
+	if (!preload_can_express(b->path))
+		return mem_printf(m, "its path has a space or a colon, which LD_PRELOAD cannot express: %s",
+				  b->path);
+	if (*machine && strcmp(b->machine, machine) != 0)
+		return mem_printf(m, "it is built for %s, %s is %s", b->machine,
+				  has_elf ? "the command" : "this machine", machine);
+	/* x32 has the machine of x86_64 and half its width; the bundled builds are all 64-bit. */
+	if (has_elf && c->elf.bits == 32)
+		return mem_printf(m, "it is built for 64 bits, the command has 32");
+	if (has_elf && b->libc != c->libc && c->libc != LIBC_UNKNOWN)
+		return mem_printf(m, "it is built for %s, the command uses %s", libc_name(b->libc),
+				  libc_name(c->libc));
+	/* The loader would not leave it out: it ends the program. */
+	if (b->x86_level != FACT_UNKNOWN && f->cpu.x86_level != FACT_UNKNOWN &&
+	    f->cpu.x86_level < b->x86_level)
+		return mem_printf(m, "it needs a CPU of level x86-64-v%lld, this one has v%lld",
+				  (long long)b->x86_level, (long long)f->cpu.x86_level);
+	if (b->page_size != FACT_UNKNOWN && f->page_size > b->page_size)
+		return mem_printf(m, "it works with pages up to %lld KiB, this kernel's have %lld KiB",
+				  (long long)b->page_size / 1024, (long long)f->page_size / 1024);
+	if (b->load_align > 0 && f->page_size > b->load_align)
+		return mem_printf(m, "it is linked for pages of %lld KiB, this kernel's have %lld KiB",
+				  (long long)b->load_align / 1024, (long long)f->page_size / 1024);
+	if (has_elf && b->libc_minor != FACT_UNKNOWN && c->libc_minor != FACT_UNKNOWN &&
+	    b->libc_minor > c->libc_minor)
+		return mem_printf(m, "it needs glibc 2.%lld, the command's is 2.%lld",
+				  (long long)b->libc_minor, (long long)c->libc_minor);
+	if (b->digest && b->sha256 && strcmp(b->digest, b->sha256) != 0)
+		return mem_printf(m, "its bytes are not those that the manifest knows: sha256 is %s, "
+				  "the manifest says %s", b->digest, b->sha256);
+	linked = has_elf ? preload_linked_allocator(f, b) : NULL;
+	if (linked)
+		return mem_printf(m, "the command links %s itself; two allocators are never loaded together",
+				  linked);
+	return NULL;
+}
+
+/* Does a word of --allocator name this build? "jemalloc", "jemalloc-5.3.1", an id, a path. */
+static bool preload_names_build(const char *word, const struct build_facts *b)
+{
+	size_t n = strlen(word);
+
+	if (*word == '/')
+		return !b->is_bundled && strcmp(word, b->path) == 0;
+	return b->is_bundled && strncmp(b->id, word, n) == 0 && (b->id[n] == '\0' || b->id[n] == '-');
+}
+
+/*
+ * The build for `word` that fits; those that do not go to *parts with the reason. Of
+ * several the one for the smallest pages: an allocator for 64 KiB pages works on a 4 KiB
+ * kernel, and rounds all that it maps to 64 KiB there.
+ */
+static const struct build_facts *preload_choose_build(const struct decision *d, const char *word,
+						      const char *variant, struct parts *parts)
+{
+	const struct catalog_facts *catalog = &d->facts->catalog;
+	const struct build_facts *best = NULL;
+	bool is_known = false;
+
+	for (size_t i = 0; i < catalog->n_builds; i++) {
+		const struct build_facts *b = &catalog->builds[i];
+		const char *reason;
+
+		if (!preload_names_build(word, b) ||
+		    (b->is_bundled && strcmp(word, b->id) != 0 && strcmp(b->variant, variant) != 0))
+			continue;
+		is_known = true;
+		reason = policy_reject_build(d->m, d->facts, b);
+		if (reason)
+			parts_add(d->m, parts, b->id, NULL, reason);
+		else if (!best || b->page_size < best->page_size)
+			best = b;
+	}
+	if (!is_known)
+		parts_add(d->m, parts, *variant ? mem_printf(d->m, "%s (%s build)", word, variant) : word,
+			  NULL, catalog->problem ? catalog->problem : "no such build is bundled");
+	return best;
+}
+
+/*
+ * Walks the order of preference up to its end or to "system". *ret_passed_over: how
+ * many of *parts belong to choices before the one that was taken.
+ */
+static const struct build_facts *preload_walk(const struct decision *d, const char *order,
+					      struct parts *parts, size_t *ret_passed_over)
+{
+	const char *variants[] = { d->profile->variant, "" };
+
+	for (size_t n; *order; order += n + (order[n] == ',')) {
+		const char *word = mem_strndup(d->m, order, n = strcspn(order, ","));
+
+		if (strcmp(word, "system") == 0)
+			break;
+		/* Better an ordinary build than none: the debug profile then says what it lacks. */
+		for (size_t i = *variants[0] ? 0 : 1; i < 2; i++) {
+			const struct build_facts *b;
+
+			*ret_passed_over = parts->n;
+			b = preload_choose_build(d, word, variants[i], parts);
+			if (b)
+				return b;
+		}
+	}
+	*ret_passed_over = parts->n;
+	return NULL;
+}
+
+static void preload_set(const struct decision *d, const struct build_facts *build,
+			const char *why, const struct parts *rejected)
+{
+	const char *current = environment_get((const char *const *)d->options->environment, PRELOAD);
+	struct operation *op = plan_add(d->m, d->plan, STEP_PRELOAD, OP_ENVIRONMENT, PRELOAD,
+					policy_ladder(d, STEP_PRELOAD));
+	char *text;
+
+	for (size_t i = 0; i < rejected->n; i++)
+		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
+	text = preload_compose(d->m, build ? build->path : NULL, current, &op->parts);
+	op->u.environment.variable = PRELOAD;
+	op->u.environment.text = *text ? text : NULL;
+	op->u.environment.library = build ? build->path : NULL;
+	op->value = *text ? text : "(unset)";
+	op->why = why;
+	for (size_t i = rejected->n; i < op->parts.n; i++) {
+		bool is_ours = build && strcmp(op->parts.items[i].name, build->path) == 0;
+
+		/* Ours twice is a launch below a launch. */
+		if (!op->parts.items[i].value && !is_ours)
+			plan_warn(d->m, d->plan, "%s is taken out of LD_PRELOAD: %s",
+				  op->parts.items[i].name, op->parts.items[i].why);
+	}
+}
+
+/* --allocator system: what is in LD_PRELOAD makes way for the libc's malloc. */
+static void preload_decide_system(const struct decision *d, const char *where)
+{
+	const char *current = environment_get((const char *const *)d->options->environment, PRELOAD);
+	const struct parts none = { NULL, 0 };
+	const char *why = mem_printf(d->m, "the system allocator is asked for (%s)", where);
+
+	if (current && preload_find_allocator(d->m, current))
+		preload_set(d, NULL, why, &none);
+	else
+		plan_add_nothing(d->m, d->plan, STEP_PRELOAD, PRELOAD, policy_ladder(d, STEP_PRELOAD), why);
+}
+
+/* Nothing fits: the command starts as it would have without us. */
+static void preload_refuse(const struct decision *d, const char *why, const struct parts *rejected)
+{
+	struct operation *op = plan_add_refused(d->m, d->plan, STEP_PRELOAD, PRELOAD,
+						policy_ladder(d, STEP_PRELOAD), why);
+
+	for (size_t i = 0; i < rejected->n; i++)
+		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
+	plan_warn(d->m, d->plan, "no allocator is preloaded: %s", why);
+}
+
+void policy_decide_preload(const struct decision *d)
+{
+	struct setting s = policy_setting(d, KEY_ALLOCATOR);
+	struct parts rejected = { NULL, 0 };
+	const struct build_facts *build;
+	const char *reason;
+	size_t passed_over;
+
+	if (policy_is_off(d, STEP_PRELOAD, PRELOAD))
+		return;
+	/* What follows "system" is never reached. */
+	if (strcmp(s.text, "system") == 0 || strncmp(s.text, "system,", strlen("system,")) == 0) {
+		preload_decide_system(d, s.where);
+		return;
+	}
+	reason = policy_reject_command(d->m, d->facts, d->options);
+	if (reason) {
+		preload_refuse(d, reason, &rejected);
+		return;
+	}
+	build = preload_walk(d, s.text, &rejected, &passed_over);
+	if (!build) {
+		preload_refuse(d, rejected.n ? mem_printf(d->m, "%s: %s", rejected.items[0].name,
+							  rejected.items[0].why) :
+			       "no build is named", &rejected);
+		return;
+	}
+	if (passed_over)
+		plan_warn(d->m, d->plan, "%s is used; %s cannot be: %s", build->id,
+			  rejected.items[0].name, rejected.items[0].why);
+	d->plan->build = build;
+	preload_set(d, build, mem_printf(d->m, "%s fits this command and machine, and comes first in %s (%s)",
+					 build->id, s.text, s.where), &rejected);
+}

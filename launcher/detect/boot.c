@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's command line. Pure. */
+#include "detect/node.h"
+
+#include <string.h>
+
+#include "util/text.h"
+
+/*
+ * The next word, quotes and all: the kernel lets a value in quotes have blanks in it
+ * (lib/cmdline.c, next_arg). NULL at the end, which "--" is as well.
+ */
+static char *boot_next(struct mem *m, const char **cursor)
+{
+	const char *start = *cursor + strspn(*cursor, " \t\n"), *c;
+	bool is_quoted = false;
+	char *word;
+
+	for (c = start; *c && (is_quoted || !strchr(" \t\n", *c)); c++)
+		is_quoted ^= *c == '"';
+	if (c == start)
+		return NULL;
+	*cursor = c;
+	word = mem_strndup(m, start, (size_t)(c - start));
+	return strcmp(word, "--") == 0 ? NULL : word;
+}
+
+/* What stands behind NAME=, without quotes around it; NULL when it is another word. */
+static char *boot_value(struct mem *m, char *word, const char *name)
+{
+	size_t length = strlen(name), n;
+	char *value;
+
+	/* NAME="a b" and "NAME=a b" are both taken. */
+	if (*word == '"')
+		word++;
+	for (size_t i = 0; i < length; i++) {
+		/* The kernel takes "-" for "_" (kernel/params.c, parameq). */
+		if ((word[i] == '-' ? '_' : word[i]) != (name[i] == '-' ? '_' : name[i]))
+			return NULL;
+	}
+	if (word[length] != '=')
+		return word[length] == '\0' ? mem_strdup(m, "") : NULL;
+	value = word + length + 1;
+	value += *value == '"';
+	n = strlen(value);
+	return mem_strndup(m, value, n && value[n - 1] == '"' ? n - 1 : n);
+}
+
+char *node_find_boot(struct mem *m, const char *command_line, const char *name)
+{
+	const char *cursor = command_line;
+	char *found = NULL;
+
+	for (char *word; (word = boot_next(m, &cursor));) {
+		char *value = boot_value(m, word, name);
+
+		if (value)
+			found = value;
+	}
+	return found;
+}
+
+/* "2M", "1G", "524288K": as memparse() reads it. */
+bool node_parse_boot_size(const char *text, int64_t *ret)
+{
+	static const char units[] = "KMGT";
+	const char *end, *unit;
+	int64_t size;
+	int shift;
+
+	if (text_parse_i64(text, &size, &end) < 0 || size <= 0)
+		return false;
+	unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	if (*end && (!unit || end[1]))
+		return false;
+	shift = unit ? 10 * (int)(unit - units + 1) : 0;
+	if (size > INT64_MAX >> shift)
+		return false;
+	*ret = size << shift;
+	return true;
+}
+
+/* "512", or "0:512,1:512" for each node (kernel 5.16). */
+static bool boot_parse_pages(const char *text, int64_t *ret)
+{
+	int64_t sum = 0, value;
+
+	if (!*text || text_is_digits(text))
+		return text_parse_i64(text, ret, NULL) == 0;
+	while (*text) {
+		if (text_parse_i64(text, &value, &text) < 0 || value < 0 || *text++ != ':' ||
+		    text_parse_i64(text, &value, &text) < 0 || value < 0 ||
+		    __builtin_add_overflow(sum, value, &sum) || (*text && *text++ != ','))
+			return false;
+	}
+	*ret = sum;
+	return true;
+}
+
+/* The last word for a size counts. */
+static void boot_set_pool(struct mem *m, const struct node_boot_pool *pool,
+			  struct node_boot_pool **pools, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if ((*pools)[i].page_size == pool->page_size) {
+			(*pools)[i] = *pool;
+			return;
+		}
+	}
+	*MEM_PUSH(m, *pools, *n) = *pool;
+}
+
+void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t default_size,
+			   struct node_boot_pool **ret, size_t *ret_n)
+{
+	const char *cursor = command_line;
+	int64_t size = default_size, pages;
+
+	for (char *word; (word = boot_next(m, &cursor));) {
+		char *value = boot_value(m, word, "hugepagesz");
+
+		/* A size that the kernel does not know makes it skip the number that follows. */
+		if (value && !node_parse_boot_size(value, &size))
+			size = FACT_UNKNOWN;
+		value = boot_value(m, word, "hugepages");
+		if (value && size > 0 && boot_parse_pages(value, &pages))
+			boot_set_pool(m, &(struct node_boot_pool){ size, pages, strchr(value, ':') ? value : NULL },
+				      ret, ret_n);
+	}
+}
+
+/* "2M" or "16K-64K" of `size`: 1 yes, 0 no, -1 it is no size. */
+static int boot_match_size(struct mem *m, const char *text, int64_t size)
+{
+	const char *dash = strchr(text, '-');
+	int64_t from, to;
+
+	if (!node_parse_boot_size(dash ? mem_strndup(m, text, (size_t)(dash - text)) : text, &from) ||
+	    !node_parse_boot_size(dash ? dash + 1 : text, &to) || from > to)
+		return -1;
+	return from <= size && size <= to;
+}
+
+bool node_find_boot_thp(struct mem *m, const char *text, int64_t size, const char **ret_state)
+{
+	static const char *const states[] = { "always", "inherit", "madvise", "never" };
+	char *rest = mem_strdup(m, text);
+
+	*ret_state = NULL;
+	for (char *group; (group = strsep(&rest, ";"));) {
+		char *sizes = strsep(&group, ":");
+		const char *state = NULL;
+
+		for (size_t i = 0; group && i < sizeof states / sizeof *states; i++)
+			state = strcmp(group, states[i]) == 0 ? states[i] : state;
+		if (!state)
+			return false;
+		for (char *one; (one = strsep(&sizes, ","));) {
+			int match = boot_match_size(m, one, size);
+
+			if (match < 0)
+				return false;
+			*ret_state = match ? state : *ret_state;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "detect/detectors.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/utsname.h>
+
+#include "known/allocators.h"
+#include "util/text.h"
+
+/* The first mapping's KernelPageSize stands within this much of smaps. */
+#define DETECT_SMAPS_START 4096
+#define DETECT_LD_SO_PRELOAD_MAX (64 * 1024)
+/* 2.17, of 2012 and of RHEL 7: the oldest that Python wheels are built for (PEP 599). */
+#define DETECT_GLIBC_OLDEST 17
+
+/* A captured machine has no auxiliary vector; smaps says the same. */
+int64_t page_size_detect(const struct root *root, struct mem *m)
+{
+	int64_t size = FACT_UNKNOWN;
+	const char *value;
+	char *text;
+
+	if (root->live)
+		return (int64_t)getauxval(AT_PAGESZ);
+	if (root_read_start(root, m, "/proc/self/smaps", DETECT_SMAPS_START, &text) < 0)
+		return FACT_UNKNOWN;
+	value = text_find_field(text, "KernelPageSize");
+	if (value)
+		text_parse_kib(value, &size);
+	/* Not a page size: a truncated or foreign file. */
+	return size > 0 && (size & (size - 1)) == 0 ? size : FACT_UNKNOWN;
+}
+
+static void detect_kernel(const struct root *root, struct facts *facts)
+{
+	struct utsname name;
+
+	if (root->live && uname(&name) == 0) {
+		snprintf(facts->kernel, sizeof facts->kernel, "%s", name.release);
+		snprintf(facts->machine, sizeof facts->machine, "%.15s", name.machine);
+		return;
+	}
+	root_read_line(root, facts->kernel, sizeof facts->kernel, "/proc/sys/kernel/osrelease");
+	root_read_line(root, facts->machine, sizeof facts->machine, "/proc/sys/kernel/arch");
+}
+
+static void detect_meminfo(const struct root *root, struct mem *m, int64_t *ret_total,
+			   int64_t *ret_hugetlb)
+{
+	const char *value;
+	char *text;
+
+	if (root_read_record(root, m, "/proc/meminfo", &text) < 0)
+		return;
+	value = text_find_field(text, "MemTotal");
+	if (value)
+		text_parse_kib(value, ret_total);
+	value = text_find_field(text, "Hugetlb");
+	if (value)
+		text_parse_kib(value, ret_hugetlb);
+}
+
+/* A build that asks for no more than the oldest glibc in use fits them all. */
+static bool detect_needs_glibc_version(const struct catalog_facts *catalog)
+{
+	for (size_t i = 0; i < catalog->n_builds; i++) {
+		if (catalog->builds[i].libc_minor > DETECT_GLIBC_OLDEST)
+			return true;
+	}
+	return false;
+}
+
+void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request,
+		  struct facts *ret)
+{
+	int64_t hugetlb_bytes = FACT_UNKNOWN;
+
+	memset(ret, 0, sizeof *ret);
+	ret->is_live = root->live;
+	ret->memory_total = FACT_UNKNOWN;
+	ret->page_size = page_size_detect(root, m);
+	detect_kernel(root, ret);
+	detect_meminfo(root, m, &ret->memory_total, &hugetlb_bytes);
+	if (root_read(root, m, "/etc/ld.so.preload", DETECT_LD_SO_PRELOAD_MAX, &ret->ld_so_preload, NULL) == 0)
+		preload_remove_comments(ret->ld_so_preload);
+
+	process_detect(root, m, ret);
+	cpu_detect(root, &ret->cpu);
+	thp_detect(root, m, request->thorough, &ret->thp);
+	hugetlb_detect(root, m, request->thorough, hugetlb_bytes, &ret->hugetlb);
+	numa_detect(root, m, hugetlb_bytes == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL,
+		    &ret->numa);
+	cgroup_detect(root, m, &ret->cgroup);
+	ret->cpu.quota_milli = ret->cgroup.cpu_quota_milli;
+	ret->cpu.effective = cpu_count_effective(&ret->cpu);
+	gpu_detect(root, m, request->environment, &ret->gpu);
+	command_detect(root, m, request->argv, request->environment, &ret->command);
+	catalog_detect(root, m, request, &ret->command, &ret->catalog);
+	if (request->thorough || detect_needs_glibc_version(&ret->catalog))
+		command_detect_glibc_version(root, m, &ret->command);
+	if (request->user)
+		account_detect(root, m, request->user, &ret->account);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_PRELOAD_H
+#define ALLOCRUN_PRELOAD_H
+
+#include <stdbool.h>
+
+#include "decide/plan.h"
+#include "util/mem.h"
+
+/* LD_PRELOAD composition. Pure. */
+
+/*
+ * Ours first, then what was there in its order, without other allocators and
+ * without duplicates; both of the loader's separators are read, colons written.
+ * Each entry goes to *parts, those left out with value NULL and the reason.
+ * `library` NULL: only other allocators are taken out. Returns the value, "" when
+ * nothing is left.
+ */
+char *preload_compose(struct mem *m, const char *library, const char *current,
+		      struct parts *parts);
+
+/* "jemalloc" for libjemalloc.so.2, …; NULL when the file name is no allocator's. */
+const char *preload_allocator_of(const char *path);
+
+/* "AddressSanitizer", … for the runtime of a sanitizer, which has a malloc of its own; NULL. */
+const char *preload_sanitizer_of(const char *path);
+/* The first entry of an LD_PRELOAD value that is such a runtime, NULL = none. */
+const char *preload_find_sanitizer(struct mem *m, const char *entries);
+
+/* The first allocator among the entries of an LD_PRELOAD or ld.so.preload value, NULL = none. */
+const char *preload_find_allocator(struct mem *m, const char *entries);
+
+/*
+ * For what /etc/ld.so.preload says: blanks in place of comments, which begin at any "#" and
+ * end with the line (glibc, elf/rtld.c); and the next entry at *cursor, in the pool, NULL at
+ * the end.
+ */
+void preload_remove_comments(char *text);
+char *preload_next_of_file(struct mem *m, const char **cursor);
+
+/* ld.so splits at spaces and colons and knows no quoting. */
+bool preload_can_express(const char *path);
+
+#endif

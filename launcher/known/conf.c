@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "known/conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "known/conf_keys.h"
+#include "util/nearest.h"
+
+static const struct conf_grammar {
+	const char *title;
+	const struct conf_key *keys;
+	char equals;
+	const char *prefix; /* of each key when written out */
+	char separator;     /* when written out; "," is read everywhere */
+} grammars[] = {
+	[CONF_JEMALLOC] = { "jemalloc option", conf_jemalloc_keys, ':', "", ',' },
+	[CONF_MIMALLOC] = { "mimalloc option", conf_mimalloc_keys, '=', "", ',' },
+	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', "glibc.malloc.", ':' },
+};
+
+static bool conf_is_number(const char *text)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	strtoull(text, &end, 0);
+	return errno == 0 && *end == '\0';
+}
+
+/* "10", "-1", or a size: "64M", "1GiB". */
+static bool conf_is_decimal(const char *text, bool is_size)
+{
+	size_t digits;
+
+	text += !is_size && *text == '-';
+	digits = strspn(text, "0123456789");
+	if (digits == 0 || digits > 18)
+		return false;
+	text += digits;
+	if (is_size && *text && strchr("KMGTkmgt", *text))
+		text += strncasecmp(text + 1, "iB", 2) == 0 ? 3 : strncasecmp(text + 1, "B", 1) == 0 ? 2 : 1;
+	return *text == '\0';
+}
+
+static bool conf_is_word(const char *text, const char *words)
+{
+	size_t length = strlen(text);
+
+	for (const char *w = words; length && *w;) {
+		size_t n = strcspn(w, " ");
+
+		if (n == length && strncmp(w, text, n) == 0)
+			return true;
+		w += n + strspn(w + n, " ");
+	}
+	return false;
+}
+
+/* NULL when the value is one that the allocator takes, else what it should be. */
+static const char *conf_check_value(struct mem *m, const struct conf_key *key, const char *value)
+{
+	if (key->words && conf_is_word(value, key->words))
+		return NULL;
+	switch (key->form) {
+	case FORM_BOOL:
+		return conf_is_word(value, "true false") ? NULL : "true or false";
+	case FORM_UNSIGNED:
+		return conf_is_number(value) ? NULL : "a number";
+	case FORM_POSITIVE:
+		return conf_is_number(value) && strtoull(value, NULL, 0) > 0 ? NULL : "a number above 0";
+	case FORM_SIGNED:
+		return conf_is_number(value) || strcmp(value, "-1") == 0 ? NULL : "a number or -1";
+	case FORM_OPTION:
+		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ?
+		       NULL : "a number";
+	case FORM_SIZE:
+		return conf_is_decimal(value, true) ? NULL : "a size, as in 64M";
+	case FORM_WORD:
+		return mem_printf(m, "one of: %s", key->words);
+	case FORM_TEXT:
+		return *value ? NULL : "a value";
+	}
+	return NULL;
+}
+
+static const char *conf_hint(struct mem *m, const struct conf_key *keys, const char *word)
+{
+	const char *names[128] = { NULL };
+	const char *near;
+
+	for (size_t n = 0; keys[n].name && n + 1 < sizeof names / sizeof *names; n++)
+		names[n] = keys[n].name;
+	near = nearest_name(word, names);
+	return near ? mem_printf(m, " (did you mean '%s'?)", near) : "";
+}
+
+static void conf_add_problem(struct mem *m, struct conf_problems *problems, const char *text)
+{
+	MEM_PUSH(m, problems->items, problems->n)->text = text;
+}
+
+/* One "key:value" of `text`. */
+static void conf_parse_piece(struct mem *m, enum conf_kind kind, char *piece, const char *why,
+			     struct conf *conf, struct conf_problems *problems)
+{
+	const struct conf_grammar *g = &grammars[kind];
+	char *equals = strchr(piece, g->equals);
+	const struct conf_key *key;
+	const char *expected;
+
+	if (!equals || equals == piece) {
+		conf_add_problem(m, problems, mem_printf(m, "'%s' is not of the form key%cvalue",
+							 piece, g->equals));
+		return;
+	}
+	*equals = '\0';
+	key = conf_find_key(g->keys, piece);
+	if (!key) {
+		conf_add_problem(m, problems, mem_printf(m, "no %s '%s'%s", g->title, piece,
+							 conf_hint(m, g->keys, piece)));
+		return;
+	}
+	expected = conf_check_value(m, key, equals + 1);
+	if (expected) {
+		conf_add_problem(m, problems, mem_printf(m, "%s '%s' wants %s, not '%s'", g->title,
+							 piece, expected, equals + 1));
+		return;
+	}
+	conf_set(m, conf, piece, equals + 1, why);
+}
+
+void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char *why,
+		struct conf *conf, struct conf_problems *problems)
+{
+	while (*text) {
+		size_t n = strcspn(text, ",");
+		char *piece = mem_strndup(m, text, n);
+
+		/* An empty piece is what a trailing comma leaves: jemalloc takes it too. */
+		if (*piece)
+			conf_parse_piece(m, kind, piece, why, conf, problems);
+		text += n;
+		if (*text == ',')
+			text++;
+	}
+}
+
+const struct conf_item *conf_find(const struct conf *conf, const char *key)
+{
+	for (size_t i = 0; i < conf->n; i++) {
+		if (strcmp(conf->items[i].key, key) == 0)
+			return &conf->items[i];
+	}
+	return NULL;
+}
+
+void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value,
+	      const char *why)
+{
+	struct conf_item *item = NULL;
+
+	for (size_t i = 0; i < conf->n && !item; i++) {
+		if (strcmp(conf->items[i].key, key) == 0)
+			item = &conf->items[i];
+	}
+	if (!item)
+		item = MEM_PUSH(m, conf->items, conf->n);
+	*item = (struct conf_item){ key, value, why };
+}
+
+void conf_remove(struct conf *conf, const char *key)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < conf->n; i++) {
+		if (strcmp(conf->items[i].key, key) != 0)
+			conf->items[kept++] = conf->items[i];
+	}
+	conf->n = kept;
+}
+
+char *conf_format(struct mem *m, enum conf_kind kind, const struct conf *conf)
+{
+	const struct conf_grammar *g = &grammars[kind];
+	char *text = mem_strdup(m, "");
+
+	for (size_t i = 0; i < conf->n; i++) {
+		char separator[2] = { i ? g->separator : '\0', '\0' };
+
+		text = mem_printf(m, "%s%s%s%s%c%s", text, separator, g->prefix,
+				  conf->items[i].key, g->equals, conf->items[i].value);
+	}
+	return text;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_LIVE_SERVING_H
+#define ALLOCRUN_LIVE_SERVING_H
+
+#include "live/objects.h"
+#include "live/context.h"
+
+/* What serving_detect() and its parts share: one process that is looked into. */
+struct serving {
+	struct live_context *c;
+	struct live_process *process;
+	const struct live_program *program;
+	struct live_memory *memory;
+	struct live_objects objects;
+	uint64_t malloc_base; /* of the object that serves malloc; 0 = nobody */
+	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
+	const char *folder;  /* /proc/PID */
+	bool is_torn;        /* it is about to run another program */
+};
+
+/* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */
+#define SERVING_TRIES 40
+
+/* A few milliseconds for what is in the making. False: there were enough pauses. */
+bool serving_pause(struct serving *s);
+/* Fills library->build and is_impostor; the library's other fields are there. */
+void serving_find_build(struct serving *s, const struct live_object *object, struct live_library *library);
+/*
+ * The options in force of the allocator that serves malloc, its threads and its counters,
+ * into the process. Nothing where the build does not say where they are.
+ */
+void serving_read_options(struct serving *s);
+
+#endif

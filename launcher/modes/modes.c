@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the modes share. */
+#include "modes/modes.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "detect/detectors.h"
+#include "report/report.h"
+#include "util/output.h"
+#include "util/utf8.h"
+
+/* --allocator, or what the profile's section says in its place. */
+static const char *commands_allocators(const struct options *o)
+{
+	const struct profile_section *section = options_find_section(o, o->settings[KEY_PROFILE].text);
+	const char *order = o->settings[KEY_ALLOCATOR].text;
+
+	if (section && (!order || strcmp(order, "auto") == 0))
+		order = section->settings[KEY_ALLOCATOR].text;
+	return order;
+}
+
+void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
+			   bool integrity, struct facts *ret)
+{
+	const struct detect_request request = {
+		.argv = (const char *const *)options->argv,
+		.environment = (const char *const *)options->environment,
+		.allocators = commands_allocators(options),
+		.user = options->settings[KEY_USER].text,
+		.thorough = thorough,
+		.integrity = integrity,
+	};
+
+	facts_detect(&options->root, m, &request, ret);
+}
+
+void commands_detect(struct mem *m, const struct options *options, struct facts *ret)
+{
+	commands_detect_parts(m, options, options->mode != MODE_LAUNCH,
+			      options->mode == MODE_LIST ||
+			      options->ladders[STEP_INTEGRITY].ladder != LADDER_OFF, ret);
+}
+
+int commands_exec_status(int error)
+{
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+int commands_command_status(const struct facts *facts)
+{
+	return facts->command.error ? commands_exec_status(-facts->command.error) : 0;
+}
+
+void commands_complain(struct mem *m, const char *format, ...)
+{
+	va_list args;
+	char *line;
+
+	va_start(args, format);
+	line = utf8_clean(m, mem_vprintf(m, format, args));
+	va_end(args);
+	output_write(STDERR_FILENO, mem_printf(m, "allocrun: %s\n", line));
+}
+
+int commands_print(struct mem *m, const char *text)
+{
+	int r = output_write(STDOUT_FILENO, text);
+
+	if (r == 0)
+		return 0;
+	commands_complain(m, "standard output cannot be written to: %s", strerror(-r));
+	return EXIT_LAUNCHER;
+}

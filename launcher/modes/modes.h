@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_COMMANDS_H
+#define ALLOCRUN_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "facts/machine.h"
+#include "options/options.h"
+#include "util/mem.h"
+
+/* Exit codes, as of env(1) and nohup(1). */
+#define EXIT_LAUNCHER 125     /* allocrun refused or failed */
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
+
+/* The modes: each gets the parsed options and returns the exit code. */
+int cmd_launch(struct mem *m, struct options *options);
+int cmd_explain(struct mem *m, struct options *options);
+int cmd_list(struct mem *m, struct options *options);
+int cmd_check(struct mem *m, struct options *options);
+int cmd_tune(struct mem *m, struct options *options);
+int cmd_capture(struct mem *m, struct options *options);
+
+/* What env(1) exits with when exec fails with this errno: 126 or 127. */
+int commands_exec_status(int error);
+/* What exec would say of the command: 0, or one of these two. */
+int commands_command_status(const struct facts *facts);
+/* Runs the detectors for these options. */
+void commands_detect(struct mem *m, const struct options *options, struct facts *ret);
+/* The same for --check, which knows which of them its checks look at (detect.h has these two). */
+void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
+			   bool integrity, struct facts *ret);
+/* "allocrun: LINE" on stderr. */
+void commands_complain(struct mem *m, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* `text` on stdout: 0, or EXIT_LAUNCHER with a complaint when it cannot be written. */
+int commands_print(struct mem *m, const char *text);
+
+#endif

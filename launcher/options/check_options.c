@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options/check_options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "util/nearest.h"
+#include "util/text.h"
+
+const char *const check_format_names[CHECK_FORMAT_COUNT + 1] = {
+	[CHECK_FORMAT_TEXT] = "text",   [CHECK_FORMAT_JSON] = "json",
+	[CHECK_FORMAT_JUNIT] = "junit", [CHECK_FORMAT_TAP] = "tap",
+	[CHECK_FORMAT_PROMETHEUS] = "prometheus", [CHECK_FORMAT_NAGIOS] = "nagios",
+};
+
+static const struct {
+	const char *name, *argument, *help;
+} rows[CHECK_OPTION_COUNT] = {
+	[CHECK_OPTION_PID] = { "pid", "PID", "also this process and all below it" },
+	[CHECK_OPTION_UNIT] = { "unit", "NAME", "also the processes of this systemd unit" },
+	[CHECK_OPTION_CGROUP] = { "cgroup", "PATH", "also the processes of this cgroup" },
+	[CHECK_OPTION_ALL] = { "all", NULL, "also all that allocrun has started" },
+	[CHECK_OPTION_ONLY] = { "only", "ID,...", "these checks and no others" },
+	[CHECK_OPTION_SKIP] = { "skip", "ID,...", "all but these" },
+	[CHECK_OPTION_FAIL_ON] = { "fail-on", "LEVEL", "exit with 1 for warnings as well: warn; or fail (default)" },
+	[CHECK_OPTION_OUTPUT] = { "output", "FILE", "instead of standard output; replaced as a whole" },
+	[CHECK_OPTION_WATCH] = { "watch", "SECONDS", "look at the processes for so long: what grows?" },
+	[CHECK_OPTION_LIST_CHECKS] = { "list-checks", NULL, "all checks, a line each" },
+	[CHECK_OPTION_EXPLAIN_CHECK] = { "explain-check", "ID", "what one check is about, and how to repair it" },
+};
+
+const char *check_option_name(enum check_option option)
+{
+	return rows[option].name;
+}
+
+const char *check_option_argument(enum check_option option)
+{
+	return rows[option].argument;
+}
+
+const char *check_option_help(enum check_option option)
+{
+	return rows[option].help;
+}
+
+static int check_options_refuse(const char **ret_error, const char *line)
+{
+	*ret_error = line;
+	return -EINVAL;
+}
+
+static int check_options_select(struct mem *m, struct check_options *o, enum live_selector selector,
+				const char *option, const char *text, const char **ret_error)
+{
+	if (o->selector != LIVE_NONE)
+		return check_options_refuse(ret_error, strcmp(o->selector_option, option) == 0 ?
+			mem_printf(m, "%s may be given once", option) :
+			mem_printf(m, "%s and %s exclude each other", o->selector_option, option));
+	o->selector = selector;
+	o->selector_option = option;
+	o->selector_text = text;
+	return 0;
+}
+
+static int check_options_set_pid(struct mem *m, struct check_options *o, const char *text,
+				 const char **ret_error)
+{
+	const char *end = text;
+	int64_t pid = 0;
+
+	if (!text_is_digits(text) || text_parse_i64(text, &pid, &end) < 0 || *end || pid < 1 || pid > INT_MAX)
+		return check_options_refuse(ret_error, mem_printf(m, "--pid: bad value '%s' (a process ID)", text));
+	return check_options_select(m, o, LIVE_PID, "--pid", text, ret_error);
+}
+
+/* A unit's name as systemd.unit(5) allows it; it becomes part of a path. */
+static int check_options_set_unit(struct mem *m, struct check_options *o, const char *text,
+				  const char **ret_error)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
+
+	if (!*text || *text == '.' || strlen(text) > 255 || text[strspn(text, letters)])
+		return check_options_refuse(ret_error, mem_printf(
+			m, "--unit: bad value '%s' (a unit's name, as in vllm.service)", text));
+	return check_options_select(m, o, LIVE_UNIT, "--unit", text, ret_error);
+}
+
+static int check_options_set_cgroup(struct mem *m, struct check_options *o, const char *text,
+				    const char **ret_error)
+{
+	const char *padded = mem_printf(m, "/%s/", text);
+
+	if (!*text || strstr(padded, "/../"))
+		return check_options_refuse(ret_error, mem_printf(
+			m, "--cgroup: bad value '%s' (a path below the cgroup's mount, without ..)", text));
+	return check_options_select(m, o, LIVE_CGROUP, "--cgroup", text, ret_error);
+}
+
+static int check_options_add_ids(struct mem *m, const char ***list, size_t *n, const char *option,
+				 const char *text, const char **ret_error)
+{
+	const char **ids = *list;
+	size_t count = *n, length;
+
+	for (;; text += length + 1) {
+		length = strcspn(text, ",");
+		if (length == 0)
+			return check_options_refuse(ret_error, mem_printf(m, "%s: an id is empty", option));
+		*MEM_PUSH(m, ids, count) = mem_strndup(m, text, length);
+		if (!text[length])
+			break;
+	}
+	*list = ids;
+	*n = count;
+	return 0;
+}
+
+static int check_options_set_level(struct mem *m, struct check_options *o, const char *text,
+				   const char **ret_error)
+{
+	static const char *const levels[] = { "warn", "fail", NULL };
+
+	if (strcmp(text, "warn") != 0 && strcmp(text, "fail") != 0)
+		return check_options_refuse(ret_error, mem_printf(m, "--fail-on: bad value '%s'%s", text,
+								  nearest_hint(m, text, levels)));
+	o->fails_on_warn = strcmp(text, "warn") == 0;
+	return 0;
+}
+
+static int check_options_set_watch(struct mem *m, struct check_options *o, const char *text,
+				   const char **ret_error)
+{
+	const char *end = text;
+	int64_t seconds = 0;
+
+	if (!text_is_digits(text) || text_parse_i64(text, &seconds, &end) < 0 || *end || seconds < 1 ||
+	    seconds > CHECK_WATCH_MAX)
+		return check_options_refuse(ret_error, mem_printf(
+			m, "--watch: bad value '%s' (seconds from 1 to %d)", text, CHECK_WATCH_MAX));
+	o->watch_seconds = seconds;
+	return 0;
+}
+
+int check_options_set(struct mem *m, struct check_options *o, enum check_option option,
+		      const char *argument, const char **ret_error)
+{
+	if (!o->first)
+		o->first = mem_printf(m, "--%s", rows[option].name);
+	switch (option) {
+	case CHECK_OPTION_PID:
+		return check_options_set_pid(m, o, argument, ret_error);
+	case CHECK_OPTION_UNIT:
+		return check_options_set_unit(m, o, argument, ret_error);
+	case CHECK_OPTION_CGROUP:
+		return check_options_set_cgroup(m, o, argument, ret_error);
+	case CHECK_OPTION_ALL:
+		return check_options_select(m, o, LIVE_ALL, "--all", NULL, ret_error);
+	case CHECK_OPTION_ONLY:
+		return check_options_add_ids(m, &o->only, &o->n_only, "--only", argument, ret_error);
+	case CHECK_OPTION_SKIP:
+		return check_options_add_ids(m, &o->skip, &o->n_skip, "--skip", argument, ret_error);
+	case CHECK_OPTION_FAIL_ON:
+		return check_options_set_level(m, o, argument, ret_error);
+	case CHECK_OPTION_WATCH:
+		return check_options_set_watch(m, o, argument, ret_error);
+	case CHECK_OPTION_LIST_CHECKS:
+		o->lists_checks = true;
+		return 0;
+	case CHECK_OPTION_EXPLAIN_CHECK:
+		o->explained = argument;
+		return 0;
+	default: /* CHECK_OPTION_OUTPUT */
+		o->output = argument;
+		return *argument ? 0 : check_options_refuse(ret_error, "--output: the file's name is empty");
+	}
+}
+
+int check_options_set_format(struct mem *m, struct check_options *o, const char *name,
+			     const char **ret_error)
+{
+	o->format = CHECK_FORMAT_TEXT;
+	for (int i = 0; name; i++) {
+		if (i == CHECK_FORMAT_COUNT)
+			return check_options_refuse(ret_error, mem_printf(
+				m, "--format: bad value '%s'%s", name, nearest_hint(m, name, check_format_names)));
+		o->format = (enum check_format)i;
+		if (strcmp(name, check_format_names[i]) == 0)
+			break;
+	}
+	return 0;
+}
+
+int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot,
+			 const char **ret_error)
+{
+	bool describes = o->lists_checks || o->explained;
+
+	if (o->lists_checks && o->explained)
+		return check_options_refuse(ret_error, "--list-checks and --explain-check exclude each other");
+	if (describes && o->format > CHECK_FORMAT_JSON)
+		return check_options_refuse(ret_error, mem_printf(
+			m, "--format %s: --%s is printed as text or json", check_format_names[o->format],
+			o->explained ? "explain-check" : "list-checks"));
+	if (o->watch_seconds && o->selector == LIVE_NONE)
+		return check_options_refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
+					    "--cgroup PATH or --all");
+	if (o->watch_seconds && sysroot)
+		return check_options_refuse(ret_error, "--watch: nothing grows on a captured machine (--sysroot)");
+	return 0;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "program/catalog.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "util/text.h"
+
+#define CATALOG_FOLDER "lib/allocrun"
+#define CATALOG_MANIFEST CATALOG_FOLDER "/manifest.json"
+#define CATALOG_MANIFEST_MAX (1024 * 1024)
+#define CATALOG_VERSION 1
+
+static void catalog_json_free(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define CLEANUP_JSON __attribute__((cleanup(catalog_json_free)))
+
+static char *catalog_dup(struct mem *m, const json_t *entry, const char *key)
+{
+	const char *text = json_string_value(json_object_get(entry, key));
+
+	return text ? mem_strdup(m, text) : NULL;
+}
+
+static enum libc_kind catalog_parse_libc(const char *text)
+{
+	if (text && strcmp(text, "glibc") == 0)
+		return LIBC_GLIBC;
+	return text && strcmp(text, "musl") == 0 ? LIBC_MUSL : LIBC_UNKNOWN;
+}
+
+/* "2.28" -> 28 */
+static int64_t catalog_parse_glibc(const char *text)
+{
+	int64_t minor;
+
+	if (!text || !text_starts_with(text, "2.") || text_parse_i64(text + 2, &minor, NULL) < 0)
+		return FACT_UNKNOWN;
+	return minor;
+}
+
+/* "x86-64-v2" -> 2 */
+static int64_t catalog_parse_isa(const char *text)
+{
+	static const char prefix[] = "x86-64-v";
+
+	if (!text || !text_starts_with(text, prefix) || text[sizeof prefix - 1] < '1' ||
+	    text[sizeof prefix - 1] > '4')
+		return FACT_UNKNOWN;
+	return text[sizeof prefix - 1] - '0';
+}
+
+static char **catalog_dup_features(struct mem *m, const json_t *list)
+{
+	char **features = NULL;
+	size_t n = 0, i;
+	json_t *item;
+
+	json_array_foreach(list, i, item) {
+		if (json_is_string(item))
+			*MEM_PUSH(m, features, n) = mem_strdup(m, json_string_value(item));
+	}
+	if (n)
+		*MEM_PUSH(m, features, n) = NULL;
+	return features;
+}
+
+/* A file below lib/allocrun, and nowhere else. */
+static bool catalog_is_own_file(const char *file)
+{
+	size_t length = strlen(file);
+
+	return *file && *file != '/' && !text_starts_with(file, "../") && !strstr(file, "/../") &&
+	       !(length >= 3 && strcmp(file + length - 3, "/..") == 0) && strcmp(file, "..") != 0;
+}
+
+/* NULL, or what is wrong with the entry. */
+static const char *catalog_parse_build(struct mem *m, const char *prefix, const json_t *entry,
+				       struct build_facts *ret)
+{
+	const json_t *page_size = json_object_get(entry, "page_size");
+	const char *file = json_string_value(json_object_get(entry, "file"));
+	const char *libc = json_string_value(json_object_get(entry, "libc"));
+
+	ret->is_bundled = true;
+	ret->id = catalog_dup(m, entry, "id");
+	ret->allocator = catalog_dup(m, entry, "allocator");
+	ret->version = catalog_dup(m, entry, "version");
+	ret->variant = catalog_dup(m, entry, "variant");
+	ret->machine = catalog_dup(m, entry, "machine");
+	ret->libc = catalog_parse_libc(libc);
+	ret->libc_minor = catalog_parse_glibc(
+		json_string_value(json_object_get(entry, "min_glibc")));
+	ret->page_size = json_is_integer(page_size) ? json_integer_value(page_size) : FACT_UNKNOWN;
+	ret->x86_level = catalog_parse_isa(json_string_value(json_object_get(entry, "isa")));
+	ret->build_id = catalog_dup(m, entry, "build_id");
+	ret->sha256 = catalog_dup(m, entry, "sha256");
+	ret->flags = catalog_dup(m, entry, "flags");
+	ret->compiler = catalog_dup(m, entry, "compiler");
+	ret->source_sha256 = catalog_dup(m, entry, "source_sha256");
+	ret->licence = catalog_dup(m, entry, "licence");
+	ret->features = catalog_dup_features(m, json_object_get(entry, "features"));
+	if (!ret->id || !ret->allocator || !ret->version || !ret->machine || !file)
+		return "lacks one of id, allocator, version, machine, file";
+	if (ret->libc == LIBC_UNKNOWN)
+		return "has a libc other than glibc and musl";
+	if (!catalog_is_own_file(file))
+		return "has a file outside of " CATALOG_FOLDER;
+	if (!ret->variant)
+		ret->variant = mem_strdup(m, "");
+	ret->path = mem_printf(m, "%s/" CATALOG_FOLDER "/%s", prefix, file);
+	return NULL;
+}
+
+static char *catalog_parse_manifest(struct mem *m, const char *prefix, const char *path,
+				    const json_t *manifest, struct catalog_facts *facts)
+{
+	const json_t *builds = json_object_get(manifest, "builds");
+	json_int_t version = json_integer_value(json_object_get(manifest, "manifest"));
+	size_t i;
+	json_t *entry;
+
+	if (version != CATALOG_VERSION)
+		return mem_printf(m, "%s: not a manifest of version %d", path, CATALOG_VERSION);
+	if (!json_is_array(builds))
+		return mem_printf(m, "%s: has no list of builds", path);
+	json_array_foreach(builds, i, entry) {
+		struct build_facts build = { 0 };
+		const char *problem = catalog_parse_build(m, prefix, entry, &build);
+
+		if (problem)
+			return mem_printf(m, "%s: build %zu %s", path, i + 1, problem);
+		*MEM_PUSH(m, facts->builds, facts->n_builds) = build;
+	}
+	return NULL;
+}
+
+static void catalog_read_manifest(const struct root *own, struct mem *m, const char *prefix,
+				  struct catalog_facts *facts)
+{
+	CLEANUP_JSON json_t *manifest = NULL;
+	char *path = mem_printf(m, "%s/" CATALOG_MANIFEST, prefix);
+	json_error_t error;
+	size_t size;
+	char *text;
+	int r = root_read(own, m, path, CATALOG_MANIFEST_MAX, &text, &size);
+
+	if (r < 0) {
+		facts->problem = r == -ENOENT ? mem_printf(m, "%s is missing", path) :
+				 mem_printf(m, "%s cannot be read: %s", path, strerrordesc_np(-r));
+		return;
+	}
+	manifest = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	if (!manifest) {
+		facts->problem = mem_printf(m, "%s:%d: %s", path, error.line, error.text);
+		return;
+	}
+	facts->problem = catalog_parse_manifest(m, prefix, path, manifest, facts);
+	/* Half a catalogue would choose something other than the whole one. */
+	if (facts->problem)
+		facts->n_builds = 0;
+}
+
+/* Could it be preloaded there at all? The rest need not be opened for a launch. */
+static bool catalog_may_fit(const struct build_facts *build, const struct command_facts *command)
+{
+	if (!command || !command->name || !command->elf.machine[0])
+		return true;
+	if (strcmp(build->machine, command->elf.machine) != 0)
+		return false;
+	return command->libc == LIBC_UNKNOWN || command->libc == build->libc;
+}
+
+static void catalog_add_foreign(const struct root *root, struct mem *m, const char *path,
+				const struct detect_request *request,
+				const struct command_facts *command, struct catalog_facts *facts)
+{
+	static const char *const known[] = { "jemalloc", "mimalloc", "tcmalloc" };
+	struct build_facts *build = MEM_PUSH(m, facts->builds, facts->n_builds);
+	const char *name = text_basename(path);
+	const char *allocator = "";
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+		if (text_starts_with(name, "lib") && text_starts_with(name + 3, known[i]))
+			allocator = known[i];
+	}
+	build->id = mem_strdup(m, path);
+	build->path = mem_strdup(m, path);
+	build->allocator = mem_strdup(m, allocator);
+	build->version = mem_strdup(m, "");
+	build->variant = mem_strdup(m, "");
+	build->libc_minor = FACT_UNKNOWN;
+	build->x86_level = FACT_UNKNOWN;
+	/* What the allocator inside was built for its headers do not say: only that it loads. */
+	build->page_size = FACT_UNKNOWN;
+	/* Given for this command: its libraries are found or not by the command's libc. */
+	if (command)
+		build->libc = command->libc;
+	library_check(root, root, m, request->environment, build);
+	if (request->integrity && !build->problem)
+		digest_file(root, m, path, &build->digest);
+}
+
+void catalog_read(const struct root *own, const struct root *root, struct mem *m,
+		  const char *prefix, const struct detect_request *request,
+		  const struct command_facts *command, struct catalog_facts *ret)
+{
+	if (prefix) {
+		ret->prefix = mem_strdup(m, prefix);
+		catalog_read_manifest(own, m, prefix, ret);
+	}
+	for (size_t i = 0; i < ret->n_builds; i++) {
+		if (!catalog_may_fit(&ret->builds[i], command))
+			continue;
+		library_check(own, root, m, request->environment, &ret->builds[i]);
+		if (request->integrity && !ret->builds[i].problem)
+			digest_file(own, m, ret->builds[i].path, &ret->builds[i].digest);
+	}
+	for (const char *word = request->allocators; word && *word;) {
+		size_t length = strcspn(word, ",");
+
+		if (*word == '/')
+			catalog_add_foreign(root, m, mem_strndup(m, word, length), request,
+					    command, ret);
+		word += length + (word[length] == ',');
+	}
+}
+
+/* PREFIX of PREFIX/bin/NAME, the launcher's own file. */
+static char *catalog_find_prefix(const struct root *own, struct mem *m)
+{
+	static const char deleted[] = " (deleted)";
+	char self[PATH_MAX];
+	char *folder;
+	size_t length;
+
+	if (root_readlink(own, "/proc/self/exe", self, sizeof self) < 0) {
+		/* No /proc: as we were called, if that says where. */
+		const char *called = (const char *)getauxval(AT_EXECFN);
+
+		if (!called || !realpath(called, self))
+			return NULL;
+	}
+	length = strlen(self);
+	/* Replaced by an upgrade while we start: the tree around it is still there. */
+	if (length > sizeof deleted && strcmp(self + length - (sizeof deleted - 1), deleted) == 0)
+		self[length - (sizeof deleted - 1)] = '\0';
+	folder = text_dirname(m, self);
+	if (strcmp(text_basename(folder), "bin") != 0)
+		return NULL;
+	folder = text_dirname(m, folder);
+	return strcmp(folder, "/") == 0 ? mem_strdup(m, "") : folder;
+}
+
+void catalog_detect(const struct root *root, struct mem *m, const struct detect_request *request,
+		    const struct command_facts *command, struct catalog_facts *ret)
+{
+	struct root own;
+	char *prefix;
+
+	*ret = (struct catalog_facts){ 0 };
+	/* The builds are the launcher's, also where it looks at another machine's capture. */
+	root_open(NULL, &own);
+	prefix = catalog_find_prefix(&own, m);
+	if (!prefix)
+		ret->problem = mem_strdup(m, "allocrun does not lie in a folder named bin, so its "
+					     "builds cannot be found");
+	catalog_read(&own, root, m, prefix, request, command, ret);
+}

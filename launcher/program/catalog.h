@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_CATALOG_H
+#define ALLOCRUN_CATALOG_H
+
+#include "detect/detectors.h"
+
+/* The parts of the catalogue's detection: the manifest (catalog.c), one library (library.c). */
+
+/*
+ * As catalog_detect() for a prefix that is known: `own` is the root in which the
+ * launcher's tree lies, `root` the one in which the command runs. *ret is zeroed, or
+ * says why there is no prefix (NULL): then a foreign library is all that is read.
+ */
+void catalog_read(const struct root *own, const struct root *root, struct mem *m,
+		  const char *prefix, const struct detect_request *request,
+		  const struct command_facts *command, struct catalog_facts *ret);
+
+/* The SHA-256 of a file in hex, in the pool. -errno. */
+int digest_file(const struct root *root, struct mem *m, const char *path, char **ret);
+
+/* The file behind build->path, in `own`: fills build->problem, and build_id if unknown. */
+void library_check(const struct root *own, const struct root *root, struct mem *m,
+		   const char *const *environment, struct build_facts *build);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_COMMAND_H
+#define ALLOCRUN_COMMAND_H
+
+#include "program/elf_reader.h"
+
+/*
+ * The parts of the command's detection: command.c finds files as exec does,
+ * command_script.c reads "#!" lines, command_libc.c finds out about the C library.
+ */
+
+/* Whether execve() would take the file: 0, or its -errno. Its stat is for setuid. */
+int command_check(const struct root *root, const char *path, struct stat *ret);
+/* As execvp() finds it on PATH. */
+int command_find(const struct root *root, struct mem *m, const char *const *environment,
+		 const char *name, char **ret_path);
+
+/*
+ * The "#!" line at the start of a file, split as Linux does: interpreter and at most
+ * one argument (NULL = none). -ENOEXEC: no such line, or one that Linux refuses. Pure.
+ */
+int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size,
+			 char **ret_interpreter, char **ret_argument);
+/*
+ * The program that env(1) with this one argument would run: behind options and
+ * NAME=VALUE. NULL when it names none. Pure.
+ */
+char *command_parse_env(struct mem *m, const char *argument);
+
+/* The C library that a loader belongs to, by its file name. */
+enum libc_kind command_libc_of(const char *loader);
+/* Fills libc from what elf.interpreter says. */
+void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report/json_values.h"
+
+#include "facts/machine.h"
+#include "util/utf8.h"
+
+json_t *json_text(const char *text)
+{
+	json_t *string = text ? json_string(text) : json_null();
+
+	if (!string) {
+		struct mem m = MEM_INIT;
+
+		string = json_string(utf8_repair(&m, text));
+		mem_free_all(&m);
+	}
+	return string;
+}
+
+json_t *json_number(int64_t value)
+{
+	if (value == FACT_UNLIMITED)
+		return json_string("unlimited");
+	return value == FACT_UNKNOWN ? json_null() : json_integer(value);
+}
+
+json_t *json_bitmap(const struct bitmap *b)
+{
+	struct mem m = MEM_INIT;
+	json_t *text = bitmap_is_empty(b) ? json_null() : json_string(bitmap_format_list(&m, b));
+
+	mem_free_all(&m);
+	return text;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ALLOCRUN_REPORT_H
+#define ALLOCRUN_REPORT_H
+
+#include <stdbool.h>
+
+#include "facts/machine.h"
+#include "options/options.h"
+#include "decide/plan.h"
+
+#include <jansson.h>
+
+/* Text and JSON. Strings belong to the pool; the caller decrefs a json_t. */
+
+/* How far the plan has got when it is printed. */
+enum report_stage {
+	REPORT_PLANNED, /* not tried: a captured machine */
+	REPORT_TRIED,   /* in a child process of --explain */
+	REPORT_APPLIED, /* in the process that becomes the command */
+};
+
+/* For --explain and --verbose. */
+char *report_explain(struct mem *m, const struct facts *facts, const struct options *options,
+		     const struct plan *plan, enum report_stage stage, bool has_color);
+/* For --list. */
+char *report_builds(struct mem *m, const struct facts *facts, const struct options *options);
+/* What did not go as wanted, a line each, "" when all did. */
+char *report_warnings(struct mem *m, const struct plan *plan);
+/* The same line for the step that forbids the start. */
+char *report_blocker(struct mem *m, const struct operation *op);
+
+/* The object of --explain --format json and of the launch record. */
+json_t *report_plan_json(const struct facts *facts, const struct options *options,
+			 const struct plan *plan, char *const *environment);
+json_t *report_builds_json(struct mem *m, const struct facts *facts, const struct options *options);
+/* Serialised with a newline at its end, in the pool. */
+char *report_dump_json(struct mem *m, const json_t *json);
+
+/* "1.5 GiB", "unlimited", "unknown" */
+char *report_size(struct mem *m, int64_t bytes);
+
+#endif
