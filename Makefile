@@ -54,7 +54,14 @@ $(STAGE)/bin/allocrun: $(OBJECTS) Makefile
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(OBJECTS) $(LIBS)
 
-$(OBJ)/%.o: launcher/%.c | packages-build
+# Other flags make other objects.
+$(OBJ)/flags: export FLAGS = $(CC) $(ALL_CFLAGS)
+$(OBJ)/flags: always
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
+always:
+
+$(OBJ)/%.o: launcher/%.c $(OBJ)/flags | packages-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
@@ -133,22 +140,34 @@ check-bench: ## do the benchmarks work: little work, no figure judged
 	@tests/run bench
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
-# For tests/run: the launcher without main.c and a program for each test_*.c, with
-# the sanitizers in CFLAGS.
-UNIT_OBJECTS := $(filter-out $(OBJ)/main.o,$(OBJECTS))
-UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-UNIT_SUPPORT := $(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c))
-unit-objects: $(UNIT_OBJECTS)
+# For tests/run: a program for each test of tests/unit, with the launcher without main.c and
+# the support code as archives, so that a change relinks what needs it. CFLAGS has the
+# sanitizers then, and OBJ a folder for such objects.
+UNIT := $(OBJ)/tests
+UNIT_SOURCES := $(sort $(shell find tests/unit -name '*.c'))
+UNIT_SUPPORT := $(patsubst tests/unit/%.c,$(UNIT)/%.o,$(filter tests/unit/support/%,$(UNIT_SOURCES)))
+UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(filter-out tests/unit/support/%,$(UNIT_SOURCES)))
+UNIT_FLAGS := -Itests/unit -DMACHINES_DIR='"$(CURDIR)/tests/machines"'
+unit-objects: $(OBJ)/liballocrun.a
 unit-programs: $(UNIT_PROGRAMS)
-$(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard tests/unit/*.h)
+unit-list:
+	@printf '%s\n' $(UNIT_PROGRAMS)
+$(OBJ)/liballocrun.a: $(filter-out $(OBJ)/main.o,$(OBJECTS))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(UNIT)/libsupport.a: $(UNIT_SUPPORT)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(UNIT)/%.o: tests/unit/%.c $(OBJ)/flags | packages-build
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(UNIT_FLAGS) -MMD -MP -c -o $@ $<
+$(UNIT_PROGRAMS): $(UNIT)/%: $(UNIT)/%.o $(UNIT)/libsupport.a $(OBJ)/liballocrun.a
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+-include $(UNIT_PROGRAMS:=.d) $(UNIT_SUPPORT:.o=.d)
+.SECONDARY: $(UNIT_PROGRAMS:=.o)
 
 # The plans of all captured machines, to be reviewed as a diff.
-$(BUILD)/goldens: tests/unit/test_goldens.c $(UNIT_OBJECTS) $(UNIT_SUPPORT) $(wildcard tests/unit/*.h)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(UNIT_OBJECTS) $(LIBS) -lcmocka
-goldens: packages-unit $(BUILD)/goldens ## write plans and findings of tests/machines anew; then look at git diff
-	@GOLDENS=write $(BUILD)/goldens
+goldens: packages-unit $(UNIT)/goldens ## write plans and findings of tests/machines anew; then look at git diff
+	@GOLDENS=write $(UNIT)/goldens
 
 fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
@@ -182,5 +201,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs goldens fuzz bench bench-alloc bench-launch install uninstall \
+	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always goldens fuzz bench bench-alloc bench-launch install uninstall \
 	package clean

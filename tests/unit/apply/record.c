@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/pool.h"
+#include "apply/record.h"
+
+static struct tree tree;
+static char *path;
+
+static int open_tree(void **state)
+{
+	(void)state;
+	tree_open(&tree);
+	path = tree_outside(&tree, "/record.json");
+	return 0;
+}
+
+static int close_tree(void **state)
+{
+	tree_close(&tree);
+	return pool_free(state);
+}
+
+static const char *content(const char *name)
+{
+	char *text = NULL;
+
+	return root_read(&tree.root, &pool, name, 65536, &text, NULL) < 0 ? NULL : text;
+}
+
+/* The names in the folder: the record and nothing left beside it. */
+static void assert_names(const char *joined)
+{
+	char **names, *text = mem_strdup(&pool, "");
+
+	assert_int_equal(root_list(&tree.root, &pool, "/", "", &names), 0);
+	for (; *names; names++)
+		text = mem_printf(&pool, "%s%s%s", text, *text ? " " : "", *names);
+	assert_string_equal(text, joined);
+}
+
+static void test_prepare(void **state)
+{
+	struct record r;
+
+	(void)state;
+	r = record_prepare(&pool, "auto");
+	assert_string_equal(r.path, mem_printf(&pool, "/run/allocrun/%d.json", (int)getpid()));
+	assert_int_equal(r.fd, -1);
+	r = record_prepare(&pool, "none");
+	assert_null(r.path);
+	r = record_prepare(&pool, "./none");
+	assert_string_equal(r.path, "./none");
+}
+
+static void test_publish(void **state)
+{
+	struct record r = record_prepare(&pool, path);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(record_publish(&pool, &r, "{ \"a\": 1 }\n"), 0);
+	assert_string_equal(content("/record.json"), "{ \"a\": 1 }\n");
+	assert_names("record.json");
+	assert_true(r.fd >= 0);
+	assert_true(fcntl(r.fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777 & ~0644U, 0);
+	close(r.fd);
+	/* A new one replaces the old file; who has that open keeps the old. */
+	r = record_prepare(&pool, path);
+	assert_int_equal(record_publish(&pool, &r, "new\n"), 0);
+	assert_string_equal(content("/record.json"), "new\n");
+	assert_names("record.json");
+	close(r.fd);
+}
+
+static void test_none(void **state)
+{
+	struct record r = record_prepare(&pool, "none");
+
+	(void)state;
+	assert_int_equal(record_publish(&pool, &r, "x"), 0);
+	assert_int_equal(record_amend(&r, "y"), 0);
+	record_remove(&r);
+	assert_int_equal(r.fd, -1);
+	assert_names("");
+}
+
+/* After the user was changed: through the descriptor, shorter or longer. */
+static void test_amend(void **state)
+{
+	struct record r = record_prepare(&pool, path);
+
+	(void)state;
+	assert_int_equal(record_publish(&pool, &r, "a long first text\n"), 0);
+	assert_int_equal(record_amend(&r, "short\n"), 0);
+	assert_string_equal(content("/record.json"), "short\n");
+	assert_int_equal(record_amend(&r, "and a much longer one again\n"), 0);
+	assert_string_equal(content("/record.json"), "and a much longer one again\n");
+	/* The name may be gone; the descriptor is not. */
+	tree_remove(&tree, "/record.json");
+	assert_int_equal(record_amend(&r, "x"), 0);
+	assert_names("");
+	close(r.fd);
+}
+
+static void test_remove(void **state)
+{
+	struct record r = record_prepare(&pool, path);
+
+	(void)state;
+	assert_int_equal(record_publish(&pool, &r, "x"), 0);
+	record_remove(&r);
+	assert_int_equal(r.fd, -1);
+	assert_names("");
+	record_remove(&r);
+	/* Not published: what has that name is not ours. */
+	tree_write(&tree, "/record.json", "other");
+	r = record_prepare(&pool, path);
+	record_remove(&r);
+	assert_string_equal(content("/record.json"), "other");
+}
+
+static void test_refused(void **state)
+{
+	struct record r;
+
+	(void)state;
+	r = record_prepare(&pool, tree_outside(&tree, "/no/such/folder.json"));
+	assert_int_equal(record_publish(&pool, &r, "x"), -ENOENT);
+	assert_int_equal(r.fd, -1);
+	tree_mkdir(&tree, "/folder");
+	r = record_prepare(&pool, tree_outside(&tree, "/folder"));
+	assert_int_equal(record_publish(&pool, &r, "x"), -EEXIST);
+	/* A rename would replace /dev/null itself, and a link; a FIFO stands for the former. */
+	assert_int_equal(mkfifo(tree_outside(&tree, "/fifo"), 0600), 0);
+	r = record_prepare(&pool, tree_outside(&tree, "/fifo"));
+	assert_int_equal(record_publish(&pool, &r, "x"), -EEXIST);
+	tree_write(&tree, "/target", "untouched");
+	tree_symlink(&tree, "/link", "target");
+	r = record_prepare(&pool, tree_outside(&tree, "/link"));
+	assert_int_equal(record_publish(&pool, &r, "x"), -EEXIST);
+	assert_string_equal(content("/target"), "untouched");
+	tree_write(&tree, "/file", "");
+	r = record_prepare(&pool, tree_outside(&tree, "/file/x.json"));
+	assert_int_equal(record_publish(&pool, &r, "x"), -ENOTDIR);
+	assert_names("fifo file folder link target");
+}
+
+/* Left by a launcher of the same PID that was killed, or laid there by somebody. */
+static void test_temporary_that_is_there(void **state)
+{
+	struct record r = record_prepare(&pool, path);
+	const char *name = mem_printf(&pool, "/record.json.%d.tmp", (int)getpid());
+
+	(void)state;
+	tree_write(&tree, name, "half a rec");
+	assert_int_equal(record_publish(&pool, &r, "whole\n"), 0);
+	assert_string_equal(content("/record.json"), "whole\n");
+	assert_names("record.json");
+	close(r.fd);
+	tree_write(&tree, "/victim", "untouched");
+	tree_symlink(&tree, name, "victim");
+	r = record_prepare(&pool, path);
+	assert_int_equal(record_publish(&pool, &r, "again\n"), 0);
+	assert_string_equal(content("/victim"), "untouched");
+	assert_string_equal(content("/record.json"), "again\n");
+	assert_names("record.json victim");
+	close(r.fd);
+}
+
+#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TREE_TEST(test_prepare), TREE_TEST(test_publish), TREE_TEST(test_none),
+		TREE_TEST(test_amend), TREE_TEST(test_remove), TREE_TEST(test_refused),
+		TREE_TEST(test_temporary_that_is_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/pool.h"
+#include "util/replace.h"
+
+static struct tree tree;
+
+static int open_tree(void **state)
+{
+	(void)state;
+	tree_open(&tree);
+	return 0;
+}
+
+static int close_tree(void **state)
+{
+	tree_close(&tree);
+	return pool_free(state);
+}
+
+static void assert_file(const char *path, const char *text)
+{
+	char *found = NULL;
+
+	assert_int_equal(root_read(&tree.root, &pool, path, 1 << 20, &found, NULL), 0);
+	assert_string_equal(found, text);
+}
+
+static void assert_only_file(const char *folder, const char *name)
+{
+	char **names = NULL;
+
+	assert_int_equal(root_list(&tree.root, &pool, folder, "", &names), 0);
+	assert_string_equal(names[0], name);
+	assert_null(names[1]);
+}
+
+static void test_replace(void **state)
+{
+	mode_t before = umask(077);
+	struct stat st;
+
+	(void)state;
+	tree_mkdir(&tree, "/d");
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/x.prom"), "one\n"), 0);
+	umask(before);
+	assert_file("/d/x.prom", "one\n");
+	assert_int_equal(root_stat(&tree.root, "/d/x.prom", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/x.prom"), "two\n"), 0);
+	assert_file("/d/x.prom", "two\n");
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/x.prom"), ""), 0);
+	assert_file("/d/x.prom", "");
+	assert_only_file("/d", "x.prom");
+}
+
+/* A file name without a folder is one of the working directory. */
+static void test_relative(void **state)
+{
+	char *before = getcwd(NULL, 0);
+
+	(void)state;
+	tree_mkdir(&tree, "/d");
+	assert_int_equal(chdir(tree_outside(&tree, "/d")), 0);
+	assert_int_equal(replace_file(&pool, "x", "here"), 0);
+	assert_int_equal(chdir(before), 0);
+	free(before);
+	assert_file("/d/x", "here");
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	tree_mkdir(&tree, "/d");
+	tree_mkdir(&tree, "/d/folder");
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/folder"), "x"), -EEXIST);
+	/* As /dev/null is; that one is not put at risk here. */
+	assert_int_equal(mkfifo(tree_outside(&tree, "/d/pipe"), 0600), 0);
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/pipe"), "x"), -EEXIST);
+	assert_int_equal(unlink(tree_outside(&tree, "/d/pipe")), 0);
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/none/x"), "x"), -ENOENT);
+	assert_only_file("/d", "folder");
+	/* The link itself is not what was meant to be replaced. */
+	tree_write(&tree, "/target", "old");
+	tree_symlink(&tree, "/d/link", "../target");
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/link"), "x"), -EEXIST);
+	assert_file("/target", "old");
+}
+
+/* Killed between writing and renaming, and started again with the same PID. */
+static void test_leftover(void **state)
+{
+	(void)state;
+	tree_write(&tree, mem_printf(&pool, "/d/.x.%d.tmp", (int)getpid()), "half");
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/x"), "whole"), 0);
+	assert_file("/d/x", "whole");
+	assert_only_file("/d", "x");
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_replace), CASE(test_relative), CASE(test_refused), CASE(test_leftover),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
