@@ -3,7 +3,9 @@
 
 #include <jansson.h>
 
+#include "audit/runner.h"
 #include "modes/modes.h"
+#include "options/read.h"
 #include "util/output.h"
 #include "version.h"
 
@@ -35,7 +37,7 @@ int main(int argc, char **argv)
 	output_guard_standard_descriptors();
 	/* A fixed seed: jansson would read /dev/urandom for one, and no input here is hostile. */
 	json_object_seed(1);
-	if (options_parse(&m, argc, argv, environ, &options, &error) < 0) {
+	if (options_parse(&m, argc, argv, environ, runner_list_ids(&m, checks), &options, &error) < 0) {
 		commands_complain(&m, "%s", error);
 		mem_free_all(&m);
 		return EXIT_LAUNCHER;

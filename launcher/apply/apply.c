@@ -16,6 +16,7 @@
 #include <linux/mempolicy.h>
 
 #include "util/environment.h"
+#include "util/kernel_abi.h"
 
 /* The kernel's largest MAX_NUMNODES; it takes one more than the number of bits. */
 #define NODE_BITS 1024

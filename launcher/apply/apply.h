@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_APPLY_H
-#define ALLOCRUN_APPLY_H
+#ifndef ALLOCRUN_APPLY_APPLY_H
+#define ALLOCRUN_APPLY_APPLY_H
 
 #include "decide/plan.h"
 

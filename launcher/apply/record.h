@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_RECORD_H
-#define ALLOCRUN_RECORD_H
+#ifndef ALLOCRUN_APPLY_RECORD_H
+#define ALLOCRUN_APPLY_RECORD_H
 
 #include <stdbool.h>
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_H
-#define ALLOCRUN_AUDIT_H
+#ifndef ALLOCRUN_AUDIT_AUDIT_H
+#define ALLOCRUN_AUDIT_AUDIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "facts/machine.h"
-#include "live/live.h"
-#include "options/options.h"
 #include "decide/plan.h"
-#include "detect/node.h"
-#include "live/samples.h"
+#include "facts/live.h"
+#include "facts/machine.h"
+#include "facts/node.h"
+#include "options/options.h"
 #include "options/thresholds.h"
 #include "util/mem.h"
 
@@ -18,8 +17,8 @@
  * The audit: facts -> findings. Pure: no reads, no system calls, no clock; all of
  * that is in the facts. Strings belong to the pool.
  *
- * A new check is one function in the audit_*.c of its subject, one row in checks.c,
- * and its cases in tests/unit/test_audit_*.c.
+ * A new check is one function in the audit/checks/ of its subject, one row in its table.c,
+ * and its cases in tests/unit/audit/checks/.
  */
 
 /* In the order in which they are reported: the worst last. */
@@ -92,8 +91,6 @@ struct check {
 
 /* All checks, `id` NULL at the end. */
 extern const struct check checks[];
-const struct check *check_find(const char *id);
-const char *const *check_ids(void); /* NULL-terminated */
 
 const char *check_status_name(enum check_status status);
 

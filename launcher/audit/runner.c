@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "live/live.h"
 #include "util/nearest.h"
 
 enum { OWN_POLICY_FILE, OWN_POLICY_IGNORES, OWN_PROCESS_FOUND };
@@ -90,7 +91,22 @@ bool runner_is_selected(const struct audit_selection *s, const struct check *che
 	return !runner_has(s->skip, check->id) && (is_own || !s->only || runner_has(s->only, check->id));
 }
 
-int runner_verify_selection(struct mem *m, const struct audit_selection *s, const char **ret_error)
+struct audit_selection runner_select(struct mem *m, const struct check *table, const struct check_options *c)
+{
+	const char **only = NULL, **skip = NULL;
+	size_t n_only = 0, n_skip = 0;
+
+	for (size_t i = 0; i < c->n_only; i++)
+		*MEM_PUSH(m, only, n_only) = c->only[i];
+	for (size_t i = 0; i < c->n_skip; i++)
+		*MEM_PUSH(m, skip, n_skip) = c->skip[i];
+	*MEM_PUSH(m, skip, n_skip) = NULL;
+	if (only)
+		*MEM_PUSH(m, only, n_only) = NULL;
+	return (struct audit_selection){ table, only, skip, c->selector != LIVE_NONE };
+}
+
+static int runner_verify_selection(struct mem *m, const struct audit_selection *s, const char **ret_error)
 {
 	const char *const *ids = runner_list_ids(m, s->table);
 
@@ -114,6 +130,20 @@ int runner_verify_selection(struct mem *m, const struct audit_selection *s, cons
 	return -EINVAL;
 }
 
+
+int runner_verify(struct mem *m, const struct check *table, const struct check_options *options,
+		  const char **ret_error)
+{
+	const struct audit_selection selection = runner_select(m, table, options);
+	const char *id = options->explained;
+
+	if (id && !runner_find(table, id)) {
+		*ret_error = mem_printf(m, "--explain-check: no check '%s'%s", id,
+					nearest_hint(m, id, runner_list_ids(m, table)));
+		return -EINVAL;
+	}
+	return runner_verify_selection(m, &selection, ret_error);
+}
 unsigned int runner_collect_needs(const struct audit_selection *s)
 {
 	unsigned int needs = NEEDS_LITTLE;
@@ -123,15 +153,6 @@ unsigned int runner_collect_needs(const struct audit_selection *s)
 			needs |= check->needs ? check->needs : ~0U;
 	}
 	return needs;
-}
-
-bool runner_needs_processes(const struct audit_selection *s)
-{
-	for (const struct check *check = s->table; check->id; check++) {
-		if (check->scope == SCOPE_PROCESS && runner_is_selected(s, check))
-			return true;
-	}
-	return runner_is_selected(s, &runner_checks[OWN_PROCESS_FOUND]);
 }
 
 /* What one run has in hand. */

@@ -3,6 +3,7 @@
 #define ALLOCRUN_AUDIT_RUNNER_H
 
 #include "audit/audit.h"
+#include "options/check_options.h"
 #include "options/check_policy.h"
 
 /*
@@ -53,14 +54,17 @@ struct audit_result {
 /* All ids, the runner's own last. NULL-terminated, in the pool. */
 const char **runner_list_ids(struct mem *m, const struct check *table);
 const struct check *runner_find(const struct check *table, const char *id);
-/* -EINVAL: an id that no check has, one that needs a process, or nothing is left to run. */
-int runner_verify_selection(struct mem *m, const struct audit_selection *selection,
-			    const char **ret_error);
+/* What --only, --skip and the options that name processes select of a table. */
+struct audit_selection runner_select(struct mem *m, const struct check *table, const struct check_options *options);
+/*
+ * -EINVAL, with one line: an option names a check that is not there, or one that needs a
+ * process, or nothing is left to run.
+ */
+int runner_verify(struct mem *m, const struct check *table, const struct check_options *options,
+		  const char **ret_error);
 bool runner_is_selected(const struct audit_selection *selection, const struct check *check);
 /* What the selected checks need together: enum check_needs. */
 unsigned int runner_collect_needs(const struct audit_selection *selection);
-/* Whether one of them looks at processes. */
-bool runner_needs_processes(const struct audit_selection *selection);
 
 void audit_run(struct mem *m, const struct audit_request *request, const struct audit_facts *facts,
 	       struct audit_result *ret);

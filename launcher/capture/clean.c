@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#include "detect/node.h"
 #include "capture/names.h"
+#include "detect/boot.h"
+#include "detect/node.h"
 #include "known/allocators.h"
 #include "util/buffer.h"
 #include "util/text.h"
@@ -128,7 +129,7 @@ static char *clean_smaps(struct mem *m, const char *text, struct capture_names *
 static char *clean_boot_value(struct mem *m, const char *word, const char *name)
 {
 	static const char values[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,:;._+-";
-	const char *value = node_find_boot(m, word, name);
+	const char *value = boot_find(m, word, name);
 
 	return value ? mem_printf(m, "%s%s%s", name, strchr(word, '=') ? "=" : "",
 				  value[strspn(value, values)] ? LEFT_OUT_WORD : value) : NULL;

@@ -3,9 +3,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "util/environment.h"
 #include "decide/decision.h"
 #include "known/allocators.h"
+#include "util/environment.h"
 
 #define OPTIONS "allocator options"
 #define MALLOC_CONF "MALLOC_CONF"

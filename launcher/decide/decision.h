@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_POLICY_STEPS_H
-#define ALLOCRUN_POLICY_STEPS_H
+#ifndef ALLOCRUN_DECIDE_DECISION_H
+#define ALLOCRUN_DECIDE_DECISION_H
 
 /* What the parts of the policy share. Not for other modules. */
 
-#include "known/servers.h"
 #include "decide/policy.h"
+#include "known/servers.h"
 #include "options/profiles.h"
 
 struct decision {

@@ -6,6 +6,7 @@
 #include <linux/mempolicy.h>
 
 #include "decide/decision.h"
+#include "util/kernel_abi.h"
 
 #define AFFINITY "CPU affinity"
 #define MEMORY "memory policy"

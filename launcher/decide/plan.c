@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decide/plan.h"
+#include "util/kernel_abi.h"
 
 #include <stdarg.h>
 

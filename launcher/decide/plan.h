@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_PLAN_H
-#define ALLOCRUN_PLAN_H
+#ifndef ALLOCRUN_DECIDE_PLAN_H
+#define ALLOCRUN_DECIDE_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_POLICY_H
-#define ALLOCRUN_POLICY_H
+#ifndef ALLOCRUN_DECIDE_POLICY_H
+#define ALLOCRUN_DECIDE_POLICY_H
 
+#include "decide/plan.h"
 #include "facts/machine.h"
 #include "options/options.h"
-#include "decide/plan.h"
 
 /*
  * Facts and options -> plan. Pure: no I/O, no getenv, no system calls, so that a

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util/environment.h"
 #include "decide/decision.h"
+#include "decide/ld_preload.h"
 #include "known/allocators.h"
+#include "util/environment.h"
 
 #define PRELOAD "LD_PRELOAD"
 

@@ -6,6 +6,7 @@
 
 #include "decide/decision.h"
 #include "util/kernel_abi.h"
+#include "util/size.h"
 
 #define THP "transparent hugepages"
 #define OOM_SCORE "oom-score"

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include "detect/detectors.h"
 
 /* The largest ID; -1 means "leave alone" to setresuid(2). */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's command line. Pure. */
-#include "detect/node.h"
+#include "detect/boot.h"
 
 #include <string.h>
 
+#include "util/size.h"
 #include "util/text.h"
+#include "util/unknown.h"
 
 /*
  * The next word, quotes and all: the kernel lets a value in quotes have blanks in it
@@ -47,7 +49,7 @@ static char *boot_value(struct mem *m, char *word, const char *name)
 	return mem_strndup(m, value, n && value[n - 1] == '"' ? n - 1 : n);
 }
 
-char *node_find_boot(struct mem *m, const char *command_line, const char *name)
+char *boot_find(struct mem *m, const char *command_line, const char *name)
 {
 	const char *cursor = command_line;
 	char *found = NULL;
@@ -59,26 +61,6 @@ char *node_find_boot(struct mem *m, const char *command_line, const char *name)
 			found = value;
 	}
 	return found;
-}
-
-/* "2M", "1G", "524288K": as memparse() reads it. */
-bool node_parse_boot_size(const char *text, int64_t *ret)
-{
-	static const char units[] = "KMGT";
-	const char *end, *unit;
-	int64_t size;
-	int shift;
-
-	if (text_parse_i64(text, &size, &end) < 0 || size <= 0)
-		return false;
-	unit = *end ? strchr(units, *end & ~0x20) : NULL;
-	if (*end && (!unit || end[1]))
-		return false;
-	shift = unit ? 10 * (int)(unit - units + 1) : 0;
-	if (size > INT64_MAX >> shift)
-		return false;
-	*ret = size << shift;
-	return true;
 }
 
 /* "512", or "0:512,1:512" for each node (kernel 5.16). */
@@ -99,8 +81,8 @@ static bool boot_parse_pages(const char *text, int64_t *ret)
 }
 
 /* The last word for a size counts. */
-static void boot_set_pool(struct mem *m, const struct node_boot_pool *pool,
-			  struct node_boot_pool **pools, size_t *n)
+static void boot_set_pool(struct mem *m, const struct boot_pool *pool,
+			  struct boot_pool **pools, size_t *n)
 {
 	for (size_t i = 0; i < *n; i++) {
 		if ((*pools)[i].page_size == pool->page_size) {
@@ -111,8 +93,8 @@ static void boot_set_pool(struct mem *m, const struct node_boot_pool *pool,
 	*MEM_PUSH(m, *pools, *n) = *pool;
 }
 
-void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t default_size,
-			   struct node_boot_pool **ret, size_t *ret_n)
+void boot_parse_pools(struct mem *m, const char *command_line, int64_t default_size,
+			   struct boot_pool **ret, size_t *ret_n)
 {
 	const char *cursor = command_line;
 	int64_t size = default_size, pages;
@@ -121,11 +103,11 @@ void node_parse_boot_pools(struct mem *m, const char *command_line, int64_t defa
 		char *value = boot_value(m, word, "hugepagesz");
 
 		/* A size that the kernel does not know makes it skip the number that follows. */
-		if (value && !node_parse_boot_size(value, &size))
+		if (value && !size_parse_boot(value, &size))
 			size = FACT_UNKNOWN;
 		value = boot_value(m, word, "hugepages");
 		if (value && size > 0 && boot_parse_pages(value, &pages))
-			boot_set_pool(m, &(struct node_boot_pool){ size, pages, strchr(value, ':') ? value : NULL },
+			boot_set_pool(m, &(struct boot_pool){ size, pages, strchr(value, ':') ? value : NULL },
 				      ret, ret_n);
 	}
 }
@@ -136,13 +118,13 @@ static int boot_match_size(struct mem *m, const char *text, int64_t size)
 	const char *dash = strchr(text, '-');
 	int64_t from, to;
 
-	if (!node_parse_boot_size(dash ? mem_strndup(m, text, (size_t)(dash - text)) : text, &from) ||
-	    !node_parse_boot_size(dash ? dash + 1 : text, &to) || from > to)
+	if (!size_parse_boot(dash ? mem_strndup(m, text, (size_t)(dash - text)) : text, &from) ||
+	    !size_parse_boot(dash ? dash + 1 : text, &to) || from > to)
 		return -1;
 	return from <= size && size <= to;
 }
 
-bool node_find_boot_thp(struct mem *m, const char *text, int64_t size, const char **ret_state)
+bool boot_find_thp(struct mem *m, const char *text, int64_t size, const char **ret_state)
 {
 	static const char *const states[] = { "always", "inherit", "madvise", "never" };
 	char *rest = mem_strdup(m, text);

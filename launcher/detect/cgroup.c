@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "detect/detect.h"
 #include "detect/detectors.h"
 #include "util/text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_CGROUP_H
-#define ALLOCRUN_CGROUP_H
+#ifndef ALLOCRUN_DETECT_CGROUP_H
+#define ALLOCRUN_DETECT_CGROUP_H
 
 #include "facts/machine.h"
 #include "util/mem.h"

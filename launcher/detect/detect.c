@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/utsname.h>
 
+#include "detect/detect.h"
+#include "detect/detectors.h"
 #include "known/allocators.h"
+#include "program/catalog.h"
+#include "program/command.h"
 #include "util/text.h"
 
 /* The first mapping's KernelPageSize stands within this much of smaps. */

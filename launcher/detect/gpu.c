@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "detect/detectors.h"
 #include "util/text.h"
 
 #define GPU_NVIDIA_FOLDER "/proc/driver/nvidia/gpus"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 
 #include <string.h>
 
+#include "detect/detectors.h"
+#include "util/environment.h"
 #include "util/text.h"
 
 /*

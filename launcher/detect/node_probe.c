@@ -5,6 +5,7 @@
  * policy would be ours for good, and since a filter may kill instead of refuse.
  */
 #include "detect/node.h"
+#include "util/kernel_abi.h"
 
 #include <errno.h>
 #include <linux/mempolicy.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "detect/detectors.h"
+#include "util/kernel_abi.h"
 #include "util/text.h"
 
 #define NUMA_FOLDER "/sys/devices/system/node"
 /* MAX_NUMNODES of every kernel so far: CONFIG_NODES_SHIFT is at most 10. */
-#define NUMA_NODES_MAX 1024
 #define NUMA_DISTANCE_LOCAL 10
 #define NUMA_WEIGHT "/sys/kernel/mm/mempolicy/weighted_interleave/node%d"
 

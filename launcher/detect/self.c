@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 
 #include <sched.h>
 #include <string.h>
@@ -7,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detect/detect.h"
+#include "detect/detectors.h"
 #include "util/text.h"
 
 #define PROCESS_FOLDER "/proc/self"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "detect/detectors.h"
 #include "util/text.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_FACTS_H
-#define ALLOCRUN_FACTS_H
+#ifndef ALLOCRUN_FACTS_MACHINE_H
+#define ALLOCRUN_FACTS_MACHINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,19 +8,15 @@
 #include <sys/types.h>
 
 #include "util/bitmap.h"
+#include "util/unknown.h"
 
 /*
  * What the machine is: plain data, no behaviour. Filled by detect.c and the
  * detectors that it runs, never changed afterwards. Strings and arrays belong to
  * the pool that was given to facts_detect(). Sizes are bytes.
  *
- * Whatever could not be read is "unknown": FACT_UNKNOWN for numbers,
- * TRI_UNKNOWN, NULL or "" for text, the *_UNKNOWN value of an enum (always 0).
+ * Whatever could not be read is unknown, as util/unknown.h has it.
  */
-#define FACT_UNKNOWN INT64_C(-1)
-#define FACT_UNLIMITED INT64_MAX
-
-enum tristate { TRI_UNKNOWN = -1, TRI_NO = 0, TRI_YES = 1 };
 
 struct cpu_facts {
 	struct bitmap present;  /* /sys/devices/system/cpu/present */
@@ -38,9 +34,6 @@ struct hugetlb_pool {
 	int64_t reserved;    /* whole machine only */
 	int64_t overcommit;  /* whole machine only */
 };
-
-/* set_mempolicy(2): MPOL_WEIGHTED_INTERLEAVE of 6.9, which older headers lack. */
-#define MODE_WEIGHTED_INTERLEAVE 6
 
 struct numa_node {
 	int id;

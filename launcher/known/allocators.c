@@ -67,7 +67,7 @@ bool preload_can_express(const char *path)
 }
 
 /* The next entry at *cursor, in the pool; NULL at the end. */
-static char *preload_next(struct mem *m, const char **cursor, const char *separators)
+static char *preload_split(struct mem *m, const char **cursor, const char *separators)
 {
 	size_t n;
 	char *entry;
@@ -81,9 +81,14 @@ static char *preload_next(struct mem *m, const char **cursor, const char *separa
 	return entry;
 }
 
+char *preload_next(struct mem *m, const char **cursor)
+{
+	return preload_split(m, cursor, PRELOAD_SEPARATORS);
+}
+
 char *preload_next_of_file(struct mem *m, const char **cursor)
 {
-	return preload_next(m, cursor, PRELOAD_FILE_SEPARATORS);
+	return preload_split(m, cursor, PRELOAD_FILE_SEPARATORS);
 }
 
 void preload_remove_comments(char *text)
@@ -111,46 +116,4 @@ const char *preload_find_allocator(struct mem *m, const char *entries)
 const char *preload_find_sanitizer(struct mem *m, const char *entries)
 {
 	return preload_find(m, sanitizers, entries);
-}
-
-static bool preload_has(const struct parts *parts, const char *entry)
-{
-	for (size_t i = 0; i < parts->n; i++) {
-		if (parts->items[i].value && strcmp(parts->items[i].name, entry) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* NULL when the entry stays, else why it goes. */
-static const char *preload_reason_to_drop(struct mem *m, const struct parts *parts,
-					  const char *entry)
-{
-	const char *allocator = preload_allocator_of(entry);
-
-	if (preload_has(parts, entry))
-		return "listed twice";
-	if (allocator)
-		return mem_printf(m, "a second allocator (%s); two are never loaded together",
-				  allocator);
-	return NULL;
-}
-
-char *preload_compose(struct mem *m, const char *library, const char *current,
-		      struct parts *parts)
-{
-	const char *cursor = current ? current : "";
-	char *value = mem_strdup(m, library ? library : "");
-
-	if (library)
-		parts_add(m, parts, library, library, "ours, first: its malloc is the one found");
-	for (char *entry; (entry = preload_next(m, &cursor, PRELOAD_SEPARATORS));) {
-		const char *reason = preload_reason_to_drop(m, parts, entry);
-
-		parts_add(m, parts, entry, reason ? NULL : entry,
-			  reason ? reason : "was there and stays");
-		if (!reason)
-			value = mem_printf(m, "%s%s%s", value, *value ? ":" : "", entry);
-	}
-	return value;
 }

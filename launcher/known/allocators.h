@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_PRELOAD_H
-#define ALLOCRUN_PRELOAD_H
+#ifndef ALLOCRUN_KNOWN_ALLOCATORS_H
+#define ALLOCRUN_KNOWN_ALLOCATORS_H
 
 #include <stdbool.h>
 
-#include "decide/plan.h"
 #include "util/mem.h"
 
-/* LD_PRELOAD composition. Pure. */
-
-/*
- * Ours first, then what was there in its order, without other allocators and
- * without duplicates; both of the loader's separators are read, colons written.
- * Each entry goes to *parts, those left out with value NULL and the reason.
- * `library` NULL: only other allocators are taken out. Returns the value, "" when
- * nothing is left.
- */
-char *preload_compose(struct mem *m, const char *library, const char *current,
-		      struct parts *parts);
+/* Allocators and other runtimes by the names of their files, and what LD_PRELOAD says. Pure. */
 
 /* "jemalloc" for libjemalloc.so.2, …; NULL when the file name is no allocator's. */
 const char *preload_allocator_of(const char *path);
@@ -37,6 +26,9 @@ const char *preload_find_allocator(struct mem *m, const char *entries);
  */
 void preload_remove_comments(char *text);
 char *preload_next_of_file(struct mem *m, const char **cursor);
+
+/* The next entry of an LD_PRELOAD value at *cursor, in the pool; NULL at the end. */
+char *preload_next(struct mem *m, const char **cursor);
 
 /* ld.so splits at spaces and colons and knows no quoting. */
 bool preload_can_express(const char *path);

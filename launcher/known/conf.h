@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_CONF_H
-#define ALLOCRUN_CONF_H
+#ifndef ALLOCRUN_KNOWN_CONF_H
+#define ALLOCRUN_KNOWN_CONF_H
 
 #include <stddef.h>
 

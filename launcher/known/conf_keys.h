@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_CONF_KEYS_H
-#define ALLOCRUN_CONF_KEYS_H
+#ifndef ALLOCRUN_KNOWN_CONF_KEYS_H
+#define ALLOCRUN_KNOWN_CONF_KEYS_H
 
 /* Which options the allocators know, and the form of their values. Const tables. */
 

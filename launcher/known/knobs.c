@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "util/size.h"
 #include "util/text.h"
 
 #define THP "/sys/kernel/mm/transparent_hugepage"
@@ -98,29 +99,16 @@ const struct tune_setting *tune_setting_of_pool(enum tune_subject subject)
 	return s;
 }
 
-char *tune_size_name(struct mem *m, int64_t bytes)
-{
-	static const char units[] = "KMGT";
-	int64_t size = bytes / 1024;
-	size_t unit = 0;
-
-	while (size >= 1024 && size % 1024 == 0 && unit + 1 < sizeof units - 1) {
-		size /= 1024;
-		unit++;
-	}
-	return mem_printf(m, "%lld%c", (long long)size, units[unit]);
-}
-
 char *tune_setting_name(struct mem *m, const struct tune_setting *setting, int node, int64_t size)
 {
 	switch (setting->subject) {
 	case TUNE_OF_SIZE:
 	case TUNE_OF_POOL:
-		return mem_printf(m, "%s.%s", setting->key, tune_size_name(m, size));
+		return mem_printf(m, "%s.%s", setting->key, size_format_boot(m, size));
 	case TUNE_OF_NODE:
 		return mem_printf(m, "%s.node%d", setting->key, node);
 	case TUNE_OF_POOL_ON_NODE:
-		return mem_printf(m, "%s.%s.node%d", setting->key, tune_size_name(m, size), node);
+		return mem_printf(m, "%s.%s.node%d", setting->key, size_format_boot(m, size), node);
 	default:
 		return mem_strdup(m, setting->key);
 	}

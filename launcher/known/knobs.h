@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_TUNE_SETTINGS_H
-#define ALLOCRUN_TUNE_SETTINGS_H
+#ifndef ALLOCRUN_KNOWN_KNOBS_H
+#define ALLOCRUN_KNOWN_KNOBS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -69,7 +69,5 @@ const struct tune_setting *tune_setting_find_path(const char *path);
 const struct tune_setting *tune_setting_parse_path(const char *path, int *ret_node, int64_t *ret_size);
 /* "thp-enabled.64K", "hugetlb.2M.node1" */
 char *tune_setting_name(struct mem *m, const struct tune_setting *setting, int node, int64_t size);
-/* "64K", "2M", "1G" */
-char *tune_size_name(struct mem *m, int64_t bytes);
 
 #endif

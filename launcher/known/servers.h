@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_FRAMEWORKS_H
-#define ALLOCRUN_FRAMEWORKS_H
+#ifndef ALLOCRUN_KNOWN_SERVERS_H
+#define ALLOCRUN_KNOWN_SERVERS_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "detect/detect.h"
 #include "detect/node.h"
-#include "detect/detectors.h"
 
 static struct live_cgroup *live_cgroup_read(struct live_context *c, const char *folder, char *text)
 {

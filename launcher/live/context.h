@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_LIVE_PROCESS_H
-#define ALLOCRUN_LIVE_PROCESS_H
+#ifndef ALLOCRUN_LIVE_CONTEXT_H
+#define ALLOCRUN_LIVE_CONTEXT_H
 
 #include "live/live.h"
 #include "live/maps.h"
@@ -66,6 +66,9 @@ int live_open_root(const struct live_context *c, int64_t pid, struct root *ret);
  * stat_read() says that there is none; false below a sysroot.
  */
 bool live_is_hidden(const struct live_context *c, int64_t pid);
+
+/* A few milliseconds for what is in the making. False: there were enough pauses. */
+bool live_pause(struct live_context *c);
 
 /* The PIDs that the request asks for, parents first; NULL with *ret_problem said. */
 int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **ret_problem);

@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "util/environment.h"
 #include "known/allocators.h"
+#include "util/environment.h"
 #include "util/text.h"
 
 #define ENVIRON_VARIABLES_MAX 8192

@@ -2,8 +2,8 @@
 #ifndef ALLOCRUN_LIVE_ENVIRON_H
 #define ALLOCRUN_LIVE_ENVIRON_H
 
-#include "live/objects.h"
 #include "live/context.h"
+#include "live/objects.h"
 
 /*
  * The variables of a process that concern allocators. No other is kept: an

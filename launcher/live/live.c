@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "detect/detectors.h"
-#include "live/guard.h"
 #include "live/context.h"
+#include "live/guard.h"
+#include "program/elf_reader.h"
 #include "util/text.h"
 
 /* A tree that grows while it is looked at is followed so many times. */
@@ -50,15 +50,6 @@ static bool live_has_ended(const struct live_stat *stat)
 	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads < 2;
 }
 
-bool live_is_hidden(const struct live_context *c, int64_t pid)
-{
-	struct live_stat stat;
-
-	/* Once more: between the two questions it may have been started. */
-	return c->root->live && pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) &&
-	       stat_read(c->root, pid, &stat) == -ENOENT;
-}
-
 /* What its /proc/PID/stat cannot say. */
 static void live_explain_unread(struct live_context *c, int error, struct live_process *p)
 {
@@ -92,13 +83,6 @@ static const char *live_describe(enum live_state state)
 	};
 
 	return words[state];
-}
-
-int live_open_root(const struct live_context *c, int64_t pid, struct root *ret)
-{
-	if (!c->root->live)
-		return -ENOTSUP;
-	return root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
 }
 
 /* Another audit executes nothing: two that waited for each other would wait to the end. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_LIVE_SERVING_H
-#define ALLOCRUN_LIVE_SERVING_H
+#ifndef ALLOCRUN_LIVE_LOOK_H
+#define ALLOCRUN_LIVE_LOOK_H
 
-#include "live/objects.h"
 #include "live/context.h"
+#include "live/objects.h"
 
 /* What serving_detect() and its parts share: one process that is looked into. */
 struct serving {
@@ -21,8 +21,6 @@ struct serving {
 /* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */
 #define SERVING_TRIES 40
 
-/* A few milliseconds for what is in the making. False: there were enough pauses. */
-bool serving_pause(struct serving *s);
 /* Fills library->build and is_impostor; the library's other fields are there. */
 void serving_find_build(struct serving *s, const struct live_object *object, struct live_library *library);
 /*

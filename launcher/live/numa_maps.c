@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "facts/machine.h"
+#include "util/kernel_abi.h"
 #include "util/text.h"
 
 /* The kernel's own limit: MAX_NUMNODES of x86 and arm64 is 1024. */
-#define NUMA_NODES_MAX 1024
 
 /* As mpol_to_str() writes them (mm/mempolicy.c). */
 static const struct {

@@ -10,28 +10,14 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
+#include "known/allocators.h"
 #include "live/environ.h"
 #include "live/maps.h"
-#include "known/allocators.h"
 #include "util/text.h"
 
-#define SERVING_PAUSE_NS 5000000
-/* For all processes together: those that are stopped there hold nobody up. */
-#define SERVING_PAUSES_MAX (4 * SERVING_TRIES)
 /* Real programs have one to five. */
 #define SERVING_LIBRARIES_MAX 64
-
-bool serving_pause(struct serving *s)
-{
-	static const struct timespec pause = { 0, SERVING_PAUSE_NS };
-
-	if (s->c->pauses++ >= SERVING_PAUSES_MAX)
-		return false;
-	nanosleep(&pause, NULL);
-	return true;
-}
 
 /*
  * May its program be asked about? The link alone says so: to open the file would wait for a
@@ -143,7 +129,7 @@ static int serving_read_objects(struct serving *s, const struct live_auxv *auxv)
 	int r = -EAGAIN;
 
 	for (int i = 0; i < SERVING_TRIES && r == -EAGAIN; i++) {
-		if (i > 0 && !serving_pause(s))
+		if (i > 0 && !live_pause(s->c))
 			break;
 		/* Nothing read before is true any more. */
 		memory_forget(s->memory);
@@ -233,7 +219,7 @@ static void serving_look_into(struct serving *s)
 
 	/* In the middle of execve(2) there is an end and nothing before it. */
 	if (r == 0 && s->c->root->live && s->program->size == sizeof(Elf64_auxv_t)) {
-		s->is_torn = serving_pause(s);
+		s->is_torn = live_pause(s->c);
 		r = -EAGAIN;
 	}
 	if (r == 0) {

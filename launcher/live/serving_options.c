@@ -95,7 +95,7 @@ static void serving_count_purge_threads(struct serving *s, const struct symtab *
 	int tries = item && strcmp(item->value, "true") == 0 ? serving_is_new(p) ? SERVING_TRIES : 2 : 1;
 
 	for (int i = 0; i < tries; i++) {
-		if (i > 0 && !serving_pause(s))
+		if (i > 0 && !live_pause(s->c))
 			return;
 		memory_forget(s->memory);
 		if (heap_count_purge_threads(s->memory, table, base, &p->purge_threads) < 0 || p->purge_threads > 0)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "detect/detectors.h"
+#include "detect/detect.h"
 #include "util/text.h"
 
 #define COMMAND_MAX 4096

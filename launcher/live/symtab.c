@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "detect/detectors.h"
+#include "program/elf_reader.h"
 #include "util/text.h"
 
 /* Names that are wanted are shorter, and tables have fewer of them. */

@@ -6,9 +6,39 @@
 #include <signal.h>
 #include <time.h>
 
-#include "report/report.h"
+#include "live/live.h"
+#include "util/size.h"
 
 static volatile sig_atomic_t watch_is_interrupted;
+
+struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, int64_t after_ms)
+{
+	struct live_sample sample = { after_ms, NULL, live->n_processes };
+
+	sample.points = mem_alloc(m, live->n_processes * sizeof *sample.points);
+	for (size_t i = 0; i < live->n_processes; i++) {
+		const struct live_process *p = &live->processes[i];
+
+		sample.points[i] = (struct live_point){
+			.pid = p->pid, .start_time = p->start_time, .rss_anon = p->rss_anon,
+			.rss_file = p->rss_file, .rss_shmem = p->rss_shmem, .hugetlb = p->hugetlb,
+			.allocator_resident = p->allocator_resident,
+		};
+	}
+	return sample;
+}
+
+const struct live_point *samples_find(const struct live_sample *sample,
+				      const struct live_process *process)
+{
+	for (size_t i = 0; i < sample->n_points; i++) {
+		const struct live_point *point = &sample->points[i];
+
+		if (point->pid == process->pid && point->start_time == process->start_time)
+			return point;
+	}
+	return NULL;
+}
 
 /* What there is to say of processes that ended under our eyes: all that was seen of them. */
 static void watch_set_gone(struct mem *m, const struct live_samples *samples, int64_t after_ms, struct live_facts *live)
@@ -22,8 +52,8 @@ static void watch_set_gone(struct mem *m, const struct live_samples *samples, in
 		p->problem = mem_printf(m, "it ended %lld s into the watch", (long long)(after_ms + 500) / 1000);
 		if (first && first->rss_anon >= 0 && p->rss_anon >= 0)
 			p->problem = mem_printf(m, "%s; its anonymous memory went from %s to %s, shared from %s to %s",
-						p->problem, report_size(m, first->rss_anon), report_size(m, p->rss_anon),
-						report_size(m, first->rss_shmem), report_size(m, p->rss_shmem));
+						p->problem, size_format(m, first->rss_anon), size_format(m, p->rss_anon),
+						size_format(m, first->rss_shmem), size_format(m, p->rss_shmem));
 		p->state = LIVE_GONE;
 	}
 }

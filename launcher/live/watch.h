@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_WATCH_H
-#define ALLOCRUN_AUDIT_WATCH_H
+#ifndef ALLOCRUN_LIVE_WATCH_H
+#define ALLOCRUN_LIVE_WATCH_H
 
 #include <stdbool.h>
 
-#include "live/samples.h"
+#include "facts/live.h"
+#include "util/mem.h"
 
 /* --watch: looks at the processes from time to time, and keeps what is needed of it. */
 
@@ -31,6 +32,12 @@ struct watch_hooks {
  */
 struct live_samples watch_processes(struct mem *m, const struct watch_hooks *hooks, int64_t seconds,
 				    struct live_facts *ret_live);
+
+/* Of one look, what is kept. */
+struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, int64_t after_ms);
+/* The process in one of the samples; NULL when it was not there. */
+const struct live_point *samples_find(const struct live_sample *sample,
+				      const struct live_process *process);
 
 /* The clock of the machine; SIGINT and SIGTERM end the waiting, a second one the program. */
 struct watch_hooks watch_hooks_live(void *user, watch_look *look);

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detect/node.h"
 #include "capture/capture.h"
+#include "detect/detect.h"
+#include "detect/node.h"
 #include "modes/modes.h"
-#include "detect/detectors.h"
+#include "options/read.h"
 #include "tune/tune.h"
 
 /*

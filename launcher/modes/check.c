@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include "audit/formats/formats.h"
+#include "audit/runner.h"
+#include "decide/policy.h"
+#include "detect/node.h"
+#include "live/guard.h"
+#include "live/live.h"
 #include "live/watch.h"
 #include "modes/modes.h"
-#include "live/guard.h"
-#include "decide/policy.h"
 #include "util/replace.h"
 
 /* One look at the processes, for the watch as well. */
@@ -118,7 +121,7 @@ static int check_report(struct mem *m, void *user, const char **ret_text)
 int cmd_check(struct mem *m, struct options *options)
 {
 	struct audit_request request = {
-		.selection = options_check_selection(m, options), .policy = &options->check_policy,
+		.selection = runner_select(m, checks, &options->check), .policy = &options->check_policy,
 		.policy_problem = options->policy_problem, .policy_files = options->policy_files,
 		.n_policy_files = options->n_policy_files,
 		.fail_on = options->check.fails_on_warn ? CHECK_WARN : CHECK_FAIL, .now = time(NULL),
@@ -136,9 +139,13 @@ int cmd_check(struct mem *m, struct options *options)
 					    &machine.catalog, guard, true, needs & NEEDS_THOROUGH }, 0 },
 		.start = time(NULL), .has_color = !options->check.output && isatty(STDOUT_FILENO),
 	};
-	const char *text;
+	const char *text, *error;
 	int code;
 
+	if (runner_verify(m, checks, &options->check, &error) < 0) {
+		commands_complain(m, "%s", error);
+		return EXIT_LAUNCHER;
+	}
 	if (options->check.lists_checks || options->check.explained)
 		return check_describe(m, options);
 	commands_detect_parts(m, options, needs & NEEDS_MACHINE, needs & NEEDS_BUILDS, &machine);

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
-#include "modes/modes.h"
 #include "decide/policy.h"
+#include "modes/modes.h"
+#include "report/json_values.h"
 #include "report/report.h"
 
 /* One operation's result, in memory that the child shares. */

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
-#include "modes/modes.h"
-#include "decide/policy.h"
 #include "apply/record.h"
+#include "decide/policy.h"
+#include "modes/modes.h"
+#include "report/json_values.h"
 #include "report/report.h"
 #include "util/output.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocrun --list: the bundled builds, and which fit this machine and command. */
 #include "modes/modes.h"
+#include "report/json_values.h"
 #include "report/report.h"
 
 int cmd_list(struct mem *m, struct options *options)

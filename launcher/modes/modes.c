@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "detect/detectors.h"
+#include "detect/detect.h"
 #include "report/report.h"
 #include "util/output.h"
 #include "util/utf8.h"

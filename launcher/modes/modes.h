@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_COMMANDS_H
-#define ALLOCRUN_COMMANDS_H
+#ifndef ALLOCRUN_MODES_MODES_H
+#define ALLOCRUN_MODES_MODES_H
 
 #include <stdbool.h>
 
@@ -27,7 +27,7 @@ int commands_exec_status(int error);
 int commands_command_status(const struct facts *facts);
 /* Runs the detectors for these options. */
 void commands_detect(struct mem *m, const struct options *options, struct facts *ret);
-/* The same for --check, which knows which of them its checks look at (detect.h has these two). */
+/* The same for --check, which knows which of them its checks look at (facts/request.h has these two). */
 void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
 			   bool integrity, struct facts *ret);
 /* "allocrun: LINE" on stderr. */

@@ -2,7 +2,6 @@
 #ifndef ALLOCRUN_OPTIONS_ARGV_H
 #define ALLOCRUN_OPTIONS_ARGV_H
 
-#include "audit/runner.h"
 #include "options/options.h"
 
 /* allocrun's own words on the command line. For options.c alone. */

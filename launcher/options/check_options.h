@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_CHECK_OPTIONS_H
-#define ALLOCRUN_AUDIT_CHECK_OPTIONS_H
+#ifndef ALLOCRUN_OPTIONS_CHECK_OPTIONS_H
+#define ALLOCRUN_OPTIONS_CHECK_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "live/live.h"
+#include "facts/live.h"
 #include "util/mem.h"
 
 /* The options that only --check has; --format, --policy, --sysroot … are in options.h. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_CHECK_POLICY_H
-#define ALLOCRUN_AUDIT_CHECK_POLICY_H
+#ifndef ALLOCRUN_OPTIONS_CHECK_POLICY_H
+#define ALLOCRUN_OPTIONS_CHECK_POLICY_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -7,10 +7,11 @@
 #include <strings.h>
 #include <sys/capability.h>
 
-#include "known/conf.h"
 #include "facts/machine.h"
+#include "known/conf.h"
 #include "options/options.h"
 #include "util/nearest.h"
+#include "util/size.h"
 
 /* -EINVAL with the reason in *ret_error: what the value should have been. */
 typedef int value_check(struct mem *m, const char *text, const char **ret_error);
@@ -163,39 +164,6 @@ static int check_glibc(struct mem *m, const char *text, const char **ret_error)
 	return check_conf_kind(m, CONF_GLIBC, text, ret_error);
 }
 
-int size_parse(const char *text, int64_t *ret)
-{
-	static const char units[] = "KMGT";
-	const char *unit;
-	char *end;
-	unsigned long long value;
-	unsigned shift = 0;
-
-	if (strcmp(text, "unlimited") == 0) {
-		*ret = FACT_UNLIMITED;
-		return 0;
-	}
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno)
-		return -ERANGE;
-	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-	if (unit) {
-		shift = (unsigned)(unit - units + 1) * 10;
-		end++;
-		if (strncmp(end, "iB", 2) == 0)
-			end += 2;
-	}
-	if (*end)
-		return -EINVAL;
-	if (value > (unsigned long long)(INT64_MAX - 1) >> shift)
-		return -ERANGE;
-	*ret = (int64_t)(value << shift);
-	return 0;
-}
-
 static int check_limit(struct mem *m, const char *text, const char **ret_error)
 {
 	int64_t size;
@@ -319,15 +287,6 @@ const char *key_help(enum key key)
 	return keys[key].help;
 }
 
-const char *const *key_names(void)
-{
-	static const char *names[KEY_COUNT + 1];
-
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		names[i] = keys[i].name;
-	return names;
-}
-
 enum key key_find(const char *name)
 {
 	for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -344,16 +303,4 @@ enum key key_find(const char *name)
 int key_check_value(struct mem *m, enum key key, const char *text, const char **ret_error)
 {
 	return keys[key].check(m, text, ret_error);
-}
-
-const char *origin_name(enum origin origin)
-{
-	static const char *const names[] = {
-		[ORIGIN_BUILT_IN] = "built in",
-		[ORIGIN_POLICY_FILE] = "policy file",
-		[ORIGIN_ENVIRONMENT] = "environment",
-		[ORIGIN_COMMAND_LINE] = "command line",
-	};
-
-	return names[origin];
 }

@@ -6,12 +6,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "detect/node.h"
+#include "facts/machine.h"
+#include "util/kernel_abi.h"
 #include "util/nearest.h"
+#include "util/size.h"
 #include "util/text.h"
 
 /* MAX_NUMNODES of every kernel so far (CONFIG_NODES_SHIFT is at most 10). */
-#define NODES_MAX 1024
 /* Of "hugepages-NkB" in a path: nine digits. */
 #define SIZE_MAX_KIB INT64_C(999999999)
 
@@ -72,7 +73,7 @@ static bool node_parse_size(const char *text, size_t length, struct mem *m, int6
 	int64_t size;
 	char *word = mem_strndup(m, text, length);
 
-	if (!length || text_is_digits(word) || !node_parse_boot_size(word, &size) || size < 1024 ||
+	if (!length || text_is_digits(word) || !size_parse_boot(word, &size) || size < 1024 ||
 	    (size & (size - 1)) || size / 1024 > SIZE_MAX_KIB)
 		return false;
 	*ret = size;
@@ -90,7 +91,7 @@ static bool node_parse_node(const char *text, bool takes_each, int *ret)
 		return true;
 	}
 	if (!text_starts_with(text, "node") || !text_is_digits(digits) || (*digits == '0' && digits[1]) ||
-	    text_parse_i64(digits, &node, NULL) < 0 || node >= NODES_MAX)
+	    text_parse_i64(digits, &node, NULL) < 0 || node >= NUMA_NODES_MAX)
 		return false;
 	*ret = (int)node;
 	return true;
@@ -146,7 +147,7 @@ static int node_set_number(struct mem *m, struct node_item *item, const char *va
 	const char *end;
 
 	if (s->form == TUNE_PAGES && !text_is_digits(value)) {
-		if (!node_parse_boot_size(value, &bytes) || bytes % item->size || bytes / item->size > s->most)
+		if (!size_parse_boot(value, &bytes) || bytes % item->size || bytes / item->size > s->most)
 			return node_refuse(ret_error, mem_printf(
 				m, "bad value '%s' for %s (a number of pages, or a multiple of the page as in 4G)",
 				value, item->key));

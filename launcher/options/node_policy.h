@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_TUNE_NODE_POLICY_H
-#define ALLOCRUN_TUNE_NODE_POLICY_H
+#ifndef ALLOCRUN_OPTIONS_NODE_POLICY_H
+#define ALLOCRUN_OPTIONS_NODE_POLICY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 /* [node] of the policy files: what --tune writes and --check expects. */
 
-struct numa_node; /* facts.h */
+struct numa_node; /* facts/machine.h */
 
 struct node_item {
 	const struct tune_setting *setting;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_OPTIONS_H
-#define ALLOCRUN_OPTIONS_H
+#ifndef ALLOCRUN_OPTIONS_OPTIONS_H
+#define ALLOCRUN_OPTIONS_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,8 +8,9 @@
 
 #include "options/check_options.h"
 #include "options/check_policy.h"
-#include "options/steps.h"
+#include "options/keys.h"
 #include "options/node_policy.h"
+#include "options/steps.h"
 #include "util/mem.h"
 #include "util/path.h"
 
@@ -37,47 +38,6 @@ extern const struct option_mode {
 	const char *help;
 } option_modes[MODE_COUNT];
 
-/* Where a value comes from; a later one wins over an earlier one. */
-enum origin {
-	ORIGIN_BUILT_IN,
-	ORIGIN_POLICY_FILE,
-	ORIGIN_ENVIRONMENT,
-	ORIGIN_COMMAND_LINE,
-};
-
-/*
- * The keys that --KEY, ALLOCRUN_KEY and [launch] in a policy file share. The first
- * group may stand in [profile NAME] as well.
- */
-enum key {
-	KEY_ALLOCATOR,
-	KEY_CONF,
-	KEY_MIMALLOC,
-	KEY_GLIBC,
-	KEY_NUMA,
-	KEY_THP,
-	KEY_PROFILE,
-	KEY_NUMA_STRICT,
-	KEY_MEMLOCK,
-	KEY_CORE,
-	KEY_OOM_SCORE_ADJ,
-	KEY_USER,
-	KEY_KEEP_CAPS,
-	KEY_NO_NEW_PRIVS,
-	KEY_RECORD,
-	KEY_REQUIRE,
-	KEY_PREFER,
-	KEY_OFF,
-	KEY_COUNT,
-};
-#define KEY_PROFILE_COUNT KEY_PROFILE /* keys below this one may stand in [profile NAME] */
-
-struct setting {
-	const char *text;    /* NULL = not set */
-	enum origin origin;
-	const char *where;   /* "--numa", "ALLOCRUN_NUMA", "/etc/allocrun/policy.conf:7", "built in" */
-};
-
 struct ladder_setting {
 	enum ladder ladder;
 	enum origin origin;
@@ -99,8 +59,6 @@ struct tune_options {
 	bool is_atomic;
 	const char *first;    /* the first of these that was given; NULL */
 };
-
-struct audit_selection;
 
 struct options {
 	enum mode mode;
@@ -129,22 +87,8 @@ struct options {
 	const char *capture;        /* the folder of --capture; NULL */
 	char **argv;                /* the command, NULL-terminated; NULL = none */
 	char **environment;         /* as it was at start */
+	const char *const *check_ids; /* of all checks, NULL-terminated; [check] names them */
 };
-
-/*
- * argv, the environment and the policy files in their order of precedence. The
- * default policy files are read below --sysroot when one is given, a file named
- * by --policy always from the live machine.
- *
- * -EINVAL: *ret_error is one line that says what, where and what to do instead.
- * With ALLOCRUN=off nothing but the command is looked at and nothing is refused; it
- * does not concern --check, --tune and --capture.
- */
-int options_parse(struct mem *m, int argc, char **argv, char **environment,
-		  struct options *ret, const char **ret_error);
-
-/* Does ALLOCRUN in this environment switch allocrun off? Pure. */
-bool options_switch_off(const char *const *environment);
 
 /* The section of a policy file's profile; NULL = there is none of this name. */
 struct profile_section *options_find_section(const struct options *o, const char *name);
@@ -152,39 +96,11 @@ struct profile_section *options_find_section(const struct options *o, const char
 /* -EINVAL when the chosen profile is neither built in nor of a policy file. */
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error);
 
-/* Which checks --check runs. */
-struct audit_selection options_check_selection(struct mem *m, const struct options *o);
-
 /* One checked assignment. -EINVAL with "WHERE: …" in *ret_error, *o untouched then. */
 int options_assign(struct mem *m, struct options *o, enum key key, const char *text,
 		   enum origin origin, const char *where, const char **ret_error);
 
-/* "numa-strict" and its one-line help; for --help, the completions and error hints. */
-const char *key_name(enum key key);
-enum key key_find(const char *name); /* KEY_COUNT: none; '_' counts as '-' */
-const char *const *key_names(void);  /* NULL-terminated */
-const char *key_argument(enum key key);
-const char *key_help(enum key key);
-/* -EINVAL with a reason when `text` is no value for `key`. Pure. */
-int key_check_value(struct mem *m, enum key key, const char *text, const char **ret_error);
-const char *origin_name(enum origin origin);
-/* The value of a yes/no key. */
-bool setting_is_on(const struct setting *setting);
-
 /* The help text, for stdout. Owned by the pool. */
 char *options_help(struct mem *m);
-
-/*
- * A policy file's text into *o. -EINVAL: *ret_error is "NAME:LINE: …". Pure; the
- * fuzzer's entry.
- */
-int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text,
-		      size_t length, const char **ret_error);
-/* Reads --policy or the default files. -EINVAL only for the former. */
-int policy_file_load(struct mem *m, const struct root *root, struct options *o,
-		     const char **ret_error);
-
-/* A size: "64M", "1GiB", "unlimited" (FACT_UNLIMITED). -EINVAL, -ERANGE. */
-int size_parse(const char *text, int64_t *ret);
 
 #endif

@@ -6,9 +6,8 @@
 
 #include <ini.h>
 
-#include "audit/runner.h"
-#include "options/options.h"
 #include "options/profiles.h"
+#include "options/read.h"
 #include "util/nearest.h"
 
 #define POLICY_FILE "/etc/allocrun/policy.conf"
@@ -185,7 +184,7 @@ static int policy_set_check(struct policy_reader *p, const char *name, const cha
 {
 	const char *where = mem_printf(p->m, "%s:%d", p->name, p->line), *error;
 
-	if (check_policy_set(p->m, &p->options->check_policy, runner_list_ids(p->m, checks), name, value,
+	if (check_policy_set(p->m, &p->options->check_policy, p->options->check_ids, name, value,
 			     where, &error) < 0)
 		return policy_refuse(p, error);
 	return 1;

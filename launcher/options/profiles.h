@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_PROFILES_H
-#define ALLOCRUN_PROFILES_H
+#ifndef ALLOCRUN_OPTIONS_PROFILES_H
+#define ALLOCRUN_OPTIONS_PROFILES_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_STEPS_H
-#define ALLOCRUN_STEPS_H
+#ifndef ALLOCRUN_OPTIONS_STEPS_H
+#define ALLOCRUN_OPTIONS_STEPS_H
 
 /* The steps of a launch, in the order in which they are carried out. */
 enum step {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_THRESHOLDS_H
-#define ALLOCRUN_THRESHOLDS_H
+#ifndef ALLOCRUN_OPTIONS_THRESHOLDS_H
+#define ALLOCRUN_OPTIONS_THRESHOLDS_H
 
 #include <stdint.h>
 

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_CATALOG_H
-#define ALLOCRUN_CATALOG_H
+#ifndef ALLOCRUN_PROGRAM_CATALOG_H
+#define ALLOCRUN_PROGRAM_CATALOG_H
 
-#include "detect/detectors.h"
+#include "facts/machine.h"
+#include "facts/request.h"
+#include "util/mem.h"
+#include "util/path.h"
+
+/* The bundled builds, and the libraries that the request names. */
+void catalog_detect(const struct root *root, struct mem *m, const struct detect_request *request,
+		    const struct command_facts *command, struct catalog_facts *ret);
 
 /* The parts of the catalogue's detection: the manifest (catalog.c), one library (library.c). */
 

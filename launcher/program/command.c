@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "util/environment.h"
 #include "util/text.h"
 
 /* What execvp() takes where PATH is not set: confstr(_CS_PATH). */

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_COMMAND_H
-#define ALLOCRUN_COMMAND_H
+#ifndef ALLOCRUN_PROGRAM_COMMAND_H
+#define ALLOCRUN_PROGRAM_COMMAND_H
 
 #include "program/elf_reader.h"
+
+/* The command that is asked for, and the ELF file behind it -> struct command_facts. */
+void command_detect(const struct root *root, struct mem *m, const char *const *argv,
+		    const char *const *environment, struct command_facts *ret);
+/* Fills libc_minor: eight system calls that only a build with a newer glibc is worth. */
+void command_detect_glibc_version(const struct root *root, struct mem *m,
+				  struct command_facts *facts);
 
 /*
  * The parts of the command's detection: command.c finds files as exec does,

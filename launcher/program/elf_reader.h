@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_ELF_READER_H
-#define ALLOCRUN_ELF_READER_H
+#ifndef ALLOCRUN_PROGRAM_ELF_READER_H
+#define ALLOCRUN_PROGRAM_ELF_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "detect/detectors.h"
+#include "facts/machine.h"
+#include "util/mem.h"
+#include "util/path.h"
+
+/* The headers of an ELF file at `path` below the root; ret->problem says what is wrong. */
+void elf_read(const struct root *root, struct mem *m, const char *path, struct elf_facts *ret);
+/* The same from memory: `size` bytes of the file. Pure; the fuzzer's entry. */
+void elf_parse(struct mem *m, const unsigned char *bytes, size_t size, struct elf_facts *ret);
 
 /*
  * The bytes of an ELF file, wherever they lie: in memory as a whole, or in a file of

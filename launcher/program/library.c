@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "program/elf_reader.h"
+#include "util/environment.h"
 #include "util/text.h"
 
 #define LIBRARY_CACHE_MAX (8 * 1024 * 1024)

@@ -2,9 +2,10 @@
 /* allocrun --list as text: the builds, what they need and whether they fit. */
 #include <string.h>
 
-#include "report/page.h"
 #include "decide/policy.h"
+#include "report/page.h"
 #include "report/report.h"
+#include "util/size.h"
 
 /* "glibc 2.17 or newer; x86-64-v2; pages up to 4 KiB; stats, background_thread, cxx" */
 static const char *builds_describe(struct mem *m, const struct build_facts *b)
@@ -17,7 +18,7 @@ static const char *builds_describe(struct mem *m, const struct build_facts *b)
 	if (b->x86_level != FACT_UNKNOWN)
 		line = mem_printf(m, "%s; x86-64-v%lld", line, (long long)b->x86_level);
 	if (b->page_size != FACT_UNKNOWN)
-		line = mem_printf(m, "%s; pages up to %s", line, report_size(m, b->page_size));
+		line = mem_printf(m, "%s; pages up to %s", line, size_format(m, b->page_size));
 	for (char **f = b->features; f && *f; f++)
 		line = mem_printf(m, "%s%s %s", line, f == b->features ? ";" : ",", *f);
 	return line;

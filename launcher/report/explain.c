@@ -6,24 +6,8 @@
 #include <string.h>
 
 #include "report/page.h"
+#include "util/size.h"
 #include "util/utf8.h"
-
-char *report_size(struct mem *m, int64_t bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	if (bytes == FACT_UNLIMITED)
-		return mem_strdup(m, "unlimited");
-	if (bytes < 0)
-		return mem_strdup(m, "unknown");
-	while (value >= 1024 && unit + 1 < sizeof units / sizeof *units) {
-		value /= 1024;
-		unit++;
-	}
-	return mem_printf(m, "%.*f %s", value < 10 && value > (double)(int)value ? 1 : 0, value, units[unit]);
-}
 
 static const char *report_word(const char *word)
 {
@@ -82,9 +66,9 @@ static void report_memory(struct page *t, const struct facts *f)
 						"cgroup v1 and v2" };
 	const struct cgroup_facts *c = &f->cgroup;
 	const char *limit = c->memory_max == FACT_UNLIMITED ? "no limit" :
-			    mem_printf(t->out.m, "limit %s", report_size(t->out.m, c->memory_max));
+			    mem_printf(t->out.m, "limit %s", size_format(t->out.m, c->memory_max));
 
-	page_row(t, "Memory", mem_printf(t->out.m, "%s, %s (%s)", report_size(t->out.m, f->memory_total), limit,
+	page_row(t, "Memory", mem_printf(t->out.m, "%s, %s (%s)", size_format(t->out.m, f->memory_total), limit,
 					 versions[c->version]));
 }
 
@@ -104,7 +88,7 @@ static void report_numa(struct page *t, const struct facts *f)
 		line = mem_printf(t->out.m, "%s%s node %d %s, %s", line, i ? ";" : ":", node->id,
 				  bitmap_is_empty(&node->cpus) ? "without CPUs" :
 				  mem_printf(t->out.m, "CPUs %s", bitmap_format_list(t->out.m, &node->cpus)),
-				  report_size(t->out.m, node->memory_total));
+				  size_format(t->out.m, node->memory_total));
 	}
 	page_row(t, "NUMA", mem_printf(t->out.m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
 }
@@ -132,7 +116,7 @@ static void report_hugepages(struct page *t, const struct facts *f)
 		const struct hugetlb_pool *p = &f->hugetlb.pools[i];
 
 		line = mem_printf(t->out.m, "%s%s%s: %lld of %lld free", line, i ? "; " : "",
-				  report_size(t->out.m, p->page_size), (long long)p->free,
+				  size_format(t->out.m, p->page_size), (long long)p->free,
 				  (long long)p->total);
 	}
 	page_row(t, "Hugepages", line);
@@ -173,7 +157,7 @@ static void report_process(struct page *t, const struct facts *f)
 static void report_machine(struct page *t, const struct facts *f)
 {
 	page_row(t, "Machine", mem_printf(t->out.m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
-					  report_word(f->machine), report_size(t->out.m, f->page_size),
+					  report_word(f->machine), size_format(t->out.m, f->page_size),
 					  f->is_live ? "" : " (captured)"));
 	report_cpus(t, f);
 	report_memory(t, f);

@@ -2,10 +2,10 @@
 /* What programs read: --explain --format json, --list --format json, the launch record. */
 #include <unistd.h>
 
-#include "util/environment.h"
-#include "report/json_values.h"
 #include "decide/policy.h"
+#include "report/json_values.h"
 #include "report/report.h"
+#include "util/environment.h"
 #include "version.h"
 
 static json_t *json_parts(const struct parts *parts)
@@ -169,18 +169,3 @@ json_t *report_builds_json(struct mem *m, const struct facts *facts, const struc
 	return o;
 }
 
-char *report_dump_json(struct mem *m, const json_t *json)
-{
-	/* Nearly always enough, and much cheaper than jansson's growing buffer. */
-	size_t size = 32 * 1024, length;
-	char *text = mem_alloc(m, size);
-
-	length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
-	if (length > size - 2) {
-		size = length + 2;
-		text = mem_alloc(m, size);
-		length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
-	}
-	text[length] = '\n';
-	return text;
-}

@@ -32,3 +32,19 @@ json_t *json_bitmap(const struct bitmap *b)
 	mem_free_all(&m);
 	return text;
 }
+
+char *report_dump_json(struct mem *m, const json_t *json)
+{
+	/* Nearly always enough, and much cheaper than jansson's growing buffer. */
+	size_t size = 32 * 1024, length;
+	char *text = mem_alloc(m, size);
+
+	length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
+	if (length > size - 2) {
+		size = length + 2;
+		text = mem_alloc(m, size);
+		length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
+	}
+	text[length] = '\n';
+	return text;
+}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_JSON_VALUES_H
-#define ALLOCRUN_JSON_VALUES_H
+#ifndef ALLOCRUN_REPORT_JSON_VALUES_H
+#define ALLOCRUN_REPORT_JSON_VALUES_H
 
 #include <jansson.h>
 #include <stdint.h>
 
 #include "util/bitmap.h"
+#include "util/mem.h"
 
 /* Facts as JSON values: new references, never NULL save where memory is out. */
 
@@ -15,5 +16,8 @@ json_t *json_text(const char *text);
 json_t *json_number(int64_t value);
 /* "0-3,8"; null for the empty set. */
 json_t *json_bitmap(const struct bitmap *b);
+
+/* Serialised with a newline at its end, in the pool. */
+char *report_dump_json(struct mem *m, const json_t *json);
 
 #endif

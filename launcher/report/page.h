@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_PAGE_H
-#define ALLOCRUN_PAGE_H
+#ifndef ALLOCRUN_REPORT_PAGE_H
+#define ALLOCRUN_REPORT_PAGE_H
 
 #include <stdbool.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_REPORT_H
-#define ALLOCRUN_REPORT_H
+#ifndef ALLOCRUN_REPORT_REPORT_H
+#define ALLOCRUN_REPORT_REPORT_H
 
 #include <stdbool.h>
 
+#include "decide/plan.h"
 #include "facts/machine.h"
 #include "options/options.h"
-#include "decide/plan.h"
 
 #include <jansson.h>
 
@@ -33,10 +33,5 @@ char *report_blocker(struct mem *m, const struct operation *op);
 json_t *report_plan_json(const struct facts *facts, const struct options *options,
 			 const struct plan *plan, char *const *environment);
 json_t *report_builds_json(struct mem *m, const struct facts *facts, const struct options *options);
-/* Serialised with a newline at its end, in the pool. */
-char *report_dump_json(struct mem *m, const json_t *json);
-
-/* "1.5 GiB", "unlimited", "unknown" */
-char *report_size(struct mem *m, int64_t bytes);
 
 #endif

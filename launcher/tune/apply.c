@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only writer of --tune: write, read back, count, put back. */
 #include "tune/tune.h"
+#include "util/size.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static int apply_compact(const struct root *root, struct mem *m, const struct tu
 
 static const char *apply_explain_short(struct mem *m, const struct tune_write *w, int compacted)
 {
-	const char *size = tune_size_name(m, w->size);
+	const char *size = size_format_boot(m, w->size);
 	bool is_surplus = strtoll(w->got, NULL, 10) > strtoll(w->to, NULL, 10);
 
 	if (is_surplus)

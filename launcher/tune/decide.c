@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/size.h"
 #include "util/text.h"
 
 const char *tune_outcome_name(enum tune_outcome outcome)
@@ -70,8 +71,8 @@ static const char *decide_list_sizes(struct mem *m, const struct tune_facts *fac
 		const struct tune_file *file = &facts->files[i];
 
 		if (file->setting == setting)
-			list = list ? mem_printf(m, "%s, %s", list, tune_size_name(m, file->size)) :
-			       tune_size_name(m, file->size);
+			list = list ? mem_printf(m, "%s, %s", list, size_format_boot(m, file->size)) :
+			       size_format_boot(m, file->size);
 	}
 	return list;
 }
@@ -140,7 +141,7 @@ static void decide_absent(struct mem *m, const struct tune_facts *facts, struct 
 	else if (sizes && !tune_find_file(facts, decide_size_row(w->setting), NODE_NONE, w->size))
 		decide_lacking(w, mem_printf(m, "this kernel has no %s pages of %s (it has %s)",
 					     w->setting->form == TUNE_PAGES ? "hugetlb" : "transparent",
-					     tune_size_name(m, w->size), sizes));
+					     size_format_boot(m, w->size), sizes));
 	else
 		decide_lacking(w, decide_reason(m, facts, w));
 }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detect/boot.h"
 #include "detect/node.h"
+#include "util/size.h"
 #include "util/text.h"
 
 static void note_add(struct mem *m, const char ***notes, size_t *n, const char *text)
@@ -68,10 +70,10 @@ static int64_t note_boot_share(const char *nodes, int node)
 static void note_boot_pool(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,
 			   struct tune_write *w)
 {
-	struct node_boot_pool *pools = NULL;
+	struct boot_pool *pools = NULL;
 	size_t n = 0;
 
-	node_parse_boot_pools(m, facts->command_line, facts->default_huge_size, &pools, &n);
+	boot_parse_pools(m, facts->command_line, facts->default_huge_size, &pools, &n);
 	for (size_t i = 0; i < n; i++) {
 		bool is_of_node = pools[i].nodes && w->setting->subject == TUNE_OF_POOL_ON_NODE;
 		int64_t pages = is_of_node ? note_boot_share(pools[i].nodes, w->node) : pools[i].pages;
@@ -81,7 +83,7 @@ static void note_boot_pool(struct mem *m, const struct tune_facts *facts, const 
 			continue;
 		note_add(m, &w->notes, &w->n_notes, mem_printf(
 			m, "the kernel command line asks for %lld pages of %s%s: each boot begins with those",
-			(long long)pages, tune_size_name(m, w->size),
+			(long long)pages, size_format_boot(m, w->size),
 			is_of_node ? mem_printf(m, " on node %d", w->node) : ""));
 	}
 }
@@ -92,7 +94,7 @@ static bool note_has_size(char *range, int64_t size)
 	const char *from = strsep(&range, "-"), *to = range ? range : from;
 	int64_t least, most;
 
-	return node_parse_boot_size(from, &least) && node_parse_boot_size(to, &most) && least <= size && size <= most;
+	return size_parse_boot(from, &least) && size_parse_boot(to, &most) && least <= size && size <= most;
 }
 
 /*
@@ -135,7 +137,7 @@ static void note_boot(struct mem *m, const struct tune_facts *facts, const struc
 		note_boot_pool(m, facts, plan, w);
 		return;
 	}
-	text = node_find_boot(m, facts->command_line, name);
+	text = boot_find(m, facts->command_line, name);
 	value = text ? note_boot_value(m, w, text) : NULL;
 	if (value && strcmp(value, w->to) != 0)
 		note_add(m, &w->notes, &w->n_notes, mem_printf(

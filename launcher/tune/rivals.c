@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "detect/boot.h"
 #include "detect/node.h"
 #include "util/text.h"
 
@@ -266,10 +267,10 @@ static void rival_read_boot(struct mem *m, struct tune_facts *facts)
 		/* Two rows have the same name. */
 		if (!s->sysctl || rival_find_sysctl(s->sysctl) != s)
 			continue;
-		value = node_find_boot(m, facts->command_line, name);
+		value = boot_find(m, facts->command_line, name);
 		for (char *c = name; !value && *c; c++)
 			*c = *c == '.' ? '/' : *c;
-		value = value ? value : node_find_boot(m, facts->command_line, name);
+		value = value ? value : boot_find(m, facts->command_line, name);
 		if (value)
 			rival_add_sysctl(m, facts, mem_printf(m, "the kernel command line (%s)", name), 0, s->sysctl,
 					 value);

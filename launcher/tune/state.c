@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "report/json_values.h"
 #include "report/report.h"
 #include "util/replace.h"
 #include "util/text.h"

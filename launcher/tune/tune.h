@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_TUNE_H
-#define ALLOCRUN_TUNE_H
+#ifndef ALLOCRUN_TUNE_TUNE_H
+#define ALLOCRUN_TUNE_TUNE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "facts/machine.h"
-#include "options/node_policy.h"
 #include "known/knobs.h"
+#include "options/node_policy.h"
 #include "util/mem.h"
 #include "util/path.h"
 

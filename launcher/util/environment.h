@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_ENVIRONMENT_H
-#define ALLOCRUN_ENVIRONMENT_H
+#ifndef ALLOCRUN_UTIL_ENVIRONMENT_H
+#define ALLOCRUN_UTIL_ENVIRONMENT_H
 
 #include "util/mem.h"
 

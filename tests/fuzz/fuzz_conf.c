@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MALLOC_CONF, mimalloc's and glibc's option strings. First line: which; the rest: the text. */
-#include "known/conf.h"
 #include "fuzz.h"
+#include "known/conf.h"
 
 /* What conf_format() made, as conf_parse() reads it: the tunables lose their prefix. */
 static char *as_input(struct mem *m, enum conf_kind kind, const char *formatted)

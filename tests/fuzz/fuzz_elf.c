@@ -3,9 +3,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "detect/detectors.h"
-#include "program/elf_reader.h"
 #include "fuzz.h"
+#include "program/elf_reader.h"
 
 static void check_name(const char *name, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Launch records, /run/allocrun/PID.json. */
-#include "known/conf_keys.h"
 #include "fuzz.h"
+#include "known/conf_keys.h"
 #include "live/context.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,6 +3,7 @@
  * What the audit reads of a node. First line: cmdline, buddyinfo, counters, meminfo or
  * mountinfo; the rest: the text.
  */
+#include "detect/boot.h"
 #include "detect/node.h"
 #include "fuzz.h"
 
@@ -11,18 +12,18 @@
 static void check_command_line(struct mem *m, const char *text)
 {
 	static const char *const names[] = { "transparent_hugepage", "numa", "a", "hugepages" };
-	struct node_boot_pool *pools = NULL;
+	struct boot_pool *pools = NULL;
 	const char *state;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char *value = node_find_boot(m, text, names[i]);
+		char *value = boot_find(m, text, names[i]);
 
 		FUZZ_CHECK(!value || strlen(value) <= strlen(text));
 	}
-	if (node_find_boot_thp(m, text, HUGE_SIZE, &state))
+	if (boot_find_thp(m, text, HUGE_SIZE, &state))
 		FUZZ_CHECK(!state || strstr(text, state));
-	node_parse_boot_pools(m, text, HUGE_SIZE, &pools, &n);
+	boot_parse_pools(m, text, HUGE_SIZE, &pools, &n);
 	for (size_t i = 0; i < n; i++) {
 		FUZZ_CHECK(pools[i].page_size > 0 && pools[i].pages >= 0);
 		for (size_t k = 0; k < i; k++)

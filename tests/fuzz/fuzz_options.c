@@ -6,10 +6,11 @@
 #include <errno.h>
 
 #include "audit/runner.h"
+#include "decide/policy.h"
 #include "fuzz.h"
 #include "options/options.h"
-#include "decide/policy.h"
 #include "options/profiles.h"
+#include "options/read.h"
 
 #define WORDS_MAX 64
 
@@ -69,7 +70,7 @@ static void check_options(struct mem *m, const struct options *o, const struct i
 /* Only ids that there are, and processes where they are looked at. */
 static void check_audit(struct mem *m, const struct options *o)
 {
-	const struct audit_selection s = options_check_selection(m, o);
+	const struct audit_selection s = runner_select(m, checks, &o->check);
 	const struct check_options *c = &o->check;
 	size_t n = 0;
 
@@ -120,7 +121,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	if (make_input(&m, fuzz_text(&m, data, size), &in)) {
-		r = options_parse(&m, in.argc, in.argv, in.environment, &o, &error);
+		r = options_parse(&m, in.argc, in.argv, in.environment, runner_list_ids(&m, checks), &o, &error);
+		if (r == 0 && o.mode == MODE_CHECK)
+			r = runner_verify(&m, checks, &o.check, &error);
 		FUZZ_CHECK(r == 0 || (r == -EINVAL && error && *error && !strchr(error, '\n')));
 		if (r == 0)
 			check_options(&m, &o, &in);

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "options/options.h"
 #include "options/profiles.h"
+#include "options/read.h"
 
 #define NAME "p.conf"
 
@@ -88,7 +89,7 @@ static void check_error(const char *error, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mem m = MEM_INIT;
-	struct options o = { 0 };
+	struct options o = { .check_ids = runner_list_ids(&m, checks) };
 	const char *error = NULL;
 	/* Not NUL-terminated, as a file is not. */
 	char *text = mem_dup(&m, data, size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LD_PRELOAD. First line: our library, empty for none; the rest: what is there. */
+#include "decide/ld_preload.h"
 #include "fuzz.h"
 #include "known/allocators.h"
 

@@ -2,8 +2,8 @@
 /* The first bytes of a "#!" file, and the argument of env(1) in it. */
 #include <errno.h>
 
-#include "program/command.h"
 #include "fuzz.h"
+#include "program/command.h"
 
 /* Linux reads no further for the line (BINPRM_BUF_SIZE). */
 #define LINE_MAX_BYTES 256

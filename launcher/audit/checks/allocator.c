@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "known/conf.h"
-#include "util/environment.h"
 #include "known/allocators.h"
+#include "known/conf.h"
 #include "report/report.h"
+#include "util/environment.h"
+#include "util/size.h"
 #include "util/text.h"
 
 #define TUNABLES "GLIBC_TUNABLES"
@@ -70,7 +71,7 @@ static void environment_check_jemalloc(struct environment_report *r, const char 
 		if (item && strcmp(item->value, "-1") == 0 && limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
 			audit_list(r->m, &r->harmful, mem_printf(
 				r->m, "%s: %s:-1 never gives memory back, under a limit of %s", where,
-				decays[i], report_size(r->m, limit)));
+				decays[i], size_format(r->m, limit)));
 	}
 	item = conf_find(&conf, "percpu_arena");
 	if (item && strcmp(item->value, "disabled") != 0 && environment_is_narrowed(&r->a->machine->cpu))

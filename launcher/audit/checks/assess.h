@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_ASSESS_H
-#define ALLOCRUN_AUDIT_ASSESS_H
+#ifndef ALLOCRUN_AUDIT_CHECKS_ASSESS_H
+#define ALLOCRUN_AUDIT_CHECKS_ASSESS_H
 
 #include "audit/audit.h"
 
-/* What the audit_*.c share, and the functions that the rows of checks.c name. */
+/* What the checks share, and the functions that the rows of table.c name. */
 
 /* The head of an assess function; most look at one or two of these. */
 #define ASSESS(name) \

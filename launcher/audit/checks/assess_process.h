@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_ASSESS_PROCESS_H
-#define ALLOCRUN_AUDIT_ASSESS_PROCESS_H
+#ifndef ALLOCRUN_AUDIT_CHECKS_ASSESS_PROCESS_H
+#define ALLOCRUN_AUDIT_CHECKS_ASSESS_PROCESS_H
 
 #include "audit/checks/assess.h"
 

@@ -8,9 +8,10 @@
 
 #include <linux/mempolicy.h>
 
+#include "detect/boot.h"
 #include "report/report.h"
 #include "util/kernel_abi.h"
-
+#include "util/size.h"
 
 static bool boot_is_word(const char *text, const char *const *words)
 {
@@ -41,7 +42,7 @@ static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, con
 {
 	const char *state;
 
-	if (!node_find_boot_thp(m, value, 0, &state)) {
+	if (!boot_find_thp(m, value, 0, &state)) {
 		audit_list(m, problems, mem_printf(m, "thp_anon=%s is no value that the kernel takes: it is ignored",
 						   value));
 		return;
@@ -51,10 +52,10 @@ static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, con
 	for (size_t i = 0; i < thp->n_sizes; i++) {
 		const struct thp_size *size = &thp->sizes[i];
 
-		node_find_boot_thp(m, value, size->size, &state);
+		boot_find_thp(m, value, size->size, &state);
 		if (state && *size->enabled && strcmp(state, size->enabled) != 0)
 			audit_list(m, problems, mem_printf(m, "thp_anon=%s, and now %s has %s", value,
-							   report_size(m, size->size), size->enabled));
+							   size_format(m, size->size), size->enabled));
 	}
 }
 
@@ -67,8 +68,8 @@ ASSESS(audit_thp_cmdline)
 		return finding_skip(m, "the kernel has no transparent hugepages");
 	if (!a->node->command_line)
 		return finding_unknown(m, "/proc/cmdline cannot be read");
-	value = node_find_boot(m, a->node->command_line, "transparent_hugepage");
-	sizes = node_find_boot(m, a->node->command_line, "thp_anon");
+	value = boot_find(m, a->node->command_line, "transparent_hugepage");
+	sizes = boot_find(m, a->node->command_line, "thp_anon");
 	if (!value && !sizes)
 		return finding_ok(m, "the kernel command line does not speak of it");
 	if (value) {
@@ -89,7 +90,7 @@ ASSESS(audit_thp_cmdline)
 /* numa_balancing= against the value in force. */
 static void boot_check_balancing(struct mem *m, const struct audit_facts *a, const char **problems)
 {
-	const char *value = node_find_boot(m, a->node->command_line, "numa_balancing");
+	const char *value = boot_find(m, a->node->command_line, "numa_balancing");
 	int64_t now = a->machine->numa.balancing;
 
 	if (!value || now == FACT_UNKNOWN)
@@ -104,7 +105,7 @@ static void boot_check_balancing(struct mem *m, const struct audit_facts *a, con
 
 static void boot_check_numa(struct mem *m, const struct audit_facts *a, const char **problems)
 {
-	const char *value = node_find_boot(m, a->node->command_line, "numa");
+	const char *value = boot_find(m, a->node->command_line, "numa");
 
 	if (value && strcmp(value, "off") == 0 && a->machine->gpu.n_gpus)
 		audit_list(m, problems, "numa=off on a GPU host: nothing can be kept near a GPU");
@@ -114,10 +115,10 @@ static void boot_check_numa(struct mem *m, const struct audit_facts *a, const ch
 static void boot_check_pools(struct mem *m, const struct audit_facts *a, const char **problems)
 {
 	const struct hugetlb_facts *hugetlb = &a->machine->hugetlb;
-	struct node_boot_pool *asked = NULL;
+	struct boot_pool *asked = NULL;
 	size_t n = 0;
 
-	node_parse_boot_pools(m, a->node->command_line, a->node->memory.default_huge_size, &asked, &n);
+	boot_parse_pools(m, a->node->command_line, a->node->memory.default_huge_size, &asked, &n);
 	for (size_t i = 0; i < n && hugetlb->n_pools; i++) {
 		const struct hugetlb_pool *pool = NULL;
 
@@ -126,12 +127,12 @@ static void boot_check_pools(struct mem *m, const struct audit_facts *a, const c
 		if (!pool)
 			audit_list(m, problems, mem_printf(m, "hugepages of %s were asked for, "
 							      "and this kernel has none",
-							   report_size(m, asked[i].page_size)));
+							   size_format(m, asked[i].page_size)));
 		else if (pool->total != FACT_UNKNOWN && pool->total < asked[i].pages)
 			audit_list(m, problems, mem_printf(m, "%lld hugepages of %s were asked "
 							      "for, and there are %lld",
 							   (long long)asked[i].pages,
-							   report_size(m, asked[i].page_size),
+							   size_format(m, asked[i].page_size),
 							   (long long)pool->total));
 	}
 }
@@ -140,14 +141,14 @@ static void boot_check_pools(struct mem *m, const struct audit_facts *a, const c
 static void boot_check_default_size(struct mem *m, const struct audit_facts *a,
 				    const char **problems)
 {
-	const char *value = node_find_boot(m, a->node->command_line, "default_hugepagesz");
+	const char *value = boot_find(m, a->node->command_line, "default_hugepagesz");
 	int64_t now = a->node->memory.default_huge_size, size;
 
 	if (!value || now == FACT_UNKNOWN)
 		return;
-	if (!node_parse_boot_size(value, &size) || size != now)
+	if (!size_parse_boot(value, &size) || size != now)
 		audit_list(m, problems, mem_printf(m, "default_hugepagesz=%s, and the default is %s",
-						   value, report_size(m, now)));
+						   value, size_format(m, now)));
 }
 
 ASSESS(audit_boot_parameters)
@@ -162,7 +163,7 @@ ASSESS(audit_boot_parameters)
 	boot_check_pools(m, a, &problems);
 	if (problems)
 		return finding_warn(m, "%s", problems);
-	pages = node_find_boot(m, a->node->command_line, "hugepages");
+	pages = boot_find(m, a->node->command_line, "hugepages");
 	if (pages && !a->machine->hugetlb.n_pools)
 		return finding_unknown(m, "hugepages=%s; which there are cannot be read", pages);
 	return finding_ok(m, "all that it asks for is in force");
@@ -231,8 +232,8 @@ ASSESS(audit_kernel_age)
 static const char *iommu_find_words(struct mem *m, const char *command_line, enum tristate *ret_passes)
 {
 	static const char *const switches[] = { "intel_iommu", "amd_iommu" };
-	const char *value = command_line ? node_find_boot(m, command_line, "iommu.passthrough") : NULL;
-	char *list = command_line ? node_find_boot(m, command_line, "iommu") : NULL;
+	const char *value = command_line ? boot_find(m, command_line, "iommu.passthrough") : NULL;
+	char *list = command_line ? boot_find(m, command_line, "iommu") : NULL;
 
 	*ret_passes = TRI_UNKNOWN;
 	if (value) {
@@ -247,7 +248,7 @@ static const char *iommu_find_words(struct mem *m, const char *command_line, enu
 		}
 	}
 	for (size_t i = 0; command_line && i < sizeof switches / sizeof *switches; i++) {
-		value = node_find_boot(m, command_line, switches[i]);
+		value = boot_find(m, command_line, switches[i]);
 		if (value)
 			return mem_printf(m, "%s=%s", switches[i], value);
 	}

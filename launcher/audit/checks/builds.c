@@ -6,6 +6,7 @@
 
 #include "known/allocators.h"
 #include "report/report.h"
+#include "util/size.h"
 
 /* Why no bundled build is known; NULL = there are some. */
 static const char *builds_missing(const struct catalog_facts *catalog)
@@ -46,14 +47,14 @@ static struct finding page_report(struct mem *m, const struct facts *f)
 			largest = b->page_size;
 	}
 	if (fits)
-		return finding_ok(m, "pages of %s: %s fit%s", report_size(m, f->page_size), fits,
+		return finding_ok(m, "pages of %s: %s fit%s", size_format(m, f->page_size), fits,
 				  largest > f->page_size ? ", built for larger ones too" : "");
 	if (unknown)
 		return finding_unknown(m, "pages of %s; for which %s is built cannot be read",
-				       report_size(m, f->page_size), unknown);
+				       size_format(m, f->page_size), unknown);
 	if (too_small)
-		return finding_fail(m, "pages of %s, and %s take %s at the most", report_size(m, f->page_size),
-				    too_small, report_size(m, largest));
+		return finding_fail(m, "pages of %s, and %s take %s at the most", size_format(m, f->page_size),
+				    too_small, size_format(m, largest));
 	return finding_warn(m, "no bundled build is for %s", f->machine);
 }
 

@@ -9,6 +9,7 @@
 
 #include "decide/plan.h"
 #include "report/report.h"
+#include "util/size.h"
 #include "util/text.h"
 
 ASSESS(audit_launch_record)
@@ -203,7 +204,7 @@ static const char *limits_check_locked(struct mem *m, const struct live_process 
 	    (p->capabilities_known == TRI_YES && p->capabilities >> CAP_IPC_LOCK_BIT & 1) ||
 	    audit_percent(locked, limit) < t->values[THRESHOLD_LOCKED_WARN])
 		return NULL;
-	return mem_printf(m, "%s are locked or pinned, of at most %s", report_size(m, locked), report_size(m, limit));
+	return mem_printf(m, "%s are locked or pinned, of at most %s", size_format(m, locked), size_format(m, limit));
 }
 
 static const char *limits_format(struct mem *m, int64_t value)

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "known/conf.h"
-#include "util/environment.h"
 #include "report/report.h"
+#include "util/environment.h"
+#include "util/kernel_abi.h"
+#include "util/size.h"
 
 #define CAP_IPC_LOCK_BIT 14 /* linux/capability.h: mlock(2) without a limit */
 #define CAP_SYS_RESOURCE_BIT 24
@@ -35,7 +37,7 @@ static const struct limit *memlock_wanted(const struct audit_facts *a)
 /* `soft`: what the server will have. */
 static struct finding memlock_report(struct mem *m, const struct audit_facts *a, int64_t soft)
 {
-	const char *size = report_size(m, soft);
+	const char *size = size_format(m, soft);
 
 	if (soft == FACT_UNLIMITED)
 		return finding_ok(m, "unlimited");
@@ -61,9 +63,9 @@ ASSESS(audit_memlock)
 	/* Only the kernel's own capability lifts a hard limit. */
 	if (wanted && wanted->hard > process->memlock.hard && !memlock_has(process, CAP_SYS_RESOURCE_BIT))
 		return finding_warn(m, "the policy asks for %s, and the hard limit is %s",
-				    report_size(m, wanted->soft), report_size(m, process->memlock.hard));
+				    size_format(m, wanted->soft), size_format(m, process->memlock.hard));
 	if (process->memlock.soft != FACT_UNLIMITED && memlock_has(process, CAP_IPC_LOCK_BIT))
-		return finding_ok(m, "%s, which CAP_IPC_LOCK lifts", report_size(m, process->memlock.soft));
+		return finding_ok(m, "%s, which CAP_IPC_LOCK lifts", size_format(m, process->memlock.soft));
 	return memlock_report(m, a, wanted ? wanted->soft : process->memlock.soft);
 }
 
@@ -83,9 +85,9 @@ ASSESS(audit_locked_memory)
 	fixed = pinned > fixed ? pinned : fixed;
 	percent = audit_percent(fixed, total);
 	text = mem_printf(m, "%lld%% of %s: unevictable %s, pinned %s", (long long)percent,
-			  report_size(m, total), report_size(m, memory->unevictable),
+			  size_format(m, total), size_format(m, memory->unevictable),
 			  a->node->events.pinned_pages == FACT_UNKNOWN ? "not counted by this kernel" :
-			  report_size(m, pinned));
+			  size_format(m, pinned));
 	if (percent > t->values[THRESHOLD_LOCKED_FAIL])
 		return finding_fail(m, "%s", text);
 	return (percent >= t->values[THRESHOLD_LOCKED_WARN] ? finding_warn : finding_ok)(m, "%s", text);
@@ -189,7 +191,7 @@ static const char *hugetlb_describe(struct mem *m, const struct hugetlb_facts *h
 		    __builtin_add_overflow(*ret_free, bytes, ret_free))
 			*ret_unknown = true;
 		audit_list(m, &text, mem_printf(m, "%lld of %lld pages of %s free", (long long)pool->free,
-						(long long)pool->total, report_size(m, pool->page_size)));
+						(long long)pool->total, size_format(m, pool->page_size)));
 	}
 	return text;
 }
@@ -227,7 +229,7 @@ ASSESS(audit_hugetlb)
 	if (f->memory_total != FACT_UNKNOWN &&
 	    audit_percent(free, f->memory_total) >= t->values[THRESHOLD_SPARE])
 		return finding_warn(m, "%s: %s that nobody uses and nothing else can have", text,
-				    report_size(m, free));
+				    size_format(m, free));
 	return finding_ok(m, "%s", text);
 }
 
@@ -259,15 +261,15 @@ ASSESS(audit_shm)
 	spare = shm->size == FACT_UNKNOWN ? FACT_UNKNOWN : shm_spare(a);
 	if (n_gpus > 1 && shm->size != FACT_UNKNOWN && shm->size < SHM_LEAST)
 		return (shm->size <= SHM_DEFAULT ? finding_fail : finding_warn)(
-			m, "/dev/shm has %s, for %zu GPUs", report_size(m, shm->size), n_gpus);
+			m, "/dev/shm has %s, for %zu GPUs", size_format(m, shm->size), n_gpus);
 	if (spare == FACT_UNKNOWN)
 		return finding_unknown(m, "/dev/shm has %s; how much is in use cannot be read",
-				       report_size(m, shm->size));
+				       size_format(m, shm->size));
 	if (audit_percent(spare, shm->size) < t->values[THRESHOLD_SPARE])
-		return finding_warn(m, "%s of %s of /dev/shm are free", report_size(m, spare),
-				    report_size(m, shm->size));
+		return finding_warn(m, "%s of %s of /dev/shm are free", size_format(m, spare),
+				    size_format(m, shm->size));
 	return finding_ok(m, "%s%s of %s of /dev/shm are free", shm->used == FACT_UNKNOWN ? "at least " : "",
-			  report_size(m, spare), report_size(m, shm->size));
+			  size_format(m, spare), size_format(m, shm->size));
 }
 
 ASSESS(audit_max_map_count)

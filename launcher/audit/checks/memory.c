@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "util/size.h"
 
 /*
  * Above this the kernel takes anonymous memory readily (sysctl/vm.rst: 60 weighs it as
@@ -31,12 +32,12 @@ static int64_t memory_used(const struct audit_facts *a)
 /* "; anon 3 GiB, shmem 1 GiB" */
 static const char *memory_describe(struct mem *m, const struct node_cgroup *c)
 {
-	const char *peak = c->peak > 0 ? mem_printf(m, ", peak %s", report_size(m, c->peak)) : "";
+	const char *peak = c->peak > 0 ? mem_printf(m, ", peak %s", size_format(m, c->peak)) : "";
 
 	if (c->anon == FACT_UNKNOWN || c->shmem == FACT_UNKNOWN)
 		return peak;
-	return mem_printf(m, "; anonymous %s, shmem %s%s", report_size(m, c->anon),
-			  report_size(m, c->shmem), peak);
+	return mem_printf(m, "; anonymous %s, shmem %s%s", size_format(m, c->anon),
+			  size_format(m, c->shmem), peak);
 }
 
 static enum check_status memory_status(const struct thresholds *t, int64_t percent,
@@ -72,7 +73,7 @@ static struct finding headroom_of_machine(struct mem *m, const struct audit_fact
 	return memory_finding(m, memory_status(t, percent, THRESHOLD_OOM_HEADROOM_WARN,
 					       THRESHOLD_OOM_HEADROOM_FAIL),
 			      mem_printf(m, "no limit; %lld%% of the machine's %s in use",
-					 (long long)percent, report_size(m, total)));
+					 (long long)percent, size_format(m, total)));
 }
 
 static struct finding headroom_of_cgroup(struct mem *m, const struct audit_facts *a,
@@ -81,7 +82,7 @@ static struct finding headroom_of_cgroup(struct mem *m, const struct audit_facts
 	const struct cgroup_facts *cgroup = &a->machine->cgroup;
 	int64_t used = memory_used(a), percent = audit_percent(used, cgroup->memory_max);
 	const char *text = mem_printf(m, "%lld%% of %s in use, without files that nobody needs%s",
-				      (long long)percent, report_size(m, cgroup->memory_max),
+				      (long long)percent, size_format(m, cgroup->memory_max),
 				      memory_describe(m, &a->node->cgroup));
 	enum check_status status = memory_status(t, percent, THRESHOLD_OOM_HEADROOM_WARN,
 						 THRESHOLD_OOM_HEADROOM_FAIL);
@@ -104,7 +105,7 @@ static const char *headroom_above_high(struct mem *m, const struct audit_facts *
 	    high >= most || memory_used(a) < high)
 		return NULL;
 	return mem_printf(m, "%s in use, above memory.high of %s: allocations are slowed down",
-			  report_size(m, memory_used(a)), report_size(m, high));
+			  size_format(m, memory_used(a)), size_format(m, high));
 }
 
 ASSESS(audit_oom_headroom)
@@ -117,7 +118,7 @@ ASSESS(audit_oom_headroom)
 		return finding_unknown(m, "the memory limit of the control group cannot be read");
 	if (memory_is_limited(cgroup) && cgroup->memory_current == FACT_UNKNOWN)
 		return finding_unknown(m, "a limit of %s, and how much is in use cannot be read",
-				       report_size(m, cgroup->memory_max));
+				       size_format(m, cgroup->memory_max));
 	f = memory_is_limited(cgroup) ? headroom_of_cgroup(m, a, t) : headroom_of_machine(m, a, t);
 	above = headroom_above_high(m, a);
 	if (!above)
@@ -158,18 +159,18 @@ ASSESS(audit_cgroup_limit)
 	if (decay && strcmp(decay->value, "-1") == 0 && strcmp(decay->why, "MALLOC_CONF") != 0)
 		return finding_fail(m, "dirty_decay_ms:-1 (%s) never gives memory back, under a "
 				       "limit of %s",
-				    decay->why, report_size(m, limit));
+				    decay->why, size_format(m, limit));
 	if (bound != FACT_UNKNOWN && bound < limit)
 		return finding_warn(m, "numa-strict binds to nodes with %s, and the limit is %s: "
 				       "the nodes are "
-				    "full before it is reached", report_size(m, bound), report_size(m, limit));
+				    "full before it is reached", size_format(m, bound), size_format(m, limit));
 	if (total == FACT_UNKNOWN)
 		return finding_unknown(m, "a limit of %s; how much the machine has cannot be read",
-				       report_size(m, limit));
+				       size_format(m, limit));
 	if (limit > total)
 		return finding_warn(m, "a limit of %s on a machine with %s protects nothing",
-				    report_size(m, limit), report_size(m, total));
-	return finding_ok(m, "%s of the machine's %s", report_size(m, limit), report_size(m, total));
+				    size_format(m, limit), size_format(m, total));
+	return finding_ok(m, "%s of the machine's %s", size_format(m, limit), size_format(m, total));
 }
 
 /* What files may take: what is free, and what they have already. */
@@ -199,13 +200,13 @@ ASSESS(audit_page_cache)
 		whole = cgroup->memory_max;
 	percent = audit_percent(room, whole);
 	if (percent < t->values[THRESHOLD_PAGE_CACHE_FAIL])
-		return finding_fail(m, "%s, %lld%% of %s, are left for files", report_size(m, room),
-				    (long long)percent, report_size(m, whole));
+		return finding_fail(m, "%s, %lld%% of %s, are left for files", size_format(m, room),
+				    (long long)percent, size_format(m, whole));
 	if (percent < t->values[THRESHOLD_PAGE_CACHE_WARN])
-		return finding_warn(m, "%s, %lld%% of %s, are left for files", report_size(m, room),
-				    (long long)percent, report_size(m, whole));
-	return finding_ok(m, "%s, %lld%% of %s, are left for files", report_size(m, room),
-			  (long long)percent, report_size(m, whole));
+		return finding_warn(m, "%s, %lld%% of %s, are left for files", size_format(m, room),
+				    (long long)percent, size_format(m, whole));
+	return finding_ok(m, "%s, %lld%% of %s, are left for files", size_format(m, room),
+			  (long long)percent, size_format(m, whole));
 }
 
 ASSESS(audit_overcommit)
@@ -223,12 +224,12 @@ ASSESS(audit_overcommit)
 					  "how much is committed");
 	percent = audit_percent(memory->committed, memory->commit_limit);
 	text = mem_printf(m, "overcommit_memory=2: %lld%% of %s are committed", (long long)percent,
-			  report_size(m, memory->commit_limit));
+			  size_format(m, memory->commit_limit));
 	/* The default ratio of 50 without swap leaves half of the memory to nobody. */
 	if (percent < t->values[THRESHOLD_COMMIT_WARN] && a->machine->memory_total != FACT_UNKNOWN &&
 	    audit_percent(memory->commit_limit, a->machine->memory_total) < COMMIT_LEAST)
 		return finding_warn(m, "%s, and the machine has %s", text,
-				    report_size(m, a->machine->memory_total));
+				    size_format(m, a->machine->memory_total));
 	return memory_finding(m, memory_status(t, percent, THRESHOLD_COMMIT_WARN, THRESHOLD_COMMIT_FAIL),
 			      text);
 }
@@ -243,23 +244,23 @@ ASSESS(audit_swap)
 	if (memory->swap_total == 0)
 		return finding_ok(m, "no swap");
 	if (a->node->cgroup.swap_max == 0)
-		return finding_ok(m, "%s of swap, closed to this control group", report_size(m, memory->swap_total));
+		return finding_ok(m, "%s of swap, closed to this control group", size_format(m, memory->swap_total));
 	if (audit_gpus_unknown(a->machine))
-		return finding_unknown(m, "%s of swap; %s", report_size(m, memory->swap_total),
+		return finding_unknown(m, "%s of swap; %s", size_format(m, memory->swap_total),
 				       audit_gpus_unknown(a->machine));
 	if (!audit_count_gpus(a->machine))
 		return finding_ok(m, "%s of swap; no GPU waits for what lies in it",
-				  report_size(m, memory->swap_total));
+				  size_format(m, memory->swap_total));
 	if (memory->swap_free == FACT_UNKNOWN || a->node->swappiness == FACT_UNKNOWN)
 		return finding_unknown(m, "%s of swap; how it is used cannot be read",
-				       report_size(m, memory->swap_total));
+				       size_format(m, memory->swap_total));
 	if (used > 0)
 		return finding_warn(m, "%s of %s of swap are in use on a GPU host (swappiness %lld)",
-				    report_size(m, used), report_size(m, memory->swap_total),
+				    size_format(m, used), size_format(m, memory->swap_total),
 				    (long long)a->node->swappiness);
 	if (a->node->swappiness > SWAPPINESS_MOST)
 		return finding_warn(m, "%s of swap on a GPU host, with swappiness %lld",
-				    report_size(m, memory->swap_total), (long long)a->node->swappiness);
-	return finding_ok(m, "%s of swap, with swappiness %lld", report_size(m, memory->swap_total),
+				    size_format(m, memory->swap_total), (long long)a->node->swappiness);
+	return finding_ok(m, "%s of swap, with swappiness %lld", size_format(m, memory->swap_total),
 			  (long long)a->node->swappiness);
 }

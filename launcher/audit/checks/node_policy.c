@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "util/size.h"
 
 struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key,
 			       const char *name, const char *now, struct finding finding)
@@ -40,7 +41,7 @@ static void node_policy_compare(struct mem *m, const struct node_item *item, con
 
 	if (now != FACT_UNKNOWN && now < wanted)
 		audit_list(m, missing, mem_printf(m, "%lld of %lld pages of %s%s (%s)", (long long)now,
-						  (long long)wanted, report_size(m, item->size), place, item->where));
+						  (long long)wanted, size_format(m, item->size), place, item->where));
 }
 
 const char *audit_missing_pages(struct mem *m, const struct audit_facts *a)

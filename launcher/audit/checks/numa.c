@@ -8,7 +8,7 @@
 #include <linux/mempolicy.h>
 
 #include "report/report.h"
-
+#include "util/kernel_abi.h"
 
 /* Why NUMA does not matter here; NULL = it does, or nobody knows. */
 static const char *numa_irrelevant(const struct facts *f)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the audit itself could not see. Pure. */
 #include "audit/checks/assess.h"
+#include "audit/runner.h"
 
 /* More than these in one line nobody reads. */
 #define GAPS_MOST 4
@@ -43,7 +44,7 @@ ASSESS(audit_gaps)
 	if (list) {
 		struct finding f = finding_unknown(m, "not known: %s", list);
 
-		f.fix = check_find("audit-limits")->fix;
+		f.fix = runner_find(checks, "audit-limits")->fix;
 		return f;
 	}
 	return a->machine->is_live ? finding_ok(m, "all that was looked for could be read") :

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "options/read.h"
 #include "util/text.h"
 
 /*

@@ -248,21 +248,3 @@ const struct check checks[] = {
 
 	{ .id = NULL },
 };
-
-const struct check *check_find(const char *id)
-{
-	for (const struct check *check = checks; check->id; check++) {
-		if (strcmp(check->id, id) == 0)
-			return check;
-	}
-	return NULL;
-}
-
-const char *const *check_ids(void)
-{
-	static const char *ids[sizeof checks / sizeof *checks];
-
-	for (size_t i = 0; checks[i].id; i++)
-		ids[i] = checks[i].id;
-	return ids;
-}

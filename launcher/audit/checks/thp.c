@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "util/size.h"
 
 /*
  * Below so many faults since boot a share says nothing. Fragments of a node with less
@@ -24,7 +25,7 @@ static const char *thp_eager_sizes(struct mem *m, const struct thp_facts *thp)
 
 	for (size_t i = 0; i < thp->n_sizes; i++) {
 		if (strcmp(thp->sizes[i].enabled, "always") == 0)
-			audit_list(m, &list, report_size(m, thp->sizes[i].size));
+			audit_list(m, &list, size_format(m, thp->sizes[i].size));
 	}
 	return list;
 }
@@ -164,7 +165,7 @@ static const struct node_free *free_worst(const struct node_facts *node, int64_t
 static const char *free_describe(struct mem *m, const struct node_free *f, int64_t share)
 {
 	return !f ? "" : mem_printf(m, "; %lld%% of the %s free on node %d is in whole huge pages",
-				    (long long)share, report_size(m, f->bytes), f->node);
+				    (long long)share, size_format(m, f->bytes), f->node);
 }
 
 ASSESS(audit_fragmentation)
@@ -190,7 +191,7 @@ ASSESS(audit_fragmentation)
 				    (long long)share, (long long)tries, stalls, now);
 	if (worst && free_share < HUGE_LEAST)
 		return finding_warn(m, "%lld%% of the %s free on node %d is in whole huge pages%s",
-				    (long long)free_share, report_size(m, worst->bytes), worst->node, stalls);
+				    (long long)free_share, size_format(m, worst->bytes), worst->node, stalls);
 	if (share == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/vmstat does not say how many huge page faults "
 					  "fell back%s", now);

@@ -4,8 +4,10 @@
 
 #include <string.h>
 
-#include "util/environment.h"
+#include "live/watch.h"
 #include "report/report.h"
+#include "util/environment.h"
+#include "util/size.h"
 #include "util/text.h"
 
 /* Less than this says nothing about an allocator: a start value. */
@@ -28,9 +30,9 @@ static int64_t usage_or_zero(int64_t bytes)
 
 static const char *usage_split(struct mem *m, const struct live_process *p)
 {
-	return mem_printf(m, "anonymous %s, file %s, shared %s, hugetlb %s", report_size(m, p->rss_anon),
-			  report_size(m, p->rss_file), report_size(m, p->rss_shmem),
-			  report_size(m, usage_or_zero(p->hugetlb)));
+	return mem_printf(m, "anonymous %s, file %s, shared %s, hugetlb %s", size_format(m, p->rss_anon),
+			  size_format(m, p->rss_file), size_format(m, p->rss_shmem),
+			  size_format(m, usage_or_zero(p->hugetlb)));
 }
 
 #define ANONYMOUS "anonymous memory"
@@ -115,13 +117,13 @@ static int64_t usage_find_due(const struct live_process *p, int64_t *ret_ms)
 static const char *usage_describe_allocator(struct mem *m, const struct live_process *p, int64_t due, int64_t ms)
 {
 	const char *in_use = p->allocator_live == FACT_UNKNOWN ? "" :
-			     mem_printf(m, " for %s in use", report_size(m, p->allocator_live));
+			     mem_printf(m, " for %s in use", size_format(m, p->allocator_live));
 	const char *back = due < USAGE_DUE_LEAST ? "" :
-			   mem_printf(m, "; %s of it are due to go back within %lld s", report_size(m, due),
+			   mem_printf(m, "; %s of it are due to go back within %lld s", size_format(m, due),
 				      (long long)(ms / 1000 + (ms % 1000 != 0)));
 
 	return mem_printf(m, "%s: the allocator has %s resident%s%s", usage_split(m, p),
-			  report_size(m, p->allocator_resident), in_use, back);
+			  size_format(m, p->allocator_resident), in_use, back);
 }
 
 /* What the allocator has, where that is known; what the program has need not be. */
@@ -171,10 +173,10 @@ static const char *usage_describe_growth(struct mem *m, const struct growth *g)
 {
 	bool is_of_others = usage_is_leak_of_others(g);
 	bool is_elsewhere = is_of_others || strcmp(g->kind, ANONYMOUS) != 0;
-	const char *own = is_of_others ? mem_printf(m, ", the allocator's by %s", report_size(m, g->allocator)) : "";
+	const char *own = is_of_others ? mem_printf(m, ", the allocator's by %s", size_format(m, g->allocator)) : "";
 
 	return mem_printf(m, "%s%s grew by %s in %lld s%s", is_elsewhere ? "not the allocator: " : "", g->kind,
-			  report_size(m, g->bytes), (long long)g->seconds, own);
+			  size_format(m, g->bytes), (long long)g->seconds, own);
 }
 
 /* Is it in the control group of its parent, which speaks for both? */
@@ -258,7 +260,7 @@ ASSESS(audit_local_memory)
 	}
 	/* A shell in front of the server says nothing about the server's memory. */
 	if (total < VERDICT_LEAST)
-		return finding_skip(m, "it has %s, too little to judge", report_size(m, total));
+		return finding_skip(m, "it has %s, too little to judge", size_format(m, total));
 	percent = audit_percent(local, total);
 	if (percent < t->values[THRESHOLD_GPU_LOCAL_FAIL])
 		return finding_fail(m, "%lld %% of its memory is on the GPUs' nodes %s", (long long)percent,

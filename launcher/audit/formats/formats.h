@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_FORMATS_H
-#define ALLOCRUN_AUDIT_FORMATS_H
+#ifndef ALLOCRUN_AUDIT_FORMATS_FORMATS_H
+#define ALLOCRUN_AUDIT_FORMATS_FORMATS_H
 
-#include "options/check_options.h"
 #include "audit/runner.h"
+#include "options/check_options.h"
 #include "util/buffer.h"
 #include "util/utf8.h"
 

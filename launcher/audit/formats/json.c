@@ -7,6 +7,7 @@
 
 #include "audit/formats/formats.h"
 #include "audit/formats/json.h"
+#include "audit/runner.h"
 #include "report/json_values.h"
 #include "version.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_AUDIT_REPORT_JSON_H
-#define ALLOCRUN_AUDIT_REPORT_JSON_H
+#ifndef ALLOCRUN_AUDIT_FORMATS_JSON_H
+#define ALLOCRUN_AUDIT_FORMATS_JSON_H
 
 #include <jansson.h>
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "audit/formats/formats.h"
-#include "report/json_values.h"
 #include "decide/plan.h"
+#include "report/json_values.h"
 #include "util/utf8.h"
 
 /* No arguments: they may hold keys, and reports are kept and sent around. */

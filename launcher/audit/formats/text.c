@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "audit/formats/formats.h"
+#include "audit/runner.h"
 #include "report/page.h"
 #include "report/report.h"
+#include "util/size.h"
 
 #define INDENT "           "
 #define FOLD_WIDTH 80
@@ -171,7 +173,7 @@ static void text_machine(struct text *t)
 		m, "Linux %s, %s, %s CPUs, %s, %zu NUMA node%s, %zu GPU%s%s",
 		*f->kernel ? text_clean(t, f->kernel) : "unknown", *f->machine ? text_clean(t, f->machine) : "unknown",
 		f->cpu.effective == FACT_UNKNOWN ? "unknown" : mem_printf(m, "%lld", (long long)f->cpu.effective),
-		report_size(m, f->memory_total), f->numa.n_nodes, f->numa.n_nodes == 1 ? "" : "s",
+		size_format(m, f->memory_total), f->numa.n_nodes, f->numa.n_nodes == 1 ? "" : "s",
 		f->gpu.n_gpus, f->gpu.n_gpus == 1 ? "" : "s", f->is_live ? "" : " (captured)"));
 	if (live && live->asked)
 		page_row(&t->page, "Processes", mem_printf(m, "%zu of %s%s", live->n_processes,

@@ -7,8 +7,8 @@
 #include <linux/mempolicy.h>
 
 #include "apply/apply.h"
-#include "util/environment.h"
 #include "support/pool.h"
+#include "util/environment.h"
 
 static struct plan plan;
 

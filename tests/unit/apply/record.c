@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/pool.h"
 #include "apply/record.h"
+#include "support/pool.h"
 
 static struct tree tree;
 static char *path;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "audit/runner.h"
 #include "support/audit_case.h"
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -126,13 +127,11 @@ static void test_needs(void **state)
 	(void)state;
 	s.only = WORDS("second");
 	assert_int_equal(runner_collect_needs(&s), NEEDS_LITTLE);
-	assert_false(runner_needs_processes(&s));
 	s.only = WORDS("first");
 	assert_int_equal(runner_collect_needs(&s), NEEDS_LITTLE | NEEDS_NODE);
 	s.only = WORDS("third");
 	s.has_processes = true;
 	assert_int_equal(runner_collect_needs(&s), NEEDS_LITTLE | NEEDS_THOROUGH);
-	assert_true(runner_needs_processes(&s));
 	/* A row that says nothing needs all. */
 	s.only = WORDS("fourth");
 	assert_int_equal(runner_collect_needs(&s), ~0U);
@@ -166,10 +165,13 @@ static void test_verify_selection(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof selections / sizeof *selections; i++) {
 		const char *name = mem_printf(&pool, "row %zu", i), *error = NULL;
-		struct audit_selection s = { case_table, selections[i].only[0] ? selections[i].only : NULL,
-					     selections[i].skip, selections[i].has_processes };
+		struct check_options o = { .selector = selections[i].has_processes ? LIVE_ALL : LIVE_NONE };
 
-		assert_row_int(name, runner_verify_selection(&pool, &s, &error),
+		for (const char *const *id = selections[i].only; *id; id++)
+			*MEM_PUSH(&pool, o.only, o.n_only) = *id;
+		for (const char *const *id = selections[i].skip; *id; id++)
+			*MEM_PUSH(&pool, o.skip, o.n_skip) = *id;
+		assert_row_int(name, runner_verify(&pool, case_table, &o, &error),
 			       selections[i].error ? -EINVAL : 0);
 		assert_row_string(name, error, selections[i].error);
 	}

@@ -5,9 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "detect/node.h"
+#include "audit/runner.h"
 #include "capture/capture.h"
 #include "decide/policy.h"
+#include "detect/boot.h"
+#include "detect/detect.h"
+#include "detect/node.h"
+#include "options/read.h"
 #include "report/report.h"
 #include "support/tune_case.h"
 
@@ -19,7 +23,8 @@ static const char *const no_environment[] = { NULL };
 static char *look(const struct root *root)
 {
 	const struct detect_request request = { .environment = no_environment, .thorough = true };
-	struct options options = { .environment = (char **)no_environment, .root = *root };
+	struct options options = { .environment = (char **)no_environment, .root = *root,
+				   .check_ids = runner_list_ids(&pool, checks) };
 	struct node_facts node;
 	struct facts machine;
 	struct plan explained;
@@ -42,7 +47,7 @@ static char *look(const struct root *root)
 	for (size_t i = 0; i < node.n_gaps; i++)
 		text = mem_printf(&pool, "%s%s: %s\n", text, node.gaps[i].path, node.gaps[i].reason);
 	return mem_printf(&pool, "%s%s\n%lld %lld %lld %lld %lld %zu %d\n", text,
-			  node.command_line ? node_find_boot(&pool, node.command_line, "hugepages") : "",
+			  node.command_line ? boot_find(&pool, node.command_line, "hugepages") : "",
 			  (long long)node.memory.available, (long long)node.events.thp_faults,
 			  (long long)node.cgroup.anon, (long long)node.shm.size, (long long)node.n_rdma, node.n_free,
 			  node.has_ld_so_preload);

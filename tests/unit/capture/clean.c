@@ -2,8 +2,10 @@
 /* --capture: what becomes of a path, of a file's text, of a line of the policy. */
 #include <errno.h>
 
+#include "audit/runner.h"
 #include "capture/capture.h"
 #include "options/options.h"
+#include "options/read.h"
 #include "support/pool.h"
 #include "util/text.h"
 
@@ -78,7 +80,7 @@ static void test_broken_policies(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-		struct options options = { .n_profiles = 0 };
+		struct options options = { .check_ids = runner_list_ids(&pool, checks) };
 		struct capture_names names = { .n = 0 };
 		char *text = mem_printf(&pool, "[launch]\nthp = off\n%s\n", lines[i]);
 		const char *error, *clean;

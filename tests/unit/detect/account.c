@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "detect/detectors.h"
 #include "support/pool.h"
 
 #define PASSWD \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect/cgroup.h"
+#include "detect/detectors.h"
 #include "support/support.h"
 
 #define V2 "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "detect/detect.h"
 #include "support/support.h"
 
 static void test_machines(void **state)

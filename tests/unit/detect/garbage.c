@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "detect/detect.h"
 #include "support/support.h"
 
 static void check_number(int64_t value)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "detect/detectors.h"
 #include "support/support.h"
 
 #define PROC "/proc/driver/nvidia/gpus/"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "detect/detectors.h"
 #include "support/support.h"
 
 #define FOLDER "/sys/kernel/mm/hugepages"

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "detect/boot.h"
 #include "detect/node.h"
 #include "support/pool.h"
 
@@ -117,7 +118,7 @@ static void test_boot(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].line, node_find_boot(&pool, cases[i].line, cases[i].name),
+		assert_row_string(cases[i].line, boot_find(&pool, cases[i].line, cases[i].name),
 				  cases[i].value);
 }
 
@@ -143,11 +144,11 @@ static void test_boot_pools(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct node_boot_pool *pools = NULL;
+		struct boot_pool *pools = NULL;
 		size_t n = 0;
 
 		print_message("%s\n", cases[i].line);
-		node_parse_boot_pools(&pool, cases[i].line, 2 << 20, &pools, &n);
+		boot_parse_pools(&pool, cases[i].line, 2 << 20, &pools, &n);
 		assert_int_equal(n, cases[i].n);
 		if (n) {
 			assert_int_equal(pools[0].page_size, cases[i].size);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "detect/detectors.h"
 #include "support/support.h"
 
 static void assert_distances(const struct numa_facts *numa, size_t node, const int *expected)

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "detect/detectors.h"
 #include "support/support.h"
 
 static void test_root_on_a_host(void **state)

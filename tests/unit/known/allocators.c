@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "support/pool.h"
+#include "decide/ld_preload.h"
 #include "known/allocators.h"
+#include "support/pool.h"
 
 #define OURS "/opt/allocrun/lib/allocrun/jemalloc-5.3.1-x86_64-glibc/libjemalloc.so.2"
 #define SECOND(name) "a second allocator (" name "); two are never loaded together"

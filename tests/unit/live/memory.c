@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "program/elf_reader.h"
 #include "support/live_own.h"
 
 static void test_open(void **state)

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "live/context.h"
 #include "live/maps.h"
 #include "live/objects.h"
-#include "live/context.h"
 #include "support/pool.h"
 
 #define TAIL " 4 7 7 0 -1 4194304 9 0 0 0 1 2 3 4 20 0 12 0 8765 1000 200 184467"

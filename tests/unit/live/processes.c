@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "live/live.h"
 #include "support/live_child.h"
 
 #define SLEEP "/bin/sleep"

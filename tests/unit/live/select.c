@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "live/live.h"
 #include "support/live_child.h"
 
 #define CGROUPS "/sys/fs/cgroup"

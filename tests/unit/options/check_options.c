@@ -29,8 +29,8 @@ static void test_defaults(void **state)
 	assert_int_equal(c->selector, LIVE_NONE);
 	assert_int_equal(c->format, CHECK_FORMAT_TEXT);
 	assert_false(c->fails_on_warn || c->output || c->watch_seconds || c->lists_checks || c->explained);
-	assert_null(options_check_selection(&pool, &options).only);
-	assert_null(*options_check_selection(&pool, &options).skip);
+	assert_null(runner_select(&pool, checks, &options.check).only);
+	assert_null(*runner_select(&pool, checks, &options.check).skip);
 }
 
 /* Before --check or behind it, as with every other mode. */
@@ -58,7 +58,7 @@ static void test_selectors(void **state)
 	assert_check_words(WORDS("--check", "--all"), NULL);
 	assert_int_equal(options.check.selector, LIVE_ALL);
 	assert_null(options.check.selector_text);
-	assert_true(options_check_selection(&pool, &options).has_processes);
+	assert_true(runner_select(&pool, checks, &options.check).has_processes);
 }
 
 static void test_lists(void **state)
@@ -68,7 +68,7 @@ static void test_lists(void **state)
 	(void)state;
 	assert_check_words(WORDS("--check", "--all", "--only", NODE_ID "," PROCESS_ID, "--only=policy-ignores",
 				 "--skip", PROCESS_ID), NULL);
-	s = options_check_selection(&pool, &options);
+	s = runner_select(&pool, checks, &options.check);
 	assert_string_equal(s.only[0], NODE_ID);
 	assert_string_equal(s.only[1], PROCESS_ID);
 	assert_string_equal(s.only[2], "policy-ignores");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
+#include "audit/runner.h"
 #include "options/check_policy.h"
 #include "options/options.h"
+#include "options/read.h"
 #include "support/pool.h"
 
 static const char *const ids[] = { "thp-defrag", "swap", "policy-file", NULL };
@@ -132,7 +134,7 @@ static void test_order(void **state)
 
 static int parse_file(const char *text)
 {
-	struct options o = { .mode = MODE_CHECK };
+	struct options o = { .mode = MODE_CHECK, .check_ids = runner_list_ids(&pool, checks) };
 	int r = policy_file_parse(&pool, &o, "p.conf", text, strlen(text), &error);
 
 	policy = o.check_policy;

@@ -2,7 +2,9 @@
 /* [node]: what it takes, what it refuses, and how it says so. */
 #include <errno.h>
 
+#include "audit/runner.h"
 #include "options/options.h"
+#include "options/read.h"
 #include "support/pool.h"
 
 static struct node_policy policy;
@@ -157,7 +159,7 @@ static void test_contradiction(void **state)
 
 static int parse_file(const char *text, struct options *o)
 {
-	*o = (struct options){ 0 };
+	*o = (struct options){ .check_ids = runner_list_ids(&pool, checks) };
 	return policy_file_parse(&pool, o, "p.conf", text, strlen(text), &error);
 }
 

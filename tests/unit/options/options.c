@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 
-#include "support/parse.h"
 #include "options/profiles.h"
+#include "support/parse.h"
 
 static void test_defaults(void **state)
 {

@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "audit/runner.h"
 #include "options/options.h"
+#include "options/read.h"
 #include "support/pool.h"
-
 
 static int parse(struct options *o, const char *text, const char **error)
 {
-	*o = (struct options){ 0 };
+	*o = (struct options){ .check_ids = runner_list_ids(&pool, checks) };
 	*error = NULL;
 	return policy_file_parse(&pool, o, "p.conf", text, strlen(text), error);
 }
@@ -247,7 +248,7 @@ static void test_binary(void **state)
 {
 	static const char text[] = "[launch]\nnuma = off\nconf = \0\n";
 	static const char elf[] = "\x7f" "ELF\2\1\1\0\0\0\0\0";
-	struct options o = { 0 };
+	struct options o = { .check_ids = runner_list_ids(&pool, checks) };
 	const char *error = NULL;
 
 	(void)state;

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit/runner.h"
 #include "options/options.h"
+#include "options/read.h"
 #include "support/pool.h"
 
 #define CONF "/etc/allocrun/policy.conf"
@@ -28,6 +30,7 @@ static int close_tree(void **state)
 static int load(struct options *o, const char **error)
 {
 	*error = NULL;
+	o->check_ids = runner_list_ids(&pool, checks);
 	return policy_file_load(&pool, &tree.root, o, error);
 }
 

@@ -3,6 +3,7 @@
 
 #include "report/report.h"
 #include "support/scenario.h"
+#include "util/size.h"
 
 static void test_size(void **state)
 {
@@ -32,7 +33,7 @@ static void test_size(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].text, report_size(&pool, cases[i].bytes), cases[i].text);
+		assert_row_string(cases[i].text, size_format(&pool, cases[i].bytes), cases[i].text);
 }
 
 static struct operation *add(enum step step, const char *name, enum outcome outcome, enum ladder ladder)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
+#include "report/json_values.h"
 #include "report/report.h"
 #include "support/scenario.h"
 #include "version.h"

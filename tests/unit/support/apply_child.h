@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
-#include "util/environment.h"
 #include "support/pool.h"
+#include "util/environment.h"
 
 #define NOBODY 65534
 #define OPERATIONS_MAX 6

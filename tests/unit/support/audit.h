@@ -5,6 +5,8 @@
 /* A captured machine with what the audit reads of it, and what its checks find. */
 
 #include "audit/audit.h"
+#include "audit/runner.h"
+#include "detect/node.h"
 #include "support/audit_note.h"
 #include "support/scenario.h"
 
@@ -36,7 +38,7 @@ static inline void audit_open(const char *name, const char *const *environment,
 /* The plan is made anew: facts may have been changed since the last check. */
 static inline struct finding audit_find(const char *id)
 {
-	const struct check *check = check_find(id);
+	const struct check *check = runner_find(checks, id);
 	struct finding finding;
 
 	if (!check)

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "audit/runner.h"
 #include "options/options.h"
+#include "options/read.h"
 #include "support/pool.h"
 
 #define CONF "/etc/allocrun/policy.conf"
@@ -47,8 +49,10 @@ static inline int parse_words(const char *const *words, const char *const *envir
 	*MEM_PUSH(&pool, block, n) = NULL;
 	error = NULL;
 	root_close(&options.root);
-	r = options_parse(&pool, (int)argc - 1, argv, block, &options, &error);
-	if (r < 0)
+	r = options_parse(&pool, (int)argc - 1, argv, block, runner_list_ids(&pool, checks), &options, &error);
+	if (r == 0 && options.mode == MODE_CHECK)
+		r = runner_verify(&pool, checks, &options.check, &error);
+	else if (r < 0)
 		options.root.fd = -1;
 	return r;
 }

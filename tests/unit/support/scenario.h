@@ -4,8 +4,10 @@
 
 /* A captured machine, a command line, made-up builds, and the plan that comes of them. */
 
+#include "audit/runner.h"
 #include "decide/plan.h"
 #include "decide/policy.h"
+#include "options/read.h"
 #include "support/pool.h"
 
 #ifndef MACHINES_DIR
@@ -80,7 +82,7 @@ static inline void scenario_parse(const char *name, const char *const *words)
 	for (const char *const *e = scenario.machine.environment; *e; e++)
 		*MEM_PUSH(&pool, block, n) = mem_strdup(&pool, *e);
 	*MEM_PUSH(&pool, block, n) = NULL;
-	if (options_parse(&pool, (int)argc - 1, argv, block, &scenario.options, &error) < 0)
+	if (options_parse(&pool, (int)argc - 1, argv, block, runner_list_ids(&pool, checks), &scenario.options, &error) < 0)
 		fail_msg("%s", error);
 	root_close(&scenario.options.root);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/support.h"
+#include "detect/detect.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "detect/detectors.h"
 #include "facts/machine.h"
 #include "util/bitmap.h"
 #include "util/mem.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "util/environment.h"
 #include "support/pool.h"
+#include "util/environment.h"
 
 /* "A=1|B=2": a block in one line. */
 static const char *join(char *const *block)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocator-environment, arenas-quota, page-size, builds-integrity, ld-so-preload, audit-limits. */
+#include "detect/node.h"
 #include "support/audit.h"
 
 #define LAPTOP "laptop-one-node"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "support/audit.h"
+#include "util/kernel_abi.h"
 
 #define HGX "hgx-8gpu-two-socket"
 #define NODES_16 "cpus-512-nodes-16"

@@ -4,6 +4,7 @@
 #include <linux/mempolicy.h>
 
 #include "support/process_case.h"
+#include "util/kernel_abi.h"
 
 static void test_launch_record(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* locked-memory, memlock-limit, hugetlb-pools, shared-memory, max-map-count. */
 #include "support/audit.h"
+#include "util/kernel_abi.h"
 
 #define GIB (INT64_C(1) << 30)
 #define MIB (INT64_C(1) << 20)

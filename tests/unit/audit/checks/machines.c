@@ -3,6 +3,7 @@
  * What every node check should say of every captured machine, good and bad. A machine
  * that is fine has no warn and no fail: that is what keeps the audit worth reading.
  */
+#include "audit/runner.h"
 #include "support/audit.h"
 
 static const char *const machines[] = {
@@ -101,7 +102,7 @@ static void test_no_check_without_an_expectation(void **state)
 			fail_msg("%s: no expectation", check->id);
 	}
 	for (size_t k = 0; k < EXPECTATIONS; k++) {
-		assert_non_null(check_find(expectations[k].id));
+		assert_non_null(runner_find(checks, expectations[k].id));
 		assert_int_equal(strlen(expectations[k].letters), MACHINES);
 	}
 }
@@ -109,7 +110,7 @@ static void test_no_check_without_an_expectation(void **state)
 /* What the report needs of a row, and that no two have one id. */
 static void test_table(void **state)
 {
-	const char *const *ids = check_ids();
+	const char **ids = runner_list_ids(&pool, checks);
 	size_t n = 0;
 
 	(void)state;
@@ -117,13 +118,13 @@ static void test_table(void **state)
 		print_message("%s\n", check->id);
 		assert_string_equal(ids[n], check->id);
 		assert_int_equal(strspn(check->id, "abcdefghijklmnopqrstuvwxyz-"), strlen(check->id));
-		assert_ptr_equal(check_find(check->id), check);
+		assert_ptr_equal(runner_find(checks, check->id), check);
 		assert_true(check->assess && *check->title && *check->expected && *check->why &&
 			    *check->fix && *check->section && check->needs);
 		assert_int_equal(check->why[strlen(check->why) - 1], '.');
 	}
-	assert_null(ids[n]);
-	assert_null(check_find("no-such-check"));
+	assert_string_equal(ids[n], runner_checks[0].id);
+	assert_null(runner_find(checks, "no-such-check"));
 }
 
 static void test_thresholds(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose memory it is, what grows, and where it lies. */
+#include "detect/node.h"
 #include "support/process_case.h"
 
 static void test_verdict(void **state)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the policy share. */
+#include "decide/decision.h"
+
+#include <string.h>
+
+/* "auto" leaves the allocator to what comes below. */
+static bool policy_is_set(enum key key, const struct setting *s)
+{
+	return s->text && !(key == KEY_ALLOCATOR && strcmp(s->text, "auto") == 0);
+}
+
+struct setting policy_setting(const struct decision *d, enum key key)
+{
+	const struct setting *option = &d->options->settings[key];
+	const struct setting *section = d->section && key < KEY_PROFILE_COUNT ?
+					&d->section->settings[key] : NULL;
+	const char *where = mem_printf(d->m, "profile %s", d->profile->name);
+
+	if (policy_is_set(key, option))
+		return *option;
+	if (section && policy_is_set(key, section))
+		return *section;
+	switch (key) {
+	case KEY_ALLOCATOR:
+		return (struct setting){ d->profile->allocator, ORIGIN_BUILT_IN, where };
+	case KEY_NUMA:
+		return (struct setting){ d->profile->numa, ORIGIN_BUILT_IN, where };
+	case KEY_THP:
+		return (struct setting){ d->profile->thp, ORIGIN_BUILT_IN, where };
+	default:
+		return *option;
+	}
+}
+
+bool policy_is_off(const struct decision *d, enum step step, const char *name)
+{
+	const struct ladder_setting *ladder = &d->options->ladders[step];
+
+	if (ladder->ladder != LADDER_OFF)
+		return false;
+	plan_add_nothing(d->m, d->plan, step, name, LADDER_OFF,
+			 mem_printf(d->m, "switched off (%s)", ladder->where));
+	return true;
+}

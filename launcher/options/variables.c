@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ALLOCRUN and ALLOCRUN_KEY in the environment. */
+#include "options/read.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "util/environment.h"
+#include "util/nearest.h"
+
+#define VARIABLE_PREFIX "ALLOCRUN_"
+
+/* ALLOCRUN_NUMA_STRICT for "numa-strict". */
+static char *options_variable(struct mem *m, const char *name)
+{
+	char *variable = mem_printf(m, VARIABLE_PREFIX "%s", name);
+
+	for (char *c = variable; *c; c++)
+		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+	return variable;
+}
+
+int options_read_environment(struct mem *m, struct options *o, const char **ret_error)
+{
+	const char *const *environment = (const char *const *)o->environment;
+
+	for (int k = 0; k < KEY_COUNT; k++) {
+		const char *variable = options_variable(m, key_name((enum key)k));
+		const char *text = environment_get(environment, variable);
+		int r;
+
+		/* Set but empty is how a Compose file or a unit says "not set". */
+		if (!text || !*text)
+			continue;
+		r = options_assign(m, o, (enum key)k, text, ORIGIN_ENVIRONMENT, variable, ret_error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void options_warn_variables(struct mem *m, struct options *o)
+{
+	const size_t prefix = strlen(VARIABLE_PREFIX);
+	const char *names[KEY_COUNT + 2] = { NULL };
+
+	for (int k = 0; k < KEY_COUNT; k++)
+		names[k] = options_variable(m, key_name((enum key)k)) + prefix;
+	names[KEY_COUNT] = "POLICY";
+	for (char **e = o->environment; *e; e++) {
+		const char *name = mem_strndup(m, *e, strcspn(*e, "="));
+		const char *near;
+
+		if (strncmp(name, VARIABLE_PREFIX, prefix) != 0)
+			continue;
+		near = nearest_name(name + prefix, names);
+		if (near && strcmp(near, name + prefix) != 0)
+			*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
+				m, "%s means nothing to allocrun (did you mean " VARIABLE_PREFIX "%s?)",
+				name, near);
+	}
+}
+
+bool options_switch_off(const char *const *environment)
+{
+	static const char *const off[] = { "off", "no", "false", "0" };
+	const char *value = environment_get(environment, "ALLOCRUN");
+
+	for (size_t i = 0; value && i < sizeof off / sizeof *off; i++) {
+		if (strcasecmp(value, off[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool options_read_switch(struct mem *m, struct options *o)
+{
+	const char *value = environment_get((const char *const *)o->environment, "ALLOCRUN");
+
+	if (options_switch_off((const char *const *)o->environment))
+		return true;
+	if (value && *value && strcasecmp(value, "on") != 0)
+		*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
+			m, "ALLOCRUN=%s means nothing (ALLOCRUN=off switches allocrun off)", value);
+	return false;
+}
