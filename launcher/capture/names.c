@@ -11,15 +11,6 @@
 #define FILES "file"     /* of a folder that is read in the order of names */
 #define LIBRARIES "path" /* of libraries that were named by one */
 
-static bool names_is_among(const char *const *list, const char *word)
-{
-	for (; *list; list++) {
-		if (strcmp(*list, word) == 0)
-			return true;
-	}
-	return false;
-}
-
 static struct capture_name *names_find(const struct capture_names *names, const char *kind, const char *name)
 {
 	for (size_t i = 0; i < names->n; i++) {
@@ -57,7 +48,7 @@ static const char *names_group(struct mem *m, struct capture_names *names, const
 		"docker", "..", "", NULL,
 	};
 
-	return names_is_among(common, part) ? part : names_stand_in(m, names, "group", part);
+	return text_is_among(common, part) ? part : names_stand_in(m, names, "group", part);
 }
 
 char *names_group_path(struct mem *m, struct capture_names *names, const char *path)
@@ -79,7 +70,7 @@ bool names_is_controller(const char *word)
 		"perf_event", "hugetlb", "pids", "rdma", "misc", "name=systemd", "systemd", "unified", NULL,
 	};
 
-	return names_is_among(words, word);
+	return text_is_among(words, word);
 }
 
 const char *names_mount_point(struct mem *m, struct capture_names *names, const char *point)
@@ -134,9 +125,9 @@ static bool names_is_library_folder(struct mem *m, const char *folder)
 					       "/usr/local/lib64", NULL };
 	static const char *const machines[] = { "x86_64-linux-gnu", "aarch64-linux-gnu", NULL };
 
-	return names_is_among(folders, folder) ||
-	       (names_is_among(machines, text_basename(folder)) &&
-		names_is_among(folders, text_dirname(m, folder)));
+	return text_is_among(folders, folder) ||
+	       (text_is_among(machines, text_basename(folder)) &&
+		text_is_among(folders, text_dirname(m, folder)));
 }
 
 char *names_library(struct mem *m, struct capture_names *names, const char *path)
@@ -175,7 +166,7 @@ char *names_tuned(struct mem *m, struct capture_names *names, const char *list)
 		/* A file, as [variables] includes, is no profile. */
 		if (strchr(word, '/'))
 			word = "/";
-		else if (n && !names_is_among(own, word))
+		else if (n && !text_is_among(own, word))
 			word = names_stand_in(m, names, "tuned-profile", word);
 		text = mem_printf(m, "%s%s%.*s", text, word, (int)strspn(list + n, separators), list + n);
 	}
@@ -187,7 +178,7 @@ static bool names_is_drop_in(struct mem *m, const char *path)
 {
 	static const char *const folders[] = { "policy.d", "sysctl.d", "tmpfiles.d", NULL };
 
-	return names_is_among(folders, text_basename(text_dirname(m, path)));
+	return text_is_among(folders, text_basename(text_dirname(m, path)));
 }
 
 static char *names_tuned_path(struct mem *m, struct capture_names *names, const char *path)
@@ -216,7 +207,7 @@ char *capture_clean_path(struct mem *m, const char *path, struct capture_names *
 	/* udev may have called them by their addresses. */
 	if (text_starts_with(path, rdma))
 		return mem_printf(m, "%s%s", rdma, names_stand_in(m, names, "rdma", path + strlen(rdma)));
-	if (*path != '/' || !names_is_among(tops, mem_strndup(m, path + 1, strcspn(path + 1, "/"))))
+	if (*path != '/' || !text_is_among(tops, mem_strndup(m, path + 1, strcspn(path + 1, "/"))))
 		return NULL;
 	return mem_strdup(m, path);
 }

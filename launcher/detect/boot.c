@@ -124,26 +124,23 @@ static int boot_match_size(struct mem *m, const char *text, int64_t size)
 	return from <= size && size <= to;
 }
 
-bool boot_find_thp(struct mem *m, const char *text, int64_t size, const char **ret_state)
+bool boot_find_thp(struct mem *m, const char *text, const char *words, int64_t size,
+			const char **ret_state)
 {
-	static const char *const states[] = { "always", "inherit", "madvise", "never" };
 	char *rest = mem_strdup(m, text);
 
 	*ret_state = NULL;
 	for (char *group; (group = strsep(&rest, ";"));) {
 		char *sizes = strsep(&group, ":");
-		const char *state = NULL;
 
-		for (size_t i = 0; group && i < sizeof states / sizeof *states; i++)
-			state = strcmp(group, states[i]) == 0 ? states[i] : state;
-		if (!state)
+		if (!group || !text_has_word(words, group))
 			return false;
 		for (char *one; (one = strsep(&sizes, ","));) {
 			int match = boot_match_size(m, one, size);
 
 			if (match < 0)
 				return false;
-			*ret_state = match ? state : *ret_state;
+			*ret_state = match ? group : *ret_state;
 		}
 	}
 	return true;

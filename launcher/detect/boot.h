@@ -16,10 +16,11 @@
  */
 char *boot_find(struct mem *m, const char *command_line, const char *name);
 /*
- * What thp_anon= ("16K-64K:always;2M:madvise", kernel 6.12) says of a size; NULL: nothing.
+ * What thp_anon= ("16K-64K:always;2M:madvise", kernel 6.12) says of a size, or thp_shmem=,
+ * each with one of its `words`; NULL: nothing. Where sizes overlap the later one counts.
  * False: the kernel cannot read it, and ignores all of it.
  */
-bool boot_find_thp(struct mem *m, const char *text, int64_t size, const char **ret_state);
+bool boot_find_thp(struct mem *m, const char *text, const char *words, int64_t size, const char **ret_state);
 /* A size of huge pages and how many of it were asked for at boot. */
 struct boot_pool {
 	int64_t page_size;

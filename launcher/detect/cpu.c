@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "detect/detect.h"
+#include "detect/detectors.h"
 
 #ifdef __x86_64__
 #include <sys/platform/x86.h>
-#include "detect/detect.h"
-#include "detect/detectors.h"
 #endif
 
 #define CPU_FOLDER "/sys/devices/system/cpu"

@@ -6,11 +6,11 @@
 #include <sys/utsname.h>
 
 #include "detect/detect.h"
-#include "detect/detectors.h"
 #include "known/allocators.h"
 #include "program/catalog.h"
 #include "program/command.h"
 #include "util/text.h"
+#include "detect/detectors.h"
 
 /* The first mapping's KernelPageSize stands within this much of smaps. */
 #define DETECT_SMAPS_START 4096

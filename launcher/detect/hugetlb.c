@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 #include "util/text.h"
+#include "detect/detectors.h"
 
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "detect/detectors.h"
 #include "util/kernel_abi.h"
 #include "util/text.h"
+#include "detect/detectors.h"
 
 #define NUMA_FOLDER "/sys/devices/system/node"
 /* MAX_NUMNODES of every kernel so far: CONFIG_NODES_SHIFT is at most 10. */

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "detect/detect.h"
-#include "detect/detectors.h"
 #include "util/text.h"
+#include "detect/detectors.h"
 
 #define PROCESS_FOLDER "/proc/self"
 #define PROCESS_STAT_START_TIME 22

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "detect/detectors.h"
 #include "util/text.h"
+#include "detect/detectors.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"
 

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "util/kernel_abi.h"
 #include "util/size.h"
 #include "util/text.h"
 
@@ -23,7 +24,7 @@ const struct tune_setting tune_settings[] = {
 	  .words = "always madvise never", .absent = NO_THP, .boot = "transparent_hugepage",
 	  .why = "which memory gets transparent hugepages: all, what asks for them, or none" },
 	{ .key = "thp-enabled", .subject = TUNE_OF_SIZE, .form = TUNE_WORD, .path = THP "/" POOL "/enabled",
-	  .words = "always inherit madvise never", .since = "6.8", .absent = NO_THP, .boot = "thp_anon",
+	  .words = THP_SIZE_WORDS, .since = "6.8", .absent = NO_THP, .boot = "thp_anon",
 	  .why = "the same for one size; inherit: as thp-enabled" },
 	{ .key = "thp-defrag", .form = TUNE_WORD, .path = THP "/defrag",
 	  .words = "always defer defer+madvise madvise never", .absent = NO_THP,

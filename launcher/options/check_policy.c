@@ -20,15 +20,6 @@ static int check_policy_refuse(const char **ret_error, const char *line)
 	return -EINVAL;
 }
 
-static bool check_policy_is_name(const char *const *names, const char *name)
-{
-	for (; *names; names++) {
-		if (strcmp(*names, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The first second of the day after "YYYY-MM-DD", UTC. -EINVAL: there is no such day. */
 static int check_policy_parse_day(const char *text, int64_t *ret_end)
 {
@@ -81,7 +72,7 @@ static int check_policy_set_ignore(struct mem *m, struct check_policy *policy, c
 {
 	struct check_ignore ignore = { .end = INT64_MAX, .where = where }, *old = NULL;
 
-	if (!check_policy_is_name(ids, id))
+	if (!text_is_among(ids, id))
 		return check_policy_refuse(ret_error, mem_printf(m, "no check '%s' to ignore%s", id,
 								 nearest_name(id, ids) ? nearest_hint(m, id, ids) :
 								 "; see allocrun --check --list-checks"));

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "detect/detectors.h"
 #include "util/text.h"
+#include "detect/detectors.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
@@ -152,14 +152,11 @@ void tune_detect_saved(const struct root *root, struct mem *m, const struct tune
 {
 	for (size_t i = 0; i < n_saved; i++) {
 		const struct tune_setting *setting;
-		bool is_known = false;
 		int64_t size;
 		int node;
 
-		for (size_t k = 0; k < facts->n_files && !is_known; k++)
-			is_known = strcmp(facts->files[k].path, saved[i].path) == 0;
 		setting = tune_setting_parse_path(saved[i].path, &node, &size);
-		if (!is_known && setting)
+		if (setting && !tune_find_path(facts, saved[i].path))
 			tune_read_path(root, m, facts, setting, node, size, saved[i].path);
 	}
 }
@@ -205,6 +202,15 @@ void tune_detect(const struct root *root, struct mem *m, struct tune_facts *ret)
 	tune_read_thp_pages(root, m, ret);
 	tune_read_files(root, m, ret);
 	tune_detect_rivals(root, m, ret);
+}
+
+const struct tune_file *tune_find_path(const struct tune_facts *facts, const char *path)
+{
+	for (size_t i = 0; i < facts->n_files; i++) {
+		if (strcmp(facts->files[i].path, path) == 0)
+			return &facts->files[i];
+	}
+	return NULL;
 }
 
 const struct tune_file *tune_find_file(const struct tune_facts *facts,

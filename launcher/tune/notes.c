@@ -88,39 +88,12 @@ static void note_boot_pool(struct mem *m, const struct tune_facts *facts, const 
 	}
 }
 
-/* "64K" or "64K-1M"; a size that the kernel would not take fits none. */
-static bool note_has_size(char *range, int64_t size)
-{
-	const char *from = strsep(&range, "-"), *to = range ? range : from;
-	int64_t least, most;
-
-	return size_parse_boot(from, &least) && size_parse_boot(to, &most) && least <= size && size <= most;
-}
-
-/*
- * The word for one size in thp_anon= and thp_shmem= (transhuge.rst), of which a later part
- * wins: "64K,128K:always;256K-1M:madvise". NULL: it says nothing of that size.
- */
-static const char *note_boot_size(struct mem *m, const char *value, int64_t size)
-{
-	char *rest = mem_strdup(m, value);
-	const char *found = NULL;
-
-	while (rest) {
-		char *word = strsep(&rest, ";"), *sizes = strsep(&word, ":");
-
-		while (word && sizes) {
-			if (note_has_size(strsep(&sizes, ","), size))
-				found = word;
-		}
-	}
-	return found;
-}
-
 static const char *note_boot_value(struct mem *m, const struct tune_write *w, const char *value)
 {
+	const char *state;
+
 	if (w->setting->subject == TUNE_OF_SIZE)
-		return note_boot_size(m, value, w->size);
+		return boot_find_thp(m, value, w->setting->words, w->size, &state) ? state : NULL;
 	if (strcmp(w->setting->key, "numa-balancing") != 0)
 		return value;
 	return strcmp(value, "enable") == 0 ? "1" : strcmp(value, "disable") == 0 ? "0" : value;

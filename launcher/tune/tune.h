@@ -62,6 +62,8 @@ void tune_detect_saved(const struct root *root, struct mem *m, const struct tune
 /* The file of this setting, node and size; NULL = there is none. */
 const struct tune_file *tune_find_file(const struct tune_facts *facts,
 				       const struct tune_setting *setting, int node, int64_t size);
+/* The file of this path; NULL = there is none. */
+const struct tune_file *tune_find_path(const struct tune_facts *facts, const char *path);
 /* What a file says: its one number, word in brackets, or switch. -EINVAL. Pure. */
 int tune_parse_value(struct mem *m, const struct tune_setting *setting, const char *text,
 		     const char **ret_value, const char **ret_offered);

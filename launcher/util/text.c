@@ -141,6 +141,15 @@ bool text_has_word(const char *words, const char *word)
 	return false;
 }
 
+bool text_is_among(const char *const *list, const char *word)
+{
+	for (; *list; list++) {
+		if (strcmp(*list, word) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool text_is_digits(const char *text)
 {
 	return *text && text[strspn(text, "0123456789")] == '\0';

@@ -41,6 +41,8 @@ int text_find_choice(const char *text, const char **ret);
 bool text_starts_with(const char *text, const char *prefix);
 /* Is it one of "a b c"? */
 bool text_has_word(const char *words, const char *word);
+/* Is it one of a list that NULL ends? */
+bool text_is_among(const char *const *list, const char *word);
 bool text_is_digits(const char *text);
 /* Two digits for each byte, in lower case. */
 char *text_hex(struct mem *m, const void *bytes, size_t size);

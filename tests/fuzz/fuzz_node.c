@@ -6,6 +6,8 @@
 #include "detect/boot.h"
 #include "detect/node.h"
 #include "fuzz.h"
+#include "thp.h"
+#include "util/kernel_abi.h"
 
 #define HUGE_SIZE (INT64_C(2) << 20)
 
@@ -21,7 +23,7 @@ static void check_command_line(struct mem *m, const char *text)
 
 		FUZZ_CHECK(!value || strlen(value) <= strlen(text));
 	}
-	if (boot_find_thp(m, text, HUGE_SIZE, &state))
+	if (boot_find_thp(m, text, THP_SIZE_WORDS, HUGE_SIZE, &state))
 		FUZZ_CHECK(!state || strstr(text, state));
 	boot_parse_pools(m, text, HUGE_SIZE, &pools, &n);
 	for (size_t i = 0; i < n; i++) {

@@ -12,57 +12,69 @@
 #include "report/report.h"
 #include "util/kernel_abi.h"
 #include "util/size.h"
+#include "util/text.h"
 
-static bool boot_is_word(const char *text, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(text, *words) == 0)
-			return true;
-	}
-	return false;
-}
+/* What the kernel command line says of transparent hugepages, and what is wrong with it. */
+struct boot_thp {
+	const char *text;     /* the words; NULL: it does not speak of them */
+	const char *ignored;  /* values that the kernel cannot read: it boots as if they were not there */
+	const char *problems; /* where the machine is not as it was booted */
+};
 
 /* transparent_hugepage= against the mode in force. */
-static void boot_check_thp(struct mem *m, const struct thp_facts *thp, const char *value, const char **problems)
+static void boot_check_thp(struct mem *m, const struct thp_facts *thp, const char *value, struct boot_thp *b)
 {
-	static const char *const words[] = { "always", "madvise", "never", NULL };
 	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
+	const char *word = mem_printf(m, "transparent_hugepage=%s", value);
 
-	if (!boot_is_word(value, words))
-		audit_list(m, problems, mem_printf(m, "transparent_hugepage=%s is no value that the kernel "
-						   "takes: it is ignored", value));
+	audit_list(m, &b->text, word);
+	if (!text_has_word("always madvise never", value))
+		audit_list(m, &b->ignored, word);
 	else if (thp->known == TRI_YES && strcmp(value, modes[thp->enabled]) != 0)
-		audit_list(m, problems, mem_printf(m, "transparent_hugepage=%s, and now it is %s", value,
-						   modes[thp->enabled]));
+		audit_list(m, &b->problems, mem_printf(m, "%s, and now it is %s", word, modes[thp->enabled]));
 }
 
 /* thp_anon= against the state of each size. */
-static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, const char *value,
-				 const char **problems)
+static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, const char *value, struct boot_thp *b)
 {
-	const char *state;
+	const char *state, *word = mem_printf(m, "thp_anon=%s", value);
 
-	if (!boot_find_thp(m, value, 0, &state)) {
-		audit_list(m, problems, mem_printf(m, "thp_anon=%s is no value that the kernel takes: it is ignored",
-						   value));
+	audit_list(m, &b->text, word);
+	if (!boot_find_thp(m, value, THP_SIZE_WORDS, 0, &state)) {
+		audit_list(m, &b->ignored, word);
 		return;
 	}
 	if (thp->known == TRI_YES && !thp->n_sizes)
-		audit_list(m, problems, mem_printf(m, "thp_anon=%s, and this kernel has no sizes", value));
+		audit_list(m, &b->problems, mem_printf(m, "%s, and this kernel has no sizes", word));
 	for (size_t i = 0; i < thp->n_sizes; i++) {
 		const struct thp_size *size = &thp->sizes[i];
 
-		boot_find_thp(m, value, size->size, &state);
+		boot_find_thp(m, value, THP_SIZE_WORDS, size->size, &state);
 		if (state && *size->enabled && strcmp(state, size->enabled) != 0)
-			audit_list(m, problems, mem_printf(m, "thp_anon=%s, and now %s has %s", value,
-							   size_format(m, size->size), size->enabled));
+			audit_list(m, &b->problems, mem_printf(m, "%s, and now %s has %s", word,
+							       size_format(m, size->size), size->enabled));
 	}
+}
+
+static struct finding boot_report_thp(struct mem *m, const struct thp_facts *thp, const struct boot_thp *b)
+{
+	const char *ignored = !b->ignored ? "" :
+			      mem_printf(m, "%s: not a value the kernel takes, it ignores the whole word", b->ignored);
+
+	if (b->problems)
+		return finding_warn(m, "%s: the next boot brings back what stands there, and tools such as tuned "
+				    "leave it alone meanwhile%s%s", b->problems, *ignored ? "; " : "", ignored);
+	if (*ignored)
+		return finding_warn(m, "%s", ignored);
+	return thp->known == TRI_YES ? finding_ok(m, "%s, as it is now", b->text) :
+				       finding_unknown(m, "%s; what is in force cannot be read", b->text);
 }
 
 ASSESS(audit_thp_cmdline)
 {
 	const struct thp_facts *thp = &a->machine->thp;
-	const char *value, *sizes, *problems = NULL, *text = NULL;
+	struct boot_thp b = { NULL, NULL, NULL };
+	const char *value, *sizes;
 
 	if (thp->known == TRI_NO)
 		return finding_skip(m, "the kernel has no transparent hugepages");
@@ -70,21 +82,13 @@ ASSESS(audit_thp_cmdline)
 		return finding_unknown(m, "/proc/cmdline cannot be read");
 	value = boot_find(m, a->node->command_line, "transparent_hugepage");
 	sizes = boot_find(m, a->node->command_line, "thp_anon");
-	if (!value && !sizes)
+	if (value)
+		boot_check_thp(m, thp, value, &b);
+	if (sizes)
+		boot_check_thp_sizes(m, thp, sizes, &b);
+	if (!b.text)
 		return finding_ok(m, "the kernel command line does not speak of it");
-	if (value) {
-		text = mem_printf(m, "transparent_hugepage=%s", value);
-		boot_check_thp(m, thp, value, &problems);
-	}
-	if (sizes) {
-		audit_list(m, &text, mem_printf(m, "thp_anon=%s", sizes));
-		boot_check_thp_sizes(m, thp, sizes, &problems);
-	}
-	if (problems)
-		return finding_warn(m, "%s: the next boot brings back what stands there, and tools such as tuned "
-				    "leave it alone meanwhile", problems);
-	return thp->known == TRI_YES ? finding_ok(m, "%s, as it is now", text) :
-				       finding_unknown(m, "%s; what is in force cannot be read", text);
+	return boot_report_thp(m, thp, &b);
 }
 
 /* numa_balancing= against the value in force. */
@@ -96,8 +100,8 @@ static void boot_check_balancing(struct mem *m, const struct audit_facts *a, con
 	if (!value || now == FACT_UNKNOWN)
 		return;
 	if (strcmp(value, "enable") != 0 && strcmp(value, "disable") != 0)
-		audit_list(m, problems, mem_printf(m, "numa_balancing=%s is no value that the "
-						      "kernel takes", value));
+		audit_list(m, problems, mem_printf(m, "numa_balancing=%s is not a value "
+						      "the kernel takes", value));
 	else if ((strcmp(value, "enable") == 0) != (now != 0))
 		audit_list(m, problems, mem_printf(m, "numa_balancing=%s, and now it is %lld", value,
 						   (long long)now));

@@ -9,6 +9,7 @@
 
 #include "decide/plan.h"
 #include "report/report.h"
+#include "util/kernel_abi.h"
 #include "util/size.h"
 #include "util/text.h"
 
@@ -169,15 +170,16 @@ ASSESS(audit_capabilities_left)
 	struct finding f, other;
 	const struct live_step *caps = drift_step(m, p, "caps", NULL, &f);
 	const struct live_step *user = drift_step(m, p, "user", NULL, &other);
-	const char *more, *unread = drift_step(m, p, "no-new-privs", NULL, &other) ? "; no-new-privs is not compared" : "";
+	const char *more, *changed, *unread = drift_step(m, p, "no-new-privs", NULL, &other) ? "; no-new-privs is not compared" : "";
 
 	/* In a container a user may have another number than here. */
 	if (user && p->other_mounts != TRI_NO) {
 		unread = mem_printf(m, "%s; the user is not compared", unread);
 		user = NULL;
 	}
-	if (user && drift_compare_user(m, p, user))
-		return finding_fail(m, "%s%s", drift_compare_user(m, p, user), unread);
+	changed = user ? drift_compare_user(m, p, user) : NULL;
+	if (changed)
+		return finding_fail(m, "%s%s", changed, unread);
 	if (!caps && user)
 		return finding_ok(m, "user %s%s", user->value, unread);
 	if (!caps) {
@@ -192,8 +194,6 @@ ASSESS(audit_capabilities_left)
 	return finding_ok(m, "%s%s%s%s", caps->value, user ? ", user " : "", user ? user->value : "", unread);
 }
 
-#define CAP_IPC_LOCK_BIT 14 /* linux/capability.h: mlock(2) without a limit */
-
 /* NULL, or how near what is locked is to its limit. */
 static const char *limits_check_locked(struct mem *m, const struct live_process *p, const struct thresholds *t)
 {
@@ -201,7 +201,7 @@ static const char *limits_check_locked(struct mem *m, const struct live_process 
 	int64_t locked = p->locked > p->pinned ? p->locked : p->pinned, limit = p->memlock.soft;
 
 	if (limit == FACT_UNKNOWN || limit == FACT_UNLIMITED || locked <= 0 ||
-	    (p->capabilities_known == TRI_YES && p->capabilities >> CAP_IPC_LOCK_BIT & 1) ||
+	    (p->capabilities_known == TRI_YES && p->capabilities >> CAP_IPC_LOCK & 1) ||
 	    audit_percent(locked, limit) < t->values[THRESHOLD_LOCKED_WARN])
 		return NULL;
 	return mem_printf(m, "%s are locked or pinned, of at most %s", size_format(m, locked), size_format(m, limit));

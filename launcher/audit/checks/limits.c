@@ -11,8 +11,6 @@
 #include "util/kernel_abi.h"
 #include "util/size.h"
 
-#define CAP_IPC_LOCK_BIT 14 /* linux/capability.h: mlock(2) without a limit */
-#define CAP_SYS_RESOURCE_BIT 24
 #define GIB (INT64_C(1) << 30)
 /* The kernel's default since 5.16 (include/uapi/linux/resource.h); before it, 64 KiB. */
 #define MEMLOCK_DEFAULT (INT64_C(8) << 20)
@@ -61,10 +59,10 @@ ASSESS(audit_memlock)
 	if (process->memlock.soft == FACT_UNKNOWN || process->memlock.hard == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/self/limits cannot be read");
 	/* Only the kernel's own capability lifts a hard limit. */
-	if (wanted && wanted->hard > process->memlock.hard && !memlock_has(process, CAP_SYS_RESOURCE_BIT))
+	if (wanted && wanted->hard > process->memlock.hard && !memlock_has(process, CAP_SYS_RESOURCE))
 		return finding_warn(m, "the policy asks for %s, and the hard limit is %s",
 				    size_format(m, wanted->soft), size_format(m, process->memlock.hard));
-	if (process->memlock.soft != FACT_UNLIMITED && memlock_has(process, CAP_IPC_LOCK_BIT))
+	if (process->memlock.soft != FACT_UNLIMITED && memlock_has(process, CAP_IPC_LOCK))
 		return finding_ok(m, "%s, which CAP_IPC_LOCK lifts", size_format(m, process->memlock.soft));
 	return memlock_report(m, a, wanted ? wanted->soft : process->memlock.soft);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 #include "support/support.h"
+#include "detect/detectors.h"
 
 #define FOLDER "/sys/kernel/mm/hugepages"
 

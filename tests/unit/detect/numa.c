@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect/detectors.h"
 #include "support/support.h"
+#include "detect/detectors.h"
 
 static void assert_distances(const struct numa_facts *numa, size_t node, const int *expected)
 {

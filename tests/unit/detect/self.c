@@ -3,8 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "detect/detectors.h"
 #include "support/support.h"
+#include "detect/detectors.h"
 
 static void test_root_on_a_host(void **state)
 {

@@ -81,7 +81,7 @@ static void test_boot_parameters(void **state)
 	audit.node.command_line = "numa_balancing=enable";
 	assert_finding("boot-parameters", "ok", "in force");
 	audit.node.command_line = "numa_balancing=0";
-	assert_finding("boot-parameters", "warn", "no value that the kernel takes");
+	assert_finding("boot-parameters", "warn", "not a value the kernel takes");
 	audit.node.command_line = "hugepages=64";
 	scenario.machine.facts.hugetlb.n_pools = 0;
 	assert_finding("boot-parameters", "unknown", "hugepages=64");
