@@ -17,26 +17,26 @@
 /* Of this file alone, and so found by its plain name in .symtab. */
 
 __attribute__((used)) static const uint64_t allocrun_layout[] = {
-    LAYOUT_VERSION,
-    PAGE,
-    /* In arena_t, numbers of pages: in use, and kept for reuse. */
-    offsetof(arena_t, pa_shard.nactive),
-    offsetof(arena_t, pa_shard.pac.ecache_dirty.eset.npages),
-    offsetof(arena_t, pa_shard.pac.ecache_dirty.guarded_eset.npages),
-    /* The allocator's own tables: bytes. */
-    offsetof(arena_t, base),
-    offsetof(base_t, resident),
-    /* Large sizes: bytes of each. */
-    offsetof(arena_t, stats.lstats),
-    sizeof(arena_stats_large_t),
-    offsetof(arena_stats_large_t, active_bytes),
-    SC_NSIZES - SC_NBINS,
-    /* Small sizes: bins behind the arena, their regions in use. */
-    offsetof(arena_t, all_bins),
-    sizeof(bin_t),
-    offsetof(bin_t, stats.curregs),
-    SC_NBINS,
-    sizeof(bin_info_t),
-    offsetof(bin_info_t, reg_size),
-    offsetof(bin_info_t, n_shards),
+	LAYOUT_VERSION,
+	PAGE,
+	/* In arena_t, numbers of pages: in use, and kept for reuse. */
+	offsetof(arena_t, pa_shard.nactive),
+	offsetof(arena_t, pa_shard.pac.ecache_dirty.eset.npages),
+	offsetof(arena_t, pa_shard.pac.ecache_dirty.guarded_eset.npages),
+	/* The allocator's own tables: bytes. */
+	offsetof(arena_t, base),
+	offsetof(base_t, resident),
+	/* Large sizes: bytes of each. */
+	offsetof(arena_t, stats.lstats),
+	sizeof(arena_stats_large_t),
+	offsetof(arena_stats_large_t, active_bytes),
+	SC_NSIZES - SC_NBINS,
+	/* Small sizes: bins behind the arena, their regions in use. */
+	offsetof(arena_t, all_bins),
+	sizeof(bin_t),
+	offsetof(bin_t, stats.curregs),
+	SC_NBINS,
+	sizeof(bin_info_t),
+	offsetof(bin_info_t, reg_size),
+	offsetof(bin_info_t, n_shards),
 };

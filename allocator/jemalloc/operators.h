@@ -15,7 +15,6 @@ extern void sdallocx(void *p, size_t size, int flags);
 
 /* sdallocx wants the base 2 logarithm of the alignment in the low bits of the flags, and
  * a size: for none it computes another class than aligned_alloc, which takes 0 as 1. */
-#define FREE_SIZED_ALIGNED(p, size, alignment) \
-	sdallocx((p), (size) ? (size) : 1, __builtin_ctzl(alignment))
+#define FREE_SIZED_ALIGNED(p, size, alignment) sdallocx((p), (size) ? (size) : 1, __builtin_ctzl(alignment))
 
 #endif

@@ -208,8 +208,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(long rounds);
-	} works[] = { { "tokens", work_tokens }, { "threads", work_threads },
-		    { "handed", work_handed }, { "peak", work_peak } };
+	} works[] = {
+		{ "tokens", work_tokens }, { "threads", work_threads }, { "handed", work_handed }, { "peak", work_peak }
+	};
 	struct rusage used;
 
 	for (size_t i = 0; argc == 3 && i < COUNT(works); i++) {
@@ -217,8 +218,9 @@ int main(int argc, char **argv)
 			continue;
 		works[i].run(atol(argv[2]));
 		getrusage(RUSAGE_SELF, &used);
-		printf("%.6f %ld %ld\n", (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-					 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
+		printf("%.6f %ld %ld\n",
+		       (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+			       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
 		       status_of("VmHWM:"), status_of("VmRSS:"));
 		return 0;
 	}

@@ -24,8 +24,7 @@
 _Static_assert(sizeof(size_t) == sizeof(unsigned long) && sizeof(size_t) == 8, "LP64 only");
 
 #define likely(x) __builtin_expect(!!(x), 1)
-#define OPERATOR(name, target)                                                                     \
-	extern __typeof__(target) name __attribute__((visibility("default"), alias(#target)))
+#define OPERATOR(name, target) extern __typeof__(target) name __attribute__((visibility("default"), alias(#target)))
 
 typedef void (*new_handler)(void);
 typedef new_handler (*get_new_handler)(void);
@@ -66,7 +65,7 @@ static void *symbol_in_object_at(const void *address, const char *name)
  */
 static void *runtime_symbol(const char *name, const void *caller)
 {
-	static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1", "libc++abi.so.1"};
+	static const char *const runtimes[] = { "libstdc++.so.6", "libc++.so.1", "libc++abi.so.1" };
 	void *symbol;
 
 	symbol = dlsym(RTLD_NEXT, name);
@@ -95,8 +94,7 @@ static void __attribute__((noreturn)) die_without_runtime(void)
  * alignment 0 means the plain forms. Compiled with -fexceptions: both the handler and
  * the runtime throw through these frames.
  */
-static void __attribute__((noinline, cold)) *
-new_failed(size_t size, size_t alignment, const void *caller)
+static void __attribute__((noinline, cold)) * new_failed(size_t size, size_t alignment, const void *caller)
 {
 	get_new_handler get_handler;
 	throw_bad_alloc throw_it;
@@ -126,7 +124,7 @@ static void *new_aligned_quiet(size_t size, size_t alignment, const void *tag);
  * runtime's own nothrow form does the work: it calls our throwing form and catches.
  */
 static void __attribute__((noinline, cold)) *
-new_nothrow_failed(size_t size, size_t alignment, const void *tag, const void *caller)
+	new_nothrow_failed(size_t size, size_t alignment, const void *tag, const void *caller)
 {
 	get_new_handler get_handler;
 	new_aligned_nothrow aligned;
@@ -138,12 +136,11 @@ new_nothrow_failed(size_t size, size_t alignment, const void *tag, const void *c
 
 	if (alignment) {
 		aligned = (new_aligned_nothrow)symbol_in_object_at((const void *)get_handler,
-						"_ZnwmSt11align_val_tRKSt9nothrow_t");
+								   "_ZnwmSt11align_val_tRKSt9nothrow_t");
 		if (aligned && aligned != new_aligned_quiet)
 			return aligned(size, alignment, tag);
 	} else {
-		plain = (new_nothrow)symbol_in_object_at((const void *)get_handler,
-						"_ZnwmRKSt9nothrow_t");
+		plain = (new_nothrow)symbol_in_object_at((const void *)get_handler, "_ZnwmRKSt9nothrow_t");
 		if (plain && plain != new_plain_quiet)
 			return plain(size, tag);
 	}
@@ -175,8 +172,7 @@ static void *new_aligned_quiet(size_t size, size_t alignment, const void *tag)
 {
 	void *p = ALLOCATE_ALIGNED(alignment, size);
 
-	return likely(p) ? p
-			 : new_nothrow_failed(size, alignment, tag, __builtin_return_address(0));
+	return likely(p) ? p : new_nothrow_failed(size, alignment, tag, __builtin_return_address(0));
 }
 
 static void delete_plain(void *p)

@@ -55,8 +55,7 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *argument)
 
 		if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
 			eh_frame = from;
-		if (info->dlpi_phdr[i].p_type == PT_LOAD && search->address >= from &&
-		    search->address < to) {
+		if (info->dlpi_phdr[i].p_type == PT_LOAD && search->address >= from && search->address < to) {
 			start = from;
 			end = to;
 		}
@@ -66,7 +65,9 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *argument)
 	if (!eh_frame)
 		return -1;
 	*search->ret = (struct found_object){
-		.map_start = (void *)start, .map_end = (void *)end, .eh_frame = (void *)eh_frame,
+		.map_start = (void *)start,
+		.map_end = (void *)end,
+		.eh_frame = (void *)eh_frame,
 	};
 	return 1;
 }

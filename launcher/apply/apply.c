@@ -22,11 +22,9 @@
 #define NODE_BITS 1024
 
 /* 0, 1 for degraded, or -errno; *ret_detail is set where more is known than strerror() says. */
-typedef int applier(struct mem *m, struct operation *op, char ***environment,
-		    const char **ret_detail);
+typedef int applier(struct mem *m, struct operation *op, char ***environment, const char **ret_detail);
 
-static int apply_affinity(struct mem *m, struct operation *op, char ***environment,
-			  const char **ret_detail)
+static int apply_affinity(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	struct bitmap now = { { 0 } };
 
@@ -74,8 +72,7 @@ static const char *mempolicy_explain(int error)
 }
 
 /* Walks the choices, best first, with the real call on the real nodes. */
-static int apply_mempolicy(struct mem *m, struct operation *op, char ***environment,
-			   const char **ret_detail)
+static int apply_mempolicy(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	int r = -EINVAL;
 
@@ -94,8 +91,7 @@ static int apply_mempolicy(struct mem *m, struct operation *op, char ***environm
 	return r;
 }
 
-static int apply_thp(struct mem *m, struct operation *op, char ***environment,
-		     const char **ret_detail)
+static int apply_thp(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	int wanted = op->u.thp.disable ? (int)(1 | op->u.thp.flags) : 0, now;
 
@@ -120,11 +116,9 @@ static rlim_t limit_to_rlim(int64_t value)
 	return value == FACT_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
 }
 
-static int apply_rlimit(struct mem *m, struct operation *op, char ***environment,
-			const char **ret_detail)
+static int apply_rlimit(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
-	const struct rlimit wanted = { limit_to_rlim(op->u.rlimit.limit.soft),
-				       limit_to_rlim(op->u.rlimit.limit.hard) };
+	const struct rlimit wanted = { limit_to_rlim(op->u.rlimit.limit.soft), limit_to_rlim(op->u.rlimit.limit.hard) };
 
 	(void)m;
 	(void)environment;
@@ -135,8 +129,7 @@ static int apply_rlimit(struct mem *m, struct operation *op, char ***environment
 	return errno == EPERM ? -EPERM : -errno;
 }
 
-static int apply_oom_score(struct mem *m, struct operation *op, char ***environment,
-			   const char **ret_detail)
+static int apply_oom_score(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	char text[16];
 	int length = snprintf(text, sizeof text, "%d", (int)op->u.oom_score_adj);
@@ -155,12 +148,10 @@ static int apply_oom_score(struct mem *m, struct operation *op, char ***environm
 	return -error;
 }
 
-static int apply_environment(struct mem *m, struct operation *op, char ***environment,
-			     const char **ret_detail)
+static int apply_environment(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	(void)ret_detail;
-	*environment = environment_with(m, *environment, op->u.environment.variable,
-					op->u.environment.text);
+	*environment = environment_with(m, *environment, op->u.environment.variable, op->u.environment.text);
 	return 0;
 }
 
@@ -191,8 +182,7 @@ static int identity_set(const struct account_facts *a)
 	uid_t uid = (uid_t)a->uid, now[3];
 	gid_t gid = (gid_t)a->gid;
 
-	if (setgroups(a->n_groups, a->groups) < 0 || setresgid(gid, gid, gid) < 0 ||
-	    setresuid(uid, uid, uid) < 0)
+	if (setgroups(a->n_groups, a->groups) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return -errno;
 	if (getresuid(&now[0], &now[1], &now[2]) < 0 || now[0] != uid || now[1] != uid || now[2] != uid)
 		return -EBUSY;
@@ -202,12 +192,10 @@ static int identity_set(const struct account_facts *a)
 void apply_user_environment(struct mem *m, const struct operation *op, char ***environment)
 {
 	for (size_t i = 0; i < op->parts.n; i++)
-		*environment = environment_with(m, *environment, op->parts.items[i].name,
-						op->parts.items[i].value);
+		*environment = environment_with(m, *environment, op->parts.items[i].name, op->parts.items[i].value);
 }
 
-static int apply_user(struct mem *m, struct operation *op, char ***environment,
-		      const char **ret_detail)
+static int apply_user(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	struct identity before;
 	int r = identity_read(m, &before);
@@ -285,8 +273,7 @@ static int caps_set_own(uint64_t keep)
 	return -error;
 }
 
-static int apply_caps(struct mem *m, struct operation *op, char ***environment,
-		      const char **ret_detail)
+static int apply_caps(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	int r = op->u.caps.leaves_bounding ? 0 : caps_set_inherited(op->u.caps.keep);
 
@@ -301,8 +288,7 @@ static int apply_caps(struct mem *m, struct operation *op, char ***environment,
 	return r;
 }
 
-static int apply_no_new_privs(struct mem *m, struct operation *op, char ***environment,
-			      const char **ret_detail)
+static int apply_no_new_privs(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
 {
 	(void)m;
 	(void)op;
@@ -324,8 +310,7 @@ static applier *const appliers[] = {
 	[OP_NO_NEW_PRIVS] = apply_no_new_privs,
 };
 
-void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step last,
-		char ***environment)
+void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step last, char ***environment)
 {
 	for (size_t i = 0; i < plan->n_operations; i++) {
 		struct operation *op = &plan->operations[i];
@@ -340,24 +325,21 @@ void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step las
 	}
 }
 
-void apply_check_preload(struct mem *m, struct plan *plan, char *const *original,
-			 char ***environment)
+void apply_check_preload(struct mem *m, struct plan *plan, char *const *original, char ***environment)
 {
 	for (size_t i = 0; i < plan->n_operations; i++) {
 		struct operation *op = &plan->operations[i];
 		const char *before = environment_get((const char *const *)original, "LD_PRELOAD");
 		int fd;
 
-		if (op->kind != OP_ENVIRONMENT || !op->u.environment.library ||
-		    op->outcome != OUTCOME_DONE)
+		if (op->kind != OP_ENVIRONMENT || !op->u.environment.library || op->outcome != OUTCOME_DONE)
 			continue;
 		fd = open(op->u.environment.library, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0) {
 			close(fd);
 			continue;
 		}
-		op->detail = mem_printf(m, "the user cannot read %s: %s", op->u.environment.library,
-					strerror(errno));
+		op->detail = mem_printf(m, "the user cannot read %s: %s", op->u.environment.library, strerror(errno));
 		op->outcome = OUTCOME_REFUSED;
 		*environment = environment_with(m, *environment, op->u.environment.variable, before);
 	}

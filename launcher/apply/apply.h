@@ -11,8 +11,7 @@
  *
  * Never stops early: see plan_find_blocker() afterwards.
  */
-void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step last,
-		char ***environment);
+void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step last, char ***environment);
 
 /* HOME and what else follows the user of an OP_USER, into *environment. */
 void apply_user_environment(struct mem *m, const struct operation *op, char ***environment);
@@ -22,7 +21,6 @@ void apply_user_environment(struct mem *m, const struct operation *op, char ***e
  * loader would only grumble and go on: the preload is refused here, and LD_PRELOAD
  * in *environment is what it was in `original`.
  */
-void apply_check_preload(struct mem *m, struct plan *plan, char *const *original,
-			 char ***environment);
+void apply_check_preload(struct mem *m, struct plan *plan, char *const *original, char ***environment);
 
 #endif

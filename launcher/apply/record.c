@@ -63,8 +63,7 @@ static void record_prune(void)
 
 		if (pid < 1 || pid > INT_MAX || strcmp(end, ".json") != 0 || ++n <= RECORDS_KEPT)
 			continue;
-		if (kill((pid_t)pid, 0) < 0 && errno == ESRCH &&
-		    unlinkat(dirfd(folder), entry->d_name, 0) == 0)
+		if (kill((pid_t)pid, 0) < 0 && errno == ESRCH && unlinkat(dirfd(folder), entry->d_name, 0) == 0)
 			removed++;
 	}
 	closedir(folder);

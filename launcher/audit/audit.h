@@ -23,7 +23,7 @@
 
 /* In the order in which they are reported: the worst last. */
 enum check_status {
-	CHECK_SKIP,    /* does not apply here: one node, no GPU, no such kernel */
+	CHECK_SKIP, /* does not apply here: one node, no GPU, no such kernel */
 	CHECK_OK,
 	CHECK_UNKNOWN, /* could not be read: never ok */
 	CHECK_WARN,
@@ -37,31 +37,30 @@ enum check_scope {
 
 /* Everything that a check may look at. */
 struct audit_facts {
-	const struct facts *machine;       /* as the launcher sees it */
-	const struct node_facts *node;     /* what only the audit reads */
-	const struct options *options;     /* environment, policy files; never NULL */
-	const struct plan *plan;           /* what policy_decide() makes of them here; never NULL */
-	const struct live_facts *live;     /* the processes; NULL: none were asked about */
+	const struct facts *machine;        /* as the launcher sees it */
+	const struct node_facts *node;      /* what only the audit reads */
+	const struct options *options;      /* environment, policy files; never NULL */
+	const struct plan *plan;            /* what policy_decide() makes of them here; never NULL */
+	const struct live_facts *live;      /* the processes; NULL: none were asked about */
 	const struct live_samples *samples; /* of --watch, the last one that of `live`; NULL: none */
 };
 
 struct finding {
 	const struct check *check;
 	enum check_status status;
-	const char *observed;              /* one line for an operator; never NULL */
-	const char *expected;              /* NULL: the check's own, which the runner puts there */
-	const char *fix;                   /* NULL: the check's own */
+	const char *observed;               /* one line for an operator; never NULL */
+	const char *expected;               /* NULL: the check's own, which the runner puts there */
+	const char *fix;                    /* NULL: the check's own */
 	const struct live_process *process; /* NULL: the node */
-	const char *ignored;               /* the policy's reason; NULL = it counts */
-	bool is_told;                      /* shown although it does not apply */
+	const char *ignored;                /* the policy's reason; NULL = it counts */
+	bool is_told;                       /* shown although it does not apply */
 };
 
 /*
  * `process` is NULL for SCOPE_NODE. Made with the finding_* functions; the runner
  * fills in check and process.
  */
-typedef struct finding check_assess(struct mem *m, const struct audit_facts *facts,
-				    const struct thresholds *thresholds,
+typedef struct finding check_assess(struct mem *m, const struct audit_facts *facts, const struct thresholds *thresholds,
 				    const struct live_process *process);
 
 /*
@@ -78,8 +77,8 @@ enum check_needs {
 };
 
 struct check {
-	const char *id;       /* a stable word, never reused: "thp-defrag" */
-	const char *title;    /* what is looked at, a few words */
+	const char *id;    /* a stable word, never reused: "thp-defrag" */
+	const char *title; /* what is looked at, a few words */
 	enum check_scope scope;
 	check_assess *assess;
 	const char *expected; /* what is good, in words */
@@ -94,15 +93,10 @@ extern const struct check checks[];
 
 const char *check_status_name(enum check_status status);
 
-struct finding finding_ok(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-struct finding finding_skip(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-struct finding finding_unknown(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-struct finding finding_warn(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-struct finding finding_fail(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+struct finding finding_ok(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct finding finding_skip(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct finding finding_unknown(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct finding finding_warn(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct finding finding_fail(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

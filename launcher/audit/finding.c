@@ -20,11 +20,10 @@ const char *check_status_name(enum check_status status)
 	return "unknown";
 }
 
-static struct finding finding_make(struct mem *m, enum check_status status, const char *format,
-				   va_list args) __attribute__((format(printf, 3, 0)));
+static struct finding finding_make(struct mem *m, enum check_status status, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 
-static struct finding finding_make(struct mem *m, enum check_status status, const char *format,
-				   va_list args)
+static struct finding finding_make(struct mem *m, enum check_status status, const char *format, va_list args)
 {
 	return (struct finding){ .status = status, .observed = mem_vprintf(m, format, args) };
 }

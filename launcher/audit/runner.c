@@ -10,24 +10,21 @@
 enum { OWN_POLICY_FILE, OWN_POLICY_IGNORES, OWN_PROCESS_FOUND };
 
 const struct check runner_checks[] = {
-	[OWN_POLICY_FILE] = {
-		"policy-file", "policy files can be read", SCOPE_NODE, NULL,
-		"no error in /etc/allocrun/policy.conf and policy.d/*.conf",
-		"One error makes allocrun ignore the whole policy and start servers with built-in values.",
-		"correct the line; allocrun --explain --policy FILE validates a file before it is rolled out",
-		"policy-file", NEEDS_LITTLE },
-	[OWN_POLICY_IGNORES] = {
-		"policy-ignores", "ignored checks still need it", SCOPE_NODE, NULL,
-		"each ignore matches a finding and has not expired",
-		"An ignore that matches nothing hides the next finding, which nobody has thought about.",
-		"take the line out of [check] in the policy file, or give it a new date",
-		"policy-ignores", NEEDS_LITTLE },
-	[OWN_PROCESS_FOUND] = {
-		"process-found", "the processes asked about can be looked at", SCOPE_NODE, NULL,
-		"at least one process",
-		"Nothing can be said about a process that is not there or cannot be read.",
-		"look with ps -e, systemctl status, or ls /run/allocrun; run as root for others' processes",
-		"process-found", NEEDS_LITTLE },
+	[OWN_POLICY_FILE] = { "policy-file", "policy files can be read", SCOPE_NODE, NULL,
+			      "no error in /etc/allocrun/policy.conf and policy.d/*.conf",
+			      "One error makes allocrun ignore the whole policy and start servers with built-in values.",
+			      "correct the line; allocrun --explain --policy FILE validates a file before it is rolled out",
+			      "policy-file", NEEDS_LITTLE },
+	[OWN_POLICY_IGNORES] = { "policy-ignores", "ignored checks still need it", SCOPE_NODE, NULL,
+				 "each ignore matches a finding and has not expired",
+				 "An ignore that matches nothing hides the next finding, which nobody has thought about.",
+				 "take the line out of [check] in the policy file, or give it a new date",
+				 "policy-ignores", NEEDS_LITTLE },
+	[OWN_PROCESS_FOUND] = { "process-found", "the processes asked about can be looked at", SCOPE_NODE, NULL,
+				"at least one process",
+				"Nothing can be said about a process that is not there or cannot be read.",
+				"look with ps -e, systemctl status, or ls /run/allocrun; run as root for others' processes",
+				"process-found", NEEDS_LITTLE },
 	{ .id = NULL },
 };
 
@@ -66,8 +63,8 @@ const struct check *runner_find(const struct check *table, const char *id)
 	return NULL;
 }
 
-static int runner_verify_list(struct mem *m, const struct check *table, const char *option,
-			      const char *const *list, const char **ret_error)
+static int runner_verify_list(struct mem *m, const struct check *table, const char *option, const char *const *list,
+			      const char **ret_error)
 {
 	const char *const *ids = runner_list_ids(m, table);
 
@@ -76,7 +73,7 @@ static int runner_verify_list(struct mem *m, const struct check *table, const ch
 			continue;
 		*ret_error = mem_printf(m, "%s: no check '%s'%s", option, *list,
 					nearest_name(*list, ids) ? nearest_hint(m, *list, ids) :
-					"; see allocrun --check --list-checks");
+								   "; see allocrun --check --list-checks");
 		return -EINVAL;
 	}
 	return 0;
@@ -118,8 +115,10 @@ static int runner_verify_selection(struct mem *m, const struct audit_selection *
 
 		if (check->scope == SCOPE_NODE && check != &runner_checks[OWN_PROCESS_FOUND])
 			continue;
-		*ret_error = mem_printf(m, "--only %s: it looks at processes (add --pid PID, --unit NAME, "
-					"--cgroup PATH or --all)", *id);
+		*ret_error = mem_printf(m,
+					"--only %s: it looks at processes (add --pid PID, --unit NAME, "
+					"--cgroup PATH or --all)",
+					*id);
 		return -EINVAL;
 	}
 	for (size_t i = 0; ids[i]; i++) {
@@ -130,9 +129,7 @@ static int runner_verify_selection(struct mem *m, const struct audit_selection *
 	return -EINVAL;
 }
 
-
-int runner_verify(struct mem *m, const struct check *table, const struct check_options *options,
-		  const char **ret_error)
+int runner_verify(struct mem *m, const struct check *table, const struct check_options *options, const char **ret_error)
 {
 	const struct audit_selection selection = runner_select(m, table, options);
 	const char *id = options->explained;
@@ -179,8 +176,7 @@ static void run_add(struct run *run, const struct check *check, const struct liv
 	finding.observed = finding.observed ? finding.observed : "";
 	if (!finding.expected)
 		finding.expected = thresholds_expand(run->m, &run->thresholds, check->expected);
-	finding.ignored = ignore && run_is_problem(&finding) && run->request->now < ignore->end ?
-			  ignore->reason : NULL;
+	finding.ignored = ignore && run_is_problem(&finding) && run->request->now < ignore->end ? ignore->reason : NULL;
 	*MEM_PUSH(run->m, run->result->findings, run->result->n_findings) = finding;
 }
 
@@ -208,11 +204,11 @@ static void run_policy_file(struct run *run)
 		return;
 	for (size_t i = 0; i < r->n_policy_files; i++)
 		files = files ? mem_printf(run->m, "%s, %s", files, r->policy_files[i]) :
-			mem_strdup(run->m, r->policy_files[i]);
+				mem_strdup(run->m, r->policy_files[i]);
 	run_add(run, &runner_checks[OWN_POLICY_FILE], NULL,
 		r->policy_problem ? run_own(CHECK_FAIL, r->policy_problem) :
-		files ? run_own(CHECK_OK, files) :
-		run_own(CHECK_SKIP, "there is no policy file; built-in values hold"));
+		files             ? run_own(CHECK_OK, files) :
+				    run_own(CHECK_SKIP, "there is no policy file; built-in values hold"));
 }
 
 /* Why nothing can be said of any process; NULL. A server that has ended is not well. */
@@ -281,9 +277,10 @@ static void run_policy_ignores(struct run *run)
 		if (judged)
 			words = words ? mem_printf(run->m, "%s; %s", words, judged) : judged;
 	}
-	run_add(run, check, NULL, words ? run_own(CHECK_WARN, words) :
+	run_add(run, check, NULL,
+		words             ? run_own(CHECK_WARN, words) :
 		policy->n_ignores ? run_own(CHECK_OK, "no ignore is out of use") :
-		run_own(CHECK_SKIP, "the policy ignores nothing"));
+				    run_own(CHECK_SKIP, "the policy ignores nothing"));
 }
 
 static int run_exit_code(const struct audit_request *request, const struct audit_result *result)

@@ -23,27 +23,27 @@ struct audit_selection {
 	const struct check *table;
 	const char *const *only;
 	const char *const *skip;
-	bool has_processes;   /* processes were asked about */
+	bool has_processes; /* processes were asked about */
 };
 
 struct audit_request {
 	struct audit_selection selection;
 	const struct check_policy *policy;
-	const char *policy_problem;       /* why the policy files were ignored as a whole; NULL */
-	const char *const *policy_files;  /* those that were read */
+	const char *policy_problem;      /* why the policy files were ignored as a whole; NULL */
+	const char *const *policy_files; /* those that were read */
 	size_t n_policy_files;
-	enum check_status fail_on;        /* CHECK_WARN or CHECK_FAIL */
-	int64_t now;                      /* seconds since 1970 */
+	enum check_status fail_on; /* CHECK_WARN or CHECK_FAIL */
+	int64_t now;               /* seconds since 1970 */
 };
 
 #define CHECK_STATUS_COUNT (CHECK_FAIL + 1)
 
 struct audit_result {
-	struct finding *findings;  /* the node's in the order of the table, then each process's */
+	struct finding *findings; /* the node's in the order of the table, then each process's */
 	size_t n_findings;
 	size_t counts[CHECK_STATUS_COUNT]; /* of those that count */
 	size_t n_ignored;
-	enum check_status worst;   /* of those that count; CHECK_OK for none */
+	enum check_status worst; /* of those that count; CHECK_OK for none */
 	/*
 	 * 0 nothing at or above fail_on; 2 a failure; 1 a warning, where fail_on is
 	 * CHECK_WARN; else 3 when something could not be told, or nothing was looked at.

@@ -19,10 +19,10 @@
 /* Names and the numbers that stand for them, the same in all files. */
 struct capture_names {
 	struct capture_name {
-		const char *kind;  /* "group", "file", … */
+		const char *kind; /* "group", "file", … */
 		const char *name;
-		size_t number;     /* from 1, for each kind */
-	} *items;
+		size_t number; /* from 1, for each kind */
+	} * items;
 	size_t n;
 	struct cgroup_map cgroups; /* where cgroups are mounted */
 };
@@ -32,8 +32,8 @@ struct capture_names {
  * paths that were read: files of a folder that is read in the order of their names get
  * numbers in that order. Pure.
  */
-void capture_learn_names(struct mem *m, const char *cgroup, const char *mountinfo,
-			 const struct root_record *record, struct capture_names *ret);
+void capture_learn_names(struct mem *m, const char *cgroup, const char *mountinfo, const struct root_record *record,
+			 struct capture_names *ret);
 /* Where the file lies in the capture; NULL: nowhere. Pure but for *names, as all below. */
 char *capture_clean_path(struct mem *m, const char *path, struct capture_names *names);
 /* A file's text as it may leave the machine; NULL: the file as a whole does not. */
@@ -43,14 +43,14 @@ char *capture_clean_link(struct mem *m, const char *path, const char *target);
 
 /* How it went, for the one who asked. */
 struct capture_result {
-	size_t n_files;            /* without the README */
+	size_t n_files; /* without the README */
 	struct capture_unread {
 		const char *path;
 		const char *clean; /* as it may leave the machine */
 		int error;         /* -errno */
-	} *unread;
+	} * unread;
 	size_t n_unread;
-	size_t n_binary;           /* programs and libraries, left out */
+	size_t n_binary; /* programs and libraries, left out */
 };
 
 /*
@@ -59,8 +59,7 @@ struct capture_result {
  * file of the running machine that stands for the default policy, NULL = none does. -errno,
  * with *ret_problem for a line.
  */
-int capture_write(const struct root *root, struct mem *m, const struct root_record *record,
-		  const char *policy, const char *folder, struct capture_result *ret,
-		  const char **ret_problem);
+int capture_write(const struct root *root, struct mem *m, const struct root_record *record, const char *policy,
+		  const char *folder, struct capture_result *ret, const char **ret_problem);
 
 #endif

@@ -82,16 +82,20 @@ static char *clean_mounts(struct mem *m, const char *text, struct capture_names 
 	int64_t size = FACT_UNKNOWN;
 
 	if (node_parse_tmpfs(text, "/dev/shm", FACT_UNKNOWN, &size))
-		clean = mem_printf(m, "1 0 0:1 / /dev/shm rw - tmpfs tmpfs rw%s\n", size == FACT_UNKNOWN ? "" :
-				   mem_printf(m, ",size=%lldk", size == FACT_UNLIMITED ? 0LL : (long long)size / 1024));
+		clean = mem_printf(m, "1 0 0:1 / /dev/shm rw - tmpfs tmpfs rw%s\n",
+				   size == FACT_UNKNOWN ?
+					   "" :
+					   mem_printf(m, ",size=%lldk",
+						      size == FACT_UNLIMITED ? 0LL : (long long)size / 1024));
 	for (size_t i = 0; i < names->cgroups.n_mounts; i++) {
 		const struct cgroup_mount *mount = &names->cgroups.mounts[i];
 		const char *type = mount->is_v2 ? "cgroup2" : "cgroup";
 		const char *controllers = clean_controllers(m, mount->options, "");
 
 		clean = mem_printf(m, "%s%zu 0 0:%zu %s %s rw - %s %s rw%s%s\n", clean, i + 2, i + 2,
-				   names_group_path(m, names, mount->subtree), names_mount_point(m, names, mount->point),
-				   type, type, *controllers ? "," : "", controllers);
+				   names_group_path(m, names, mount->subtree),
+				   names_mount_point(m, names, mount->point), type, type, *controllers ? "," : "",
+				   controllers);
 	}
 	return clean;
 }
@@ -101,8 +105,8 @@ static char *clean_mounts(struct mem *m, const char *text, struct capture_names 
 /* Rights and places; not how it is called, and who else runs. */
 static char *clean_status_line(struct mem *m, const char *line, struct capture_names *names)
 {
-	static const char *const kept[] = { "Uid:", "Gid:", "Cap", "NoNewPrivs:", "Seccomp", "THP_enabled:",
-					    "Cpus_allowed", "Mems_allowed" };
+	static const char *const kept[] = { "Uid:",    "Gid:",         "Cap",          "NoNewPrivs:",
+					    "Seccomp", "THP_enabled:", "Cpus_allowed", "Mems_allowed" };
 
 	(void)names;
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -132,16 +136,28 @@ static char *clean_boot_value(struct mem *m, const char *word, const char *name)
 	const char *value = boot_find(m, word, name);
 
 	return value ? mem_printf(m, "%s%s%s", name, strchr(word, '=') ? "=" : "",
-				  value[strspn(value, values)] ? LEFT_OUT_WORD : value) : NULL;
+				  value[strspn(value, values)] ? LEFT_OUT_WORD : value) :
+		       NULL;
 }
 
 /* What the kernel makes of a word; NULL: it is about other matters. */
 static char *clean_boot_word(struct mem *m, const char *word)
 {
 	static const char *const names[] = {
-		"transparent_hugepage", "transparent_hugepage_shmem", "thp_anon", "thp_shmem", "hugepages",
-		"hugepagesz", "default_hugepagesz", "numa_balancing", "numa", "iommu", "iommu.passthrough",
-		"intel_iommu", "amd_iommu", "psi",
+		"transparent_hugepage",
+		"transparent_hugepage_shmem",
+		"thp_anon",
+		"thp_shmem",
+		"hugepages",
+		"hugepagesz",
+		"default_hugepagesz",
+		"numa_balancing",
+		"numa",
+		"iommu",
+		"iommu.passthrough",
+		"intel_iommu",
+		"amd_iommu",
+		"psi",
 	};
 
 	char *kept = NULL, *dotted = mem_strdup(m, word);
@@ -205,13 +221,15 @@ static char *clean_nvidia(struct mem *m, const char *text, struct capture_names 
 
 static char *clean_kfd_line(struct mem *m, const char *line, struct capture_names *names)
 {
-	static const char *const kept[] = { "simd_count ", "cpu_cores_count ", "location_id ", "domain ",
-					    "vendor_id ", "device_id ", "gfx_target_version " };
+	static const char *const kept[] = { "simd_count ", "cpu_cores_count ", "location_id ",       "domain ",
+					    "vendor_id ",  "device_id ",       "gfx_target_version " };
 	static const char id[] = "unique_id ";
 
 	if (text_starts_with(line, id))
-		return mem_printf(m, "%s%zu", id, strcmp(line + strlen(id), "0") == 0 ? 0 :
-				  names_number(m, names, "GPU", line + strlen(id)));
+		return mem_printf(m, "%s%zu", id,
+				  strcmp(line + strlen(id), "0") == 0 ?
+					  0 :
+					  names_number(m, names, "GPU", line + strlen(id)));
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
 		if (text_starts_with(line, kept[i]))
 			return mem_strdup(m, line);

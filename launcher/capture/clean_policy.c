@@ -30,7 +30,7 @@ struct policy_cleaner {
 	struct mem *m;
 	struct capture_names *names;
 	enum policy_section section;
-	const char *line;   /* that the key and value in hand become */
+	const char *line; /* that the key and value in hand become */
 };
 
 /* --- values ---------------------------------------------------------------------- */
@@ -55,9 +55,11 @@ char *clean_conf(struct mem *m, enum conf_kind kind, const char *text)
 
 		n = strcspn(text, ",");
 		conf_parse(m, kind, mem_strndup(m, text, n), "", &piece, &problems);
-		clean = mem_printf(m, "%s%s%s", clean, *clean ? "," : "", !piece.n ? LEFT_OUT_WORD : mem_printf(
-				   m, "%s%c%s", piece.items[0].key, kind == CONF_JEMALLOC ? ':' : '=',
-				   clean_conf_value(kind, &piece.items[0])));
+		clean = mem_printf(m, "%s%s%s", clean, *clean ? "," : "",
+				   !piece.n ? LEFT_OUT_WORD :
+					      mem_printf(m, "%s%c%s", piece.items[0].key,
+							 kind == CONF_JEMALLOC ? ':' : '=',
+							 clean_conf_value(kind, &piece.items[0])));
 	}
 	return clean;
 }
@@ -76,7 +78,8 @@ static const char *clean_allocators(struct policy_cleaner *c, const char *list)
 		if (*word == '/')
 			word = names_library(c->m, c->names, word);
 		else if (version)
-			word = mem_strndup(c->m, word, (size_t)(version - word) + 1 + strspn(version + 1, ".0123456789"));
+			word = mem_strndup(c->m, word,
+					   (size_t)(version - word) + 1 + strspn(version + 1, ".0123456789"));
 		text = mem_printf(c->m, "%s%s%s", text, *text ? "," : "", word);
 	}
 	return text;

@@ -29,7 +29,8 @@ size_t names_number(struct mem *m, struct capture_names *names, const char *kind
 		return known->number;
 	for (size_t i = 0; i < names->n; i++)
 		number += strcmp(names->items[i].kind, kind) == 0;
-	*MEM_PUSH(m, names->items, names->n) = (struct capture_name){ mem_strdup(m, kind), mem_strdup(m, name), number };
+	*MEM_PUSH(m, names->items, names->n) = (struct capture_name){ mem_strdup(m, kind), mem_strdup(m, name),
+								      number };
 	return number;
 }
 
@@ -44,8 +45,16 @@ static const char *names_group(struct mem *m, struct capture_names *names, const
 {
 	/* What they are called on all machines; "..": outside of our namespace. */
 	static const char *const common[] = {
-		"system.slice", "user.slice", "machine.slice", "init.scope", "kubepods.slice", "kubepods",
-		"docker", "..", "", NULL,
+		"system.slice",
+		"user.slice",
+		"machine.slice",
+		"init.scope",
+		"kubepods.slice",
+		"kubepods",
+		"docker",
+		"..",
+		"",
+		NULL,
 	};
 
 	return text_is_among(common, part) ? part : names_stand_in(m, names, "group", part);
@@ -66,8 +75,8 @@ char *names_group_path(struct mem *m, struct capture_names *names, const char *p
 bool names_is_controller(const char *word)
 {
 	static const char *const words[] = {
-		"cpu", "cpuacct", "cpuset", "memory", "blkio", "devices", "freezer", "net_cls", "net_prio",
-		"perf_event", "hugetlb", "pids", "rdma", "misc", "name=systemd", "systemd", "unified", NULL,
+		"cpu",        "cpuacct", "cpuset", "memory", "blkio", "devices",      "freezer", "net_cls", "net_prio",
+		"perf_event", "hugetlb", "pids",   "rdma",   "misc",  "name=systemd", "systemd", "unified", NULL,
 	};
 
 	return text_is_among(words, word);
@@ -121,13 +130,12 @@ static char *names_cgroup_path(struct mem *m, struct capture_names *names, const
 /* The folders that every distribution has. */
 static bool names_is_library_folder(struct mem *m, const char *folder)
 {
-	static const char *const folders[] = { "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib",
-					       "/usr/local/lib64", NULL };
+	static const char *const folders[] = { "/lib",           "/lib64",           "/usr/lib", "/usr/lib64",
+					       "/usr/local/lib", "/usr/local/lib64", NULL };
 	static const char *const machines[] = { "x86_64-linux-gnu", "aarch64-linux-gnu", NULL };
 
 	return text_is_among(folders, folder) ||
-	       (text_is_among(machines, text_basename(folder)) &&
-		text_is_among(folders, text_dirname(m, folder)));
+	       (text_is_among(machines, text_basename(folder)) && text_is_among(folders, text_dirname(m, folder)));
 }
 
 char *names_library(struct mem *m, struct capture_names *names, const char *path)
@@ -151,10 +159,24 @@ char *names_tuned(struct mem *m, struct capture_names *names, const char *list)
 {
 	static const char separators[] = " \t,;";
 	static const char *const own[] = {
-		"accelerator-performance", "balanced", "balanced-battery", "cpu-partitioning", "hpc-compute",
-		"intel-sst", "latency-performance", "network-latency", "network-throughput", "openshift",
-		"openshift-node", "powersave", "realtime", "realtime-virtual-host", "throughput-performance",
-		"virtual-guest", "virtual-host", NULL,
+		"accelerator-performance",
+		"balanced",
+		"balanced-battery",
+		"cpu-partitioning",
+		"hpc-compute",
+		"intel-sst",
+		"latency-performance",
+		"network-latency",
+		"network-throughput",
+		"openshift",
+		"openshift-node",
+		"powersave",
+		"realtime",
+		"realtime-virtual-host",
+		"throughput-performance",
+		"virtual-guest",
+		"virtual-host",
+		NULL,
 	};
 	char *text = mem_strdup(m, "");
 
@@ -234,8 +256,8 @@ static void names_learn_files(struct mem *m, const struct root_record *record, s
 		names_number(m, names, FILES, files[i]);
 }
 
-void capture_learn_names(struct mem *m, const char *cgroup, const char *mountinfo,
-			 const struct root_record *record, struct capture_names *ret)
+void capture_learn_names(struct mem *m, const char *cgroup, const char *mountinfo, const struct root_record *record,
+			 struct capture_names *ret)
 {
 	*ret = (struct capture_names){ 0 };
 	names_learn_files(m, record, ret);

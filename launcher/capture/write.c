@@ -88,8 +88,8 @@ static int capture_content(struct capture *c, const char *path)
 	if (r < 0) {
 		const char *clean = capture_clean_path(c->m, path, &c->names);
 
-		*MEM_PUSH(c->m, c->result->unread, c->result->n_unread) = (struct capture_unread){
-			path, clean ? clean : "a file", r };
+		*MEM_PUSH(c->m, c->result->unread,
+			  c->result->n_unread) = (struct capture_unread){ path, clean ? clean : "a file", r };
 		return capture_unusable(c, path);
 	}
 	if (memchr(text, '\0', size)) {
@@ -190,7 +190,9 @@ static int capture_policy(struct capture *c, const char *policy, const char **re
 	int r = root_stat(&live, policy, &st);
 
 	if (r == 0 && !S_ISREG(st.st_mode)) {
-		*ret_problem = mem_printf(c->m, "the policy %s is no regular file, and cannot be copied; put it into one", policy);
+		*ret_problem = mem_printf(c->m,
+					  "the policy %s is no regular file, and cannot be copied; put it into one",
+					  policy);
 		return -EINVAL;
 	}
 	if (r == 0)
@@ -204,7 +206,8 @@ static int capture_policy(struct capture *c, const char *policy, const char **re
 
 static int capture_readme(struct capture *c, const char **ret_problem)
 {
-	char *text = mem_strdup(c->m,
+	char *text = mem_strdup(
+		c->m,
 		"A machine, captured by allocrun " ALLOCRUN_VERSION " --capture.\n\n"
 		"allocrun --sysroot FOLDER --explain, --check and --tune --dry-run say what they would here.\n\n"
 		"Each file is written anew from what allocrun understands of it. Left out: command lines and\n"
@@ -264,9 +267,8 @@ static void capture_undo(struct mem *m, const char *folder, bool is_made)
 		rmdir(folder);
 }
 
-int capture_write(const struct root *root, struct mem *m, const struct root_record *record,
-		  const char *policy, const char *folder, struct capture_result *ret,
-		  const char **ret_problem)
+int capture_write(const struct root *root, struct mem *m, const struct root_record *record, const char *policy,
+		  const char *folder, struct capture_result *ret, const char **ret_problem)
 {
 	struct capture c = { .m = m, .root = root, .folder = folder, .result = ret };
 	char *cgroup = NULL, *mountinfo = NULL;

@@ -25,8 +25,7 @@ static const char *options_variable(const struct decision *d, const char *name)
 	return environment_get((const char *const *)d->options->environment, name);
 }
 
-static struct operation *options_add(const struct decision *d, const char *variable,
-				     const char *value, const char *why)
+static struct operation *options_add(const struct decision *d, const char *variable, const char *value, const char *why)
 {
 	struct operation *op = plan_add(d->m, d->plan, STEP_OPTIONS, OP_ENVIRONMENT, variable,
 					policy_ladder(d, STEP_OPTIONS));
@@ -39,8 +38,8 @@ static struct operation *options_add(const struct decision *d, const char *varia
 }
 
 /* "key:value" pieces of one layer over *conf; what cannot be used is said. */
-static void options_layer(const struct decision *d, enum conf_kind kind, const char *text,
-			  const char *where, struct conf *conf)
+static void options_layer(const struct decision *d, enum conf_kind kind, const char *text, const char *where,
+			  struct conf *conf)
 {
 	struct conf_problems problems = { NULL, 0 };
 
@@ -56,9 +55,8 @@ static void options_layer(const struct decision *d, enum conf_kind kind, const c
  * user's own variable, then ALLOCRUN_* and the command line. The user's variable
  * wins over the policy's and makes way only for what names allocrun.
  */
-static void options_merge_layers(const struct decision *d, enum conf_kind kind,
-				 const struct conf_item *built_in, const char *variable,
-				 struct conf *conf)
+static void options_merge_layers(const struct decision *d, enum conf_kind kind, const struct conf_item *built_in,
+				 const char *variable, struct conf *conf)
 {
 	enum key key = (enum key)(KEY_CONF + kind);
 	const struct setting *layers = d->options->confs[kind];
@@ -66,8 +64,7 @@ static void options_merge_layers(const struct decision *d, enum conf_kind kind,
 	for (; built_in->key; built_in++)
 		conf_set(d->m, conf, built_in->key, built_in->value, built_in->why);
 	if (d->section)
-		options_layer(d, kind, d->section->settings[key].text,
-			      d->section->settings[key].where, conf);
+		options_layer(d, kind, d->section->settings[key].text, d->section->settings[key].where, conf);
 	options_layer(d, kind, layers[ORIGIN_POLICY_FILE].text, layers[ORIGIN_POLICY_FILE].where, conf);
 	if (variable)
 		options_layer(d, kind, options_variable(d, variable), variable, conf);
@@ -98,9 +95,11 @@ static void options_set_arenas(const struct decision *d, struct conf *conf)
 		return;
 	arenas = (cpus * d->profile->arenas_percent + 99) / 100;
 	conf_set(d->m, conf, "narenas", mem_printf(d->m, "%lld", (long long)arenas),
-		 mem_printf(d->m, "%s for %lld usable CPU%s; the default is 4 for each and knows no quota (jemalloc TUNING.md)",
-			    d->profile->arenas_percent == 100 ? "one each" : "one for two",
-			    (long long)cpus, cpus == 1 ? "" : "s"));
+		 mem_printf(
+			 d->m,
+			 "%s for %lld usable CPU%s; the default is 4 for each and knows no quota (jemalloc TUNING.md)",
+			 d->profile->arenas_percent == 100 ? "one each" : "one for two", (long long)cpus,
+			 cpus == 1 ? "" : "s"));
 }
 
 static void options_set_decay(const struct decision *d, struct conf *conf)
@@ -113,8 +112,10 @@ static void options_set_decay(const struct decision *d, struct conf *conf)
 
 		if (decay > most) {
 			decay = most;
-			why = mem_printf(d->m, "shorter than the profile's: freed pages count against "
-					 "the memory limit of %lld MiB", (long long)limit >> 20);
+			why = mem_printf(d->m,
+					 "shorter than the profile's: freed pages count against "
+					 "the memory limit of %lld MiB",
+					 (long long)limit >> 20);
 		}
 	}
 	conf_set(d->m, conf, "dirty_decay_ms", mem_printf(d->m, "%lld", (long long)decay), why);
@@ -129,9 +130,9 @@ static void options_set_retain(const struct decision *d, struct conf *conf)
 	int64_t limit = d->facts->process.address_space.soft;
 
 	if (limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
-		conf_set(d->m, conf, "retain", "false", mem_printf(
-			d->m, "address space is limited to %lld MiB (ulimit -v): what is freed is unmapped",
-			(long long)limit >> 20));
+		conf_set(d->m, conf, "retain", "false",
+			 mem_printf(d->m, "address space is limited to %lld MiB (ulimit -v): what is freed is unmapped",
+				    (long long)limit >> 20));
 }
 
 static void options_set_thp(const struct decision *d, struct conf *conf)
@@ -196,8 +197,10 @@ static void options_warn_unbounded(const struct decision *d, const struct conf *
 	int64_t limit = d->facts->cgroup.memory_max;
 
 	if (decay && strcmp(decay->value, "-1") == 0 && limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
-		plan_warn(d->m, d->plan, "dirty_decay_ms:-1 (%s) never gives memory back, under a memory "
-			  "limit of %lld MiB", decay->why, (long long)limit >> 20);
+		plan_warn(d->m, d->plan,
+			  "dirty_decay_ms:-1 (%s) never gives memory back, under a memory "
+			  "limit of %lld MiB",
+			  decay->why, (long long)limit >> 20);
 }
 
 static void options_decide_jemalloc(const struct decision *d)
@@ -246,8 +249,7 @@ static void options_decide_mimalloc(const struct decision *d)
 		for (char *c = variable; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
 		if (options_variable(d, variable) && !conf_find(&explicit, conf.items[i].key))
-			plan_add_nothing(d->m, d->plan, STEP_OPTIONS, variable,
-					 policy_ladder(d, STEP_OPTIONS),
+			plan_add_nothing(d->m, d->plan, STEP_OPTIONS, variable, policy_ladder(d, STEP_OPTIONS),
 					 mem_printf(d->m, "set to %s already; the user's own value wins",
 						    options_variable(d, variable)));
 		else
@@ -263,14 +265,16 @@ static const struct {
 	const char *variable;
 	const char *key;
 } glibc_aliases[] = {
-	{ "MALLOC_ARENA_MAX", "arena_max" },            { "MALLOC_ARENA_TEST", "arena_test" },
-	{ "MALLOC_MMAP_MAX_", "mmap_max" },             { "MALLOC_MMAP_THRESHOLD_", "mmap_threshold" },
-	{ "MALLOC_TRIM_THRESHOLD_", "trim_threshold" }, { "MALLOC_TOP_PAD_", "top_pad" },
+	{ "MALLOC_ARENA_MAX", "arena_max" },
+	{ "MALLOC_ARENA_TEST", "arena_test" },
+	{ "MALLOC_MMAP_MAX_", "mmap_max" },
+	{ "MALLOC_MMAP_THRESHOLD_", "mmap_threshold" },
+	{ "MALLOC_TRIM_THRESHOLD_", "trim_threshold" },
+	{ "MALLOC_TOP_PAD_", "top_pad" },
 };
 
 /* What the user has set is the user's; an explicit one takes the older spelling away. */
-static void options_settle_aliases(const struct decision *d, const struct conf *explicit,
-				   struct conf *conf)
+static void options_settle_aliases(const struct decision *d, const struct conf *explicit, struct conf *conf)
 {
 	for (size_t i = 0; i < sizeof glibc_aliases / sizeof *glibc_aliases; i++) {
 		const char *variable = glibc_aliases[i].variable;
@@ -288,8 +292,7 @@ static void options_settle_aliases(const struct decision *d, const struct conf *
 }
 
 /* Foreign tunables keep their place; the user's own win, save over explicit ones. */
-static char *options_merge_tunables(const struct decision *d, const struct conf *explicit,
-				    struct conf *conf)
+static char *options_merge_tunables(const struct decision *d, const struct conf *explicit, struct conf *conf)
 {
 	const char *current = options_variable(d, GLIBC_TUNABLES);
 	char *kept = mem_strdup(d->m, ""), *ours;
@@ -340,15 +343,12 @@ static bool options_glibc_serves(const struct decision *d)
 	bool is_system = strcmp(policy_setting(d, KEY_ALLOCATOR).text, "system") == 0;
 
 	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
-		if (preload_allocator_of(f->command.elf.needed[i]) ||
-		    preload_sanitizer_of(f->command.elf.needed[i]))
+		if (preload_allocator_of(f->command.elf.needed[i]) || preload_sanitizer_of(f->command.elf.needed[i]))
 			return false;
 	}
-	if (current && (preload_find_sanitizer(d->m, current) ||
-			(!is_system && preload_find_allocator(d->m, current))))
+	if (current && (preload_find_sanitizer(d->m, current) || (!is_system && preload_find_allocator(d->m, current))))
 		return false;
-	return f->command.libc == LIBC_GLIBC &&
-	       !(f->ld_so_preload && preload_find_allocator(d->m, f->ld_so_preload));
+	return f->command.libc == LIBC_GLIBC && !(f->ld_so_preload && preload_find_allocator(d->m, f->ld_so_preload));
 }
 
 void policy_decide_options(const struct decision *d)
@@ -361,11 +361,10 @@ void policy_decide_options(const struct decision *d)
 		options_decide_jemalloc(d);
 	else if (build && strcmp(build->allocator, "mimalloc") == 0)
 		options_decide_mimalloc(d);
-	else if (!build && d->options->ladders[STEP_PRELOAD].ladder != LADDER_OFF &&
-		 options_glibc_serves(d))
+	else if (!build && d->options->ladders[STEP_PRELOAD].ladder != LADDER_OFF && options_glibc_serves(d))
 		options_decide_glibc(d);
 	else
 		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
 				 build ? "allocrun knows no options of this allocator" :
-				 "no allocator of ours is preloaded");
+					 "no allocator of ours is preloaded");
 }

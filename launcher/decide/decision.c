@@ -13,8 +13,7 @@ static bool policy_is_set(enum key key, const struct setting *s)
 struct setting policy_setting(const struct decision *d, enum key key)
 {
 	const struct setting *option = &d->options->settings[key];
-	const struct setting *section = d->section && key < KEY_PROFILE_COUNT ?
-					&d->section->settings[key] : NULL;
+	const struct setting *section = d->section && key < KEY_PROFILE_COUNT ? &d->section->settings[key] : NULL;
 	const char *where = mem_printf(d->m, "profile %s", d->profile->name);
 
 	if (policy_is_set(key, option))
@@ -39,7 +38,6 @@ bool policy_is_off(const struct decision *d, enum step step, const char *name)
 
 	if (ladder->ladder != LADDER_OFF)
 		return false;
-	plan_add_nothing(d->m, d->plan, step, name, LADDER_OFF,
-			 mem_printf(d->m, "switched off (%s)", ladder->where));
+	plan_add_nothing(d->m, d->plan, step, name, LADDER_OFF, mem_printf(d->m, "switched off (%s)", ladder->where));
 	return true;
 }

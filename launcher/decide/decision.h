@@ -12,9 +12,9 @@ struct decision {
 	struct mem *m;
 	const struct facts *facts;
 	const struct options *options;
-	const struct profile *profile;           /* the built-in base */
-	const struct profile_section *section;   /* of the policy file; NULL = none */
-	const struct framework *framework;       /* NULL = not recognised */
+	const struct profile *profile;         /* the built-in base */
+	const struct profile_section *section; /* of the policy file; NULL = none */
+	const struct framework *framework;     /* NULL = not recognised */
 	struct plan *plan;
 };
 
@@ -30,12 +30,12 @@ static inline enum ladder policy_ladder(const struct decision *d, enum step step
 bool policy_is_off(const struct decision *d, enum step step, const char *name);
 
 /* Each adds the operations of its steps. */
-void policy_decide_numa(const struct decision *d);      /* affinity, mempolicy */
-void policy_decide_thp(const struct decision *d);       /* thp */
-void policy_decide_limits(const struct decision *d);    /* rlimits, oom-score */
-void policy_decide_preload(const struct decision *d);   /* preload; sets plan->build */
-void policy_decide_integrity(const struct decision *d); /* integrity, of plan->build */
-void policy_decide_options(const struct decision *d);   /* options of the chosen allocator */
+void policy_decide_numa(const struct decision *d);       /* affinity, mempolicy */
+void policy_decide_thp(const struct decision *d);        /* thp */
+void policy_decide_limits(const struct decision *d);     /* rlimits, oom-score */
+void policy_decide_preload(const struct decision *d);    /* preload; sets plan->build */
+void policy_decide_integrity(const struct decision *d);  /* integrity, of plan->build */
+void policy_decide_options(const struct decision *d);    /* options of the chosen allocator */
 void policy_decide_privileges(const struct decision *d); /* user, caps, no-new-privs */
 
 #endif

@@ -18,8 +18,8 @@ static const char *integrity_find_difference(const struct decision *d)
 		const struct build_facts *b = &catalog->builds[i];
 
 		if (b->is_bundled && b->digest && b->sha256 && strcmp(b->digest, b->sha256) != 0)
-			return mem_printf(d->m, "%s has sha256 %s, the manifest says %s", b->path,
-					  b->digest, b->sha256);
+			return mem_printf(d->m, "%s has sha256 %s, the manifest says %s", b->path, b->digest,
+					  b->sha256);
 	}
 	return NULL;
 }
@@ -56,9 +56,9 @@ void policy_decide_integrity(const struct decision *d)
 		return;
 	}
 	op = plan_add_nothing(d->m, d->plan, STEP_INTEGRITY, INTEGRITY, ladder,
-			      build ? mem_printf(d->m, "%s is the file that the manifest knows, sha256 %s",
-						 build->id, build->digest) :
-			      "no library of ours is loaded");
+			      build ? mem_printf(d->m, "%s is the file that the manifest knows, sha256 %s", build->id,
+						 build->digest) :
+				      "no library of ours is loaded");
 	if (build)
 		op->outcome = OUTCOME_DONE;
 }

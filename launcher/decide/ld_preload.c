@@ -15,21 +15,18 @@ static bool preload_has(const struct parts *parts, const char *entry)
 }
 
 /* NULL when the entry stays, else why it goes. */
-static const char *preload_reason_to_drop(struct mem *m, const struct parts *parts,
-					  const char *entry)
+static const char *preload_reason_to_drop(struct mem *m, const struct parts *parts, const char *entry)
 {
 	const char *allocator = preload_allocator_of(entry);
 
 	if (preload_has(parts, entry))
 		return "listed twice";
 	if (allocator)
-		return mem_printf(m, "a second allocator (%s); two are never loaded together",
-				  allocator);
+		return mem_printf(m, "a second allocator (%s); two are never loaded together", allocator);
 	return NULL;
 }
 
-char *preload_compose(struct mem *m, const char *library, const char *current,
-		      struct parts *parts)
+char *preload_compose(struct mem *m, const char *library, const char *current, struct parts *parts)
 {
 	const char *cursor = current ? current : "";
 	char *value = mem_strdup(m, library ? library : "");
@@ -39,8 +36,7 @@ char *preload_compose(struct mem *m, const char *library, const char *current,
 	for (char *entry; (entry = preload_next(m, &cursor));) {
 		const char *reason = preload_reason_to_drop(m, parts, entry);
 
-		parts_add(m, parts, entry, reason ? NULL : entry,
-			  reason ? reason : "was there and stays");
+		parts_add(m, parts, entry, reason ? NULL : entry, reason ? reason : "was there and stays");
 		if (!reason)
 			value = mem_printf(m, "%s%s%s", value, *value ? ":" : "", entry);
 	}

@@ -14,7 +14,6 @@
  * `library` NULL: only other allocators are taken out. Returns the value, "" when
  * nothing is left.
  */
-char *preload_compose(struct mem *m, const char *library, const char *current,
-		      struct parts *parts);
+char *preload_compose(struct mem *m, const char *library, const char *current, struct parts *parts);
 
 #endif

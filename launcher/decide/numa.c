@@ -13,11 +13,11 @@
 
 /* The nodes that were chosen, or why nothing is done, or why it cannot be. */
 struct placement {
-	struct bitmap nodes;     /* for CPUs and memory */
-	bool is_interleaved;     /* memory over all of them, CPUs left alone */
-	const char *why;         /* they were chosen */
-	const char *leave;       /* not NULL: nothing is done */
-	const char *refuse;      /* not NULL: it is wanted and cannot be done */
+	struct bitmap nodes; /* for CPUs and memory */
+	bool is_interleaved; /* memory over all of them, CPUs left alone */
+	const char *why;     /* they were chosen */
+	const char *leave;   /* not NULL: nothing is done */
+	const char *refuse;  /* not NULL: it is wanted and cannot be done */
 };
 
 static const struct numa_node *numa_find(const struct numa_facts *numa, int id)
@@ -46,8 +46,7 @@ static struct bitmap numa_cpu_nodes(const struct facts *f)
 
 static bool numa_has_memory(const struct facts *f, const struct numa_node *node)
 {
-	if (!bitmap_is_empty(&f->numa.allowed_memory) &&
-	    !bitmap_has(&f->numa.allowed_memory, node->id))
+	if (!bitmap_is_empty(&f->numa.allowed_memory) && !bitmap_has(&f->numa.allowed_memory, node->id))
 		return false;
 	return node->memory_total != 0;
 }
@@ -100,12 +99,11 @@ static void numa_place_at_gpus(const struct decision *d, bool is_asked_for, stru
 	if (!p->leave && !is_asked_for && bitmap_is_equal(&p->nodes, &cpu_nodes))
 		p->leave = mem_printf(d->m, "the %d visible GPUs are spread over all nodes", n_visible);
 	p->why = n_visible == 1 ? "the node of the visible GPU" :
-		 mem_printf(d->m, "the node%s of the %d visible GPUs",
-			    bitmap_count(&p->nodes) > 1 ? "s" : "", n_visible);
+				  mem_printf(d->m, "the node%s of the %d visible GPUs",
+					     bitmap_count(&p->nodes) > 1 ? "s" : "", n_visible);
 }
 
-static void numa_place_interleaved(const struct decision *d, const char *where,
-				   struct placement *p)
+static void numa_place_interleaved(const struct decision *d, const char *where, struct placement *p)
 {
 	const struct facts *f = d->facts;
 	struct bitmap cpu_nodes = numa_cpu_nodes(f);
@@ -118,14 +116,12 @@ static void numa_place_interleaved(const struct decision *d, const char *where,
 			bitmap_set(&p->nodes, node->id);
 	}
 	p->is_interleaved = true;
-	p->why = mem_printf(d->m, "one table read from all nodes: page by page over those with CPUs (%s)",
-			    where);
+	p->why = mem_printf(d->m, "one table read from all nodes: page by page over those with CPUs (%s)", where);
 	if (bitmap_count(&p->nodes) < 2)
 		p->leave = "fewer than two nodes have both CPUs and memory for this process";
 }
 
-static void numa_place_at(const struct decision *d, const char *list, const char *where,
-			  struct placement *p)
+static void numa_place_at(const struct decision *d, const char *list, const char *where, struct placement *p)
 {
 	struct bitmap online = { { 0 } };
 
@@ -134,8 +130,8 @@ static void numa_place_at(const struct decision *d, const char *list, const char
 		bitmap_set(&online, d->facts->numa.nodes[i].id);
 	p->why = mem_printf(d->m, "asked for (%s)", where);
 	if (!bitmap_is_subset(&p->nodes, &online))
-		p->refuse = mem_printf(d->m, "nodes %s are asked for (%s), and this machine has %s",
-				       list, where, bitmap_format_list(d->m, &online));
+		p->refuse = mem_printf(d->m, "nodes %s are asked for (%s), and this machine has %s", list, where,
+				       bitmap_format_list(d->m, &online));
 }
 
 /* Asked for in so many words, and not a profile's wish. */
@@ -184,8 +180,7 @@ static void numa_choose(const struct decision *d, struct placement *p)
 	else
 		numa_place_at_gpus(d, false, p);
 	/* Interleaving over what is there has nothing to do on one node; a place has to exist. */
-	if (p->leave && !p->refuse && is_explicit &&
-	    (strcmp(s.text, "gpu") == 0 || isdigit((unsigned char)s.text[0])))
+	if (p->leave && !p->refuse && is_explicit && (strcmp(s.text, "gpu") == 0 || isdigit((unsigned char)s.text[0])))
 		p->refuse = p->leave;
 	if (is_explicit && owner && !p->leave && !p->refuse)
 		plan_warn(d->m, d->plan, "numa %s (%s) goes ahead although %s", s.text, s.where, owner);
@@ -198,7 +193,7 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 	struct bitmap cpus = { { 0 } }, usable = f->cpu.allowed;
 	struct operation *op;
 
-	BITMAP_FOR_EACH(id, &p->nodes) {
+	BITMAP_FOR_EACH (id, &p->nodes) {
 		const struct numa_node *node = numa_find(&f->numa, id);
 
 		if (node)
@@ -213,10 +208,10 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 		plan_add_nothing(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
 				 "memory is interleaved; threads stay where the scheduler puts them");
 	} else if (bitmap_is_empty(&cpus)) {
-		plan_add_refused(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder, mem_printf(
-			d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
-			bitmap_format_list(d->m, &p->nodes),
-			bitmap_format_list(d->m, &f->cpu.allowed)));
+		plan_add_refused(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
+				 mem_printf(d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
+					    bitmap_format_list(d->m, &p->nodes),
+					    bitmap_format_list(d->m, &f->cpu.allowed)));
 	} else if (bitmap_is_equal(&cpus, &usable)) {
 		plan_add_nothing(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
 				 "already exactly the CPUs of these nodes");
@@ -228,11 +223,9 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 	}
 }
 
-static void numa_add_choice(struct mem *m, struct operation *op, int mode,
-			    const struct bitmap *nodes)
+static void numa_add_choice(struct mem *m, struct operation *op, int mode, const struct bitmap *nodes)
 {
-	*MEM_PUSH(m, op->u.memory.choices, op->u.memory.n_choices) =
-		(struct mempolicy){ mode, *nodes };
+	*MEM_PUSH(m, op->u.memory.choices, op->u.memory.n_choices) = (struct mempolicy){ mode, *nodes };
 }
 
 /* "3:1", the nodes' weights where they differ; NULL where even shares are what they say. */
@@ -242,7 +235,7 @@ static const char *numa_weights(const struct decision *d, const struct bitmap *n
 	int64_t first = FACT_UNKNOWN;
 	bool differ = false;
 
-	BITMAP_FOR_EACH(id, nodes) {
+	BITMAP_FOR_EACH (id, nodes) {
 		int64_t weight = numa_find(&d->facts->numa, id)->weight;
 
 		if (weight == FACT_UNKNOWN)
@@ -255,8 +248,8 @@ static const char *numa_weights(const struct decision *d, const struct bitmap *n
 	return differ ? list : NULL;
 }
 
-static void numa_choose_interleave(const struct decision *d, const struct placement *p,
-				   const struct bitmap *nodes, struct operation *op)
+static void numa_choose_interleave(const struct decision *d, const struct placement *p, const struct bitmap *nodes,
+				   struct operation *op)
 {
 	const char *weights = numa_weights(d, nodes);
 
@@ -268,8 +261,8 @@ static void numa_choose_interleave(const struct decision *d, const struct placem
 	numa_add_choice(d->m, op, MPOL_INTERLEAVE, nodes);
 }
 
-static void numa_choose_near(const struct decision *d, const struct placement *p,
-			     const struct bitmap *nodes, struct operation *op)
+static void numa_choose_near(const struct decision *d, const struct placement *p, const struct bitmap *nodes,
+			     struct operation *op)
 {
 	bool is_strict = setting_is_on(&d->options->settings[KEY_NUMA_STRICT]);
 	bool is_several = bitmap_count(nodes) > 1;
@@ -285,7 +278,7 @@ static void numa_choose_near(const struct decision *d, const struct placement *p
 	}
 	op->why = mem_printf(d->m, "%s; when %s full, %s", p->why, is_several ? "they are" : "it is",
 			     is_strict ? "the OOM killer ends the process (numa-strict)" :
-			     "memory comes from elsewhere");
+					 "memory comes from elsewhere");
 }
 
 static void numa_decide_memory(const struct decision *d, const struct placement *p)
@@ -295,17 +288,17 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 	struct bitmap nodes = { { 0 } };
 	struct operation *op;
 
-	BITMAP_FOR_EACH(id, &p->nodes) {
+	BITMAP_FOR_EACH (id, &p->nodes) {
 		const struct numa_node *node = numa_find(&f->numa, id);
 
 		if (node && numa_has_memory(f, node))
 			bitmap_set(&nodes, id);
 	}
 	if (bitmap_is_empty(&nodes)) {
-		plan_add_refused(d->m, d->plan, STEP_MEMPOLICY, MEMORY, ladder, mem_printf(
-			d->m, "nodes %s have no memory that this process may use (allowed: %s)",
-			bitmap_format_list(d->m, &p->nodes),
-			bitmap_format_list(d->m, &f->numa.allowed_memory)));
+		plan_add_refused(d->m, d->plan, STEP_MEMPOLICY, MEMORY, ladder,
+				 mem_printf(d->m, "nodes %s have no memory that this process may use (allowed: %s)",
+					    bitmap_format_list(d->m, &p->nodes),
+					    bitmap_format_list(d->m, &f->numa.allowed_memory)));
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY, ladder);
@@ -327,9 +320,9 @@ void policy_decide_numa(const struct decision *d)
 		for (size_t i = 0; i < 2; i++) {
 			if (policy_is_off(d, steps[i].step, steps[i].name))
 				continue;
-			(p.refuse ? plan_add_refused : plan_add_nothing)(
-				d->m, d->plan, steps[i].step, steps[i].name,
-				policy_ladder(d, steps[i].step), p.refuse ? p.refuse : p.leave);
+			(p.refuse ? plan_add_refused : plan_add_nothing)(d->m, d->plan, steps[i].step, steps[i].name,
+									 policy_ladder(d, steps[i].step),
+									 p.refuse ? p.refuse : p.leave);
 		}
 		return;
 	}

@@ -6,8 +6,8 @@
 
 #include <linux/mempolicy.h>
 
-struct operation *plan_add(struct mem *m, struct plan *plan, enum step step,
-			   enum operation_kind kind, const char *name, enum ladder ladder)
+struct operation *plan_add(struct mem *m, struct plan *plan, enum step step, enum operation_kind kind, const char *name,
+			   enum ladder ladder)
 {
 	struct operation *op = MEM_PUSH(m, plan->operations, plan->n_operations);
 
@@ -18,8 +18,8 @@ struct operation *plan_add(struct mem *m, struct plan *plan, enum step step,
 	return op;
 }
 
-struct operation *plan_add_nothing(struct mem *m, struct plan *plan, enum step step,
-				   const char *name, enum ladder ladder, const char *why)
+struct operation *plan_add_nothing(struct mem *m, struct plan *plan, enum step step, const char *name,
+				   enum ladder ladder, const char *why)
 {
 	struct operation *op = plan_add(m, plan, step, OP_NOTHING, name, ladder);
 
@@ -28,8 +28,8 @@ struct operation *plan_add_nothing(struct mem *m, struct plan *plan, enum step s
 	return op;
 }
 
-struct operation *plan_add_refused(struct mem *m, struct plan *plan, enum step step,
-				   const char *name, enum ladder ladder, const char *why)
+struct operation *plan_add_refused(struct mem *m, struct plan *plan, enum step step, const char *name,
+				   enum ladder ladder, const char *why)
 {
 	struct operation *op = plan_add(m, plan, step, OP_NOTHING, name, ladder);
 
@@ -47,8 +47,7 @@ void plan_warn(struct mem *m, struct plan *plan, const char *format, ...)
 	va_end(args);
 }
 
-void parts_add(struct mem *m, struct parts *parts, const char *name, const char *value,
-	       const char *why)
+void parts_add(struct mem *m, struct parts *parts, const char *name, const char *value, const char *why)
 {
 	*MEM_PUSH(m, parts->items, parts->n) = (struct part){ name, value, why };
 }
@@ -67,9 +66,8 @@ const struct operation *plan_find_blocker(const struct plan *plan)
 const char *outcome_name(enum outcome outcome)
 {
 	static const char *const names[] = {
-		[OUTCOME_PLANNED] = "planned",   [OUTCOME_NOTHING] = "nothing to do",
-		[OUTCOME_OFF] = "off",           [OUTCOME_DONE] = "done",
-		[OUTCOME_DEGRADED] = "degraded", [OUTCOME_REFUSED] = "refused",
+		[OUTCOME_PLANNED] = "planned", [OUTCOME_NOTHING] = "nothing to do", [OUTCOME_OFF] = "off",
+		[OUTCOME_DONE] = "done",       [OUTCOME_DEGRADED] = "degraded",     [OUTCOME_REFUSED] = "refused",
 	};
 
 	return names[outcome];
@@ -78,9 +76,12 @@ const char *outcome_name(enum outcome outcome)
 const char *mempolicy_describe(struct mem *m, const struct mempolicy *policy)
 {
 	static const char *const names[] = {
-		[MPOL_DEFAULT] = "default",       [MPOL_PREFERRED] = "preferred",
-		[MPOL_BIND] = "bind",             [MPOL_INTERLEAVE] = "interleave",
-		[MPOL_LOCAL] = "local",           [MPOL_PREFERRED_MANY] = "preferred-many",
+		[MPOL_DEFAULT] = "default",
+		[MPOL_PREFERRED] = "preferred",
+		[MPOL_BIND] = "bind",
+		[MPOL_INTERLEAVE] = "interleave",
+		[MPOL_LOCAL] = "local",
+		[MPOL_PREFERRED_MANY] = "preferred-many",
 		[MODE_WEIGHTED_INTERLEAVE] = "weighted-interleave",
 	};
 	bool is_known = policy->mode >= 0 && policy->mode < (int)(sizeof names / sizeof *names);

@@ -25,8 +25,7 @@ static void policy_find_profile(struct decision *d)
 	d->plan->profile = name;
 }
 
-void policy_decide(struct mem *m, const struct facts *facts, const struct options *options,
-		   struct plan *ret)
+void policy_decide(struct mem *m, const struct facts *facts, const struct options *options, struct plan *ret)
 {
 	struct decision d = { .m = m, .facts = facts, .options = options, .plan = ret };
 
@@ -35,8 +34,7 @@ void policy_decide(struct mem *m, const struct facts *facts, const struct option
 	d.framework = framework_find((const char *const *)options->argv);
 	ret->framework = d.framework ? framework_name(d.framework) : NULL;
 	if (options->policy_problem)
-		plan_warn(m, ret, "policy ignored as a whole, built-in values used: %s",
-			  options->policy_problem);
+		plan_warn(m, ret, "policy ignored as a whole, built-in values used: %s", options->policy_problem);
 	for (size_t i = 0; i < options->n_warnings; i++)
 		plan_warn(m, ret, "%s", options->warnings[i]);
 	policy_list_settings(&d);

@@ -11,17 +11,14 @@
  * captured machine is a test case. Never fails: what is wanted and cannot be had
  * is an operation with OUTCOME_REFUSED and its reason.
  */
-void policy_decide(struct mem *m, const struct facts *facts, const struct options *options,
-		   struct plan *ret);
+void policy_decide(struct mem *m, const struct facts *facts, const struct options *options, struct plan *ret);
 
 /*
  * Why this build cannot serve this command on this machine; NULL = it can. For
  * --list as well.
  */
-const char *policy_reject_build(struct mem *m, const struct facts *facts,
-				const struct build_facts *build);
+const char *policy_reject_build(struct mem *m, const struct facts *facts, const struct build_facts *build);
 /* Why nothing at all can be preloaded into the command; NULL = something can. */
-const char *policy_reject_command(struct mem *m, const struct facts *facts,
-				  const struct options *options);
+const char *policy_reject_command(struct mem *m, const struct facts *facts, const struct options *options);
 
 #endif

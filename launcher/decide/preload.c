@@ -23,15 +23,13 @@ static const char *libc_name(enum libc_kind libc)
  * no_new_privs prevents, or has capabilities and the user is not root, which it does
  * not; never on a nosuid mount.
  */
-static const char *preload_secure_reason(struct mem *m, const struct facts *f,
-					 const struct options *o)
+static const char *preload_secure_reason(struct mem *m, const struct facts *f, const struct options *o)
 {
 	const struct command_facts *c = &f->command;
 	bool changes_user = o->settings[KEY_USER].text && !f->account.problem;
 	int64_t uid = changes_user ? f->account.uid : f->process.uid;
 	int64_t gid = changes_user ? f->account.gid : f->process.gid;
-	bool can_change = f->process.no_new_privs != TRI_YES &&
-			  !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
+	bool can_change = f->process.no_new_privs != TRI_YES && !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
 	const char *what = NULL;
 
 	if (c->nosuid == TRI_YES)
@@ -44,8 +42,7 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f,
 		what = "file-capped";
 	if (!what)
 		return NULL;
-	return mem_printf(m, "%s is %s: the loader ignores LD_PRELOAD for it", c->chain[c->n_chain - 1],
-			  what);
+	return mem_printf(m, "%s is %s: the loader ignores LD_PRELOAD for it", c->chain[c->n_chain - 1], what);
 }
 
 /* The sanitizer's runtime that the command links or is given, NULL = none. */
@@ -73,14 +70,14 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 	if (c->elf.problem == -ENOEXEC)
 		return mem_printf(m, "%s is not an ELF file", path);
 	if (c->elf.problem)
-		return mem_printf(m, "the ELF headers of %s cannot be read: %s", path,
-				  strerror(-c->elf.problem));
+		return mem_printf(m, "the ELF headers of %s cannot be read: %s", path, strerror(-c->elf.problem));
 	if (!c->elf.interpreter)
-		return mem_printf(m, "%s is statically linked: nothing can be preloaded into it "
-				  "(where it only starts the server, put allocrun behind it)", path);
+		return mem_printf(m,
+				  "%s is statically linked: nothing can be preloaded into it "
+				  "(where it only starts the server, put allocrun behind it)",
+				  path);
 	if (c->libc != LIBC_GLIBC && c->libc != LIBC_MUSL)
-		return mem_printf(m, "%s wants the loader %s, whose libc is not known", path,
-				  c->elf.interpreter);
+		return mem_printf(m, "%s wants the loader %s, whose libc is not known", path, c->elf.interpreter);
 	other = preload_secure_reason(m, f, o);
 	if (other)
 		return other;
@@ -89,8 +86,10 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 		return mem_printf(m, "%s has a malloc of its own and works with no other", other);
 	other = f->ld_so_preload ? preload_find_allocator(m, f->ld_so_preload) : NULL;
 	if (other)
-		return mem_printf(m, "/etc/ld.so.preload loads %s into every process; two allocators "
-				  "are never loaded together", other);
+		return mem_printf(m,
+				  "/etc/ld.so.preload loads %s into every process; two allocators "
+				  "are never loaded together",
+				  other);
 	return NULL;
 }
 
@@ -119,8 +118,7 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	if (b->problem)
 		return b->problem;
 	if (!preload_can_express(b->path))
-		return mem_printf(m, "its path has a space or a colon, which LD_PRELOAD cannot express: %s",
-				  b->path);
+		return mem_printf(m, "its path has a space or a colon, which LD_PRELOAD cannot express: %s", b->path);
 	if (*machine && strcmp(b->machine, machine) != 0)
 		return mem_printf(m, "it is built for %s, %s is %s", b->machine,
 				  has_elf ? "the command" : "this machine", machine);
@@ -128,11 +126,9 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	if (has_elf && c->elf.bits == 32)
 		return mem_printf(m, "it is built for 64 bits, the command has 32");
 	if (has_elf && b->libc != c->libc && c->libc != LIBC_UNKNOWN)
-		return mem_printf(m, "it is built for %s, the command uses %s", libc_name(b->libc),
-				  libc_name(c->libc));
+		return mem_printf(m, "it is built for %s, the command uses %s", libc_name(b->libc), libc_name(c->libc));
 	/* The loader would not leave it out: it ends the program. */
-	if (b->x86_level != FACT_UNKNOWN && f->cpu.x86_level != FACT_UNKNOWN &&
-	    f->cpu.x86_level < b->x86_level)
+	if (b->x86_level != FACT_UNKNOWN && f->cpu.x86_level != FACT_UNKNOWN && f->cpu.x86_level < b->x86_level)
 		return mem_printf(m, "it needs a CPU of level x86-64-v%lld, this one has v%lld",
 				  (long long)b->x86_level, (long long)f->cpu.x86_level);
 	if (b->page_size != FACT_UNKNOWN && f->page_size > b->page_size)
@@ -141,17 +137,17 @@ const char *policy_reject_build(struct mem *m, const struct facts *f, const stru
 	if (b->load_align > 0 && f->page_size > b->load_align)
 		return mem_printf(m, "it is linked for pages of %lld KiB, this kernel's have %lld KiB",
 				  (long long)b->load_align / 1024, (long long)f->page_size / 1024);
-	if (has_elf && b->libc_minor != FACT_UNKNOWN && c->libc_minor != FACT_UNKNOWN &&
-	    b->libc_minor > c->libc_minor)
-		return mem_printf(m, "it needs glibc 2.%lld, the command's is 2.%lld",
-				  (long long)b->libc_minor, (long long)c->libc_minor);
+	if (has_elf && b->libc_minor != FACT_UNKNOWN && c->libc_minor != FACT_UNKNOWN && b->libc_minor > c->libc_minor)
+		return mem_printf(m, "it needs glibc 2.%lld, the command's is 2.%lld", (long long)b->libc_minor,
+				  (long long)c->libc_minor);
 	if (b->digest && b->sha256 && strcmp(b->digest, b->sha256) != 0)
-		return mem_printf(m, "its bytes are not those that the manifest knows: sha256 is %s, "
-				  "the manifest says %s", b->digest, b->sha256);
+		return mem_printf(m,
+				  "its bytes are not those that the manifest knows: sha256 is %s, "
+				  "the manifest says %s",
+				  b->digest, b->sha256);
 	linked = has_elf ? preload_linked_allocator(f, b) : NULL;
 	if (linked)
-		return mem_printf(m, "the command links %s itself; two allocators are never loaded together",
-				  linked);
+		return mem_printf(m, "the command links %s itself; two allocators are never loaded together", linked);
 	return NULL;
 }
 
@@ -170,8 +166,8 @@ static bool preload_names_build(const char *word, const struct build_facts *b)
  * several the one for the smallest pages: an allocator for 64 KiB pages works on a 4 KiB
  * kernel, and rounds all that it maps to 64 KiB there.
  */
-static const struct build_facts *preload_choose_build(const struct decision *d, const char *word,
-						      const char *variant, struct parts *parts)
+static const struct build_facts *preload_choose_build(const struct decision *d, const char *word, const char *variant,
+						      struct parts *parts)
 {
 	const struct catalog_facts *catalog = &d->facts->catalog;
 	const struct build_facts *best = NULL;
@@ -192,8 +188,8 @@ static const struct build_facts *preload_choose_build(const struct decision *d, 
 			best = b;
 	}
 	if (!is_known)
-		parts_add(d->m, parts, *variant ? mem_printf(d->m, "%s (%s build)", word, variant) : word,
-			  NULL, catalog->problem ? catalog->problem : "no such build is bundled");
+		parts_add(d->m, parts, *variant ? mem_printf(d->m, "%s (%s build)", word, variant) : word, NULL,
+			  catalog->problem ? catalog->problem : "no such build is bundled");
 	return best;
 }
 
@@ -201,8 +197,8 @@ static const struct build_facts *preload_choose_build(const struct decision *d, 
  * Walks the order of preference up to its end or to "system". *ret_passed_over: how
  * many of *parts belong to choices before the one that was taken.
  */
-static const struct build_facts *preload_walk(const struct decision *d, const char *order,
-					      struct parts *parts, size_t *ret_passed_over)
+static const struct build_facts *preload_walk(const struct decision *d, const char *order, struct parts *parts,
+					      size_t *ret_passed_over)
 {
 	const char *variants[] = { d->profile->variant, "" };
 
@@ -225,8 +221,8 @@ static const struct build_facts *preload_walk(const struct decision *d, const ch
 	return NULL;
 }
 
-static void preload_set(const struct decision *d, const struct build_facts *build,
-			const char *why, const struct parts *rejected)
+static void preload_set(const struct decision *d, const struct build_facts *build, const char *why,
+			const struct parts *rejected)
 {
 	const char *current = environment_get((const char *const *)d->options->environment, PRELOAD);
 	struct operation *op = plan_add(d->m, d->plan, STEP_PRELOAD, OP_ENVIRONMENT, PRELOAD,
@@ -246,8 +242,8 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 
 		/* Ours twice is a launch below a launch. */
 		if (!op->parts.items[i].value && !is_ours)
-			plan_warn(d->m, d->plan, "%s is taken out of LD_PRELOAD: %s",
-				  op->parts.items[i].name, op->parts.items[i].why);
+			plan_warn(d->m, d->plan, "%s is taken out of LD_PRELOAD: %s", op->parts.items[i].name,
+				  op->parts.items[i].why);
 	}
 }
 
@@ -267,8 +263,8 @@ static void preload_decide_system(const struct decision *d, const char *where)
 /* Nothing fits: the command starts as it would have without us. */
 static void preload_refuse(const struct decision *d, const char *why, const struct parts *rejected)
 {
-	struct operation *op = plan_add_refused(d->m, d->plan, STEP_PRELOAD, PRELOAD,
-						policy_ladder(d, STEP_PRELOAD), why);
+	struct operation *op = plan_add_refused(d->m, d->plan, STEP_PRELOAD, PRELOAD, policy_ladder(d, STEP_PRELOAD),
+						why);
 
 	for (size_t i = 0; i < rejected->n; i++)
 		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
@@ -297,15 +293,18 @@ void policy_decide_preload(const struct decision *d)
 	}
 	build = preload_walk(d, s.text, &rejected, &passed_over);
 	if (!build) {
-		preload_refuse(d, rejected.n ? mem_printf(d->m, "%s: %s", rejected.items[0].name,
-							  rejected.items[0].why) :
-			       "no build is named", &rejected);
+		preload_refuse(d,
+			       rejected.n ? mem_printf(d->m, "%s: %s", rejected.items[0].name, rejected.items[0].why) :
+					    "no build is named",
+			       &rejected);
 		return;
 	}
 	if (passed_over)
-		plan_warn(d->m, d->plan, "%s is used; %s cannot be: %s", build->id,
-			  rejected.items[0].name, rejected.items[0].why);
+		plan_warn(d->m, d->plan, "%s is used; %s cannot be: %s", build->id, rejected.items[0].name,
+			  rejected.items[0].why);
 	d->plan->build = build;
-	preload_set(d, build, mem_printf(d->m, "%s fits this command and machine, and comes first in %s (%s)",
-					 build->id, s.text, s.where), &rejected);
+	preload_set(d, build,
+		    mem_printf(d->m, "%s fits this command and machine, and comes first in %s (%s)", build->id, s.text,
+			       s.where),
+		    &rejected);
 }

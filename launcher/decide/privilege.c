@@ -19,8 +19,8 @@ static bool user_is_current(const struct facts *f)
 	const uint64_t changers = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
 	const struct process_facts *p = &f->process;
 
-	return p->uid == f->account.uid && p->euid == p->uid && p->gid == f->account.gid &&
-	       p->egid == p->gid && (p->permitted & changers) == 0;
+	return p->uid == f->account.uid && p->euid == p->uid && p->gid == f->account.gid && p->egid == p->gid &&
+	       (p->permitted & changers) == 0;
 }
 
 static void user_decide(const struct decision *d)
@@ -48,8 +48,8 @@ static void user_decide(const struct decision *d)
 	}
 	op = plan_add(d->m, d->plan, STEP_USER, OP_USER, USER, ladder);
 	op->u.account = a;
-	op->value = mem_printf(d->m, "%s (%lld:%lld, %zu groups)", a->name ? a->name : s->text,
-			       (long long)a->uid, (long long)a->gid, a->n_groups);
+	op->value = mem_printf(d->m, "%s (%lld:%lld, %zu groups)", a->name ? a->name : s->text, (long long)a->uid,
+			       (long long)a->gid, a->n_groups);
 	op->why = mem_printf(d->m, "asked for (%s)", s->where);
 	/* These follow the user, as under systemd's User=. */
 	if (a->home)
@@ -69,8 +69,8 @@ static uint64_t caps_parse(struct mem *m, const char *list)
 		char *word = mem_strndup(m, list, n = strcspn(list, ","));
 		cap_value_t value;
 
-		if (cap_from_name(strncasecmp(word, "cap_", 4) == 0 ? word :
-				  mem_printf(m, "cap_%s", word), &value) == 0)
+		if (cap_from_name(strncasecmp(word, "cap_", 4) == 0 ? word : mem_printf(m, "cap_%s", word), &value) ==
+		    0)
 			mask |= UINT64_C(1) << value;
 	}
 	return mask;
@@ -90,7 +90,8 @@ static void caps_keep(const struct decision *d, const char *list, bool is_asked_
 	const struct process_facts *p = &d->facts->process;
 	enum ladder ladder = policy_ladder(d, STEP_CAPS);
 	uint64_t keep = strcmp(list, "none") == 0 ? 0 :
-			strcmp(list, "all") == 0 ? p->permitted : caps_parse(d->m, list);
+			strcmp(list, "all") == 0  ? p->permitted :
+						    caps_parse(d->m, list);
 	/* The bounding set can only be changed by those who hold some. */
 	uint64_t held = p->permitted | p->inheritable | p->ambient | (is_asked_for ? p->bounding : 0);
 	struct operation *op;
@@ -100,9 +101,9 @@ static void caps_keep(const struct decision *d, const char *list, bool is_asked_
 		return;
 	}
 	if (p->capabilities_known == TRI_YES && (keep & ~p->permitted) != 0) {
-		plan_add_refused(d->m, d->plan, STEP_CAPS, CAPS, ladder, mem_printf(
-			d->m, "of %s, allocrun itself does not hold %s", list,
-			caps_name_first(d->m, keep & ~p->permitted)));
+		plan_add_refused(d->m, d->plan, STEP_CAPS, CAPS, ladder,
+				 mem_printf(d->m, "of %s, allocrun itself does not hold %s", list,
+					    caps_name_first(d->m, keep & ~p->permitted)));
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_CAPS, OP_CAPS, CAPS, ladder);
@@ -142,8 +143,7 @@ static void no_new_privs_decide(const struct decision *d)
 		return;
 	if (!setting_is_on(s) || d->facts->process.no_new_privs == TRI_YES) {
 		plan_add_nothing(d->m, d->plan, STEP_NO_NEW_PRIVS, NO_NEW_PRIVS, ladder,
-				 d->facts->process.no_new_privs == TRI_YES ? "already set" :
-				 "not asked for");
+				 d->facts->process.no_new_privs == TRI_YES ? "already set" : "not asked for");
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_NO_NEW_PRIVS, OP_NO_NEW_PRIVS, NO_NEW_PRIVS, ladder);

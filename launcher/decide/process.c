@@ -11,11 +11,10 @@
 #define THP "transparent hugepages"
 #define OOM_SCORE "oom-score"
 
-static struct operation *thp_set(const struct decision *d, unsigned long disable,
-				 unsigned long flags, const char *value, const char *why)
+static struct operation *thp_set(const struct decision *d, unsigned long disable, unsigned long flags,
+				 const char *value, const char *why)
 {
-	struct operation *op = plan_add(d->m, d->plan, STEP_THP, OP_THP, THP,
-					policy_ladder(d, STEP_THP));
+	struct operation *op = plan_add(d->m, d->plan, STEP_THP, OP_THP, THP, policy_ladder(d, STEP_THP));
 
 	op->u.thp.disable = disable;
 	op->u.thp.flags = flags;
@@ -66,8 +65,7 @@ void policy_decide_thp(const struct decision *d)
 	if (policy_is_off(d, STEP_THP, THP))
 		return;
 	if (thp->known == TRI_NO && strcmp(s.text, "on") == 0)
-		plan_add_refused(d->m, d->plan, STEP_THP, THP, policy_ladder(d, STEP_THP),
-				 "the kernel has none");
+		plan_add_refused(d->m, d->plan, STEP_THP, THP, policy_ladder(d, STEP_THP), "the kernel has none");
 	else if (thp->known == TRI_NO)
 		thp_leave(d, "the kernel has none");
 	else if (strcmp(s.text, "advised") == 0)
@@ -126,8 +124,8 @@ static void limits_decide(const struct decision *d, const char *name, int resour
 	op->u.rlimit.limit = wanted;
 	op->value = limit_format(d->m, wanted.soft);
 	op->why = mem_printf(d->m, "was %s; %s (%s)", limit_format(d->m, now->soft),
-			     strcmp(s->text, "hard") == 0 ? "the soft limit goes up to the hard one" :
-			     "asked for", s->where);
+			     strcmp(s->text, "hard") == 0 ? "the soft limit goes up to the hard one" : "asked for",
+			     s->where);
 }
 
 static void oom_score_decide(const struct decision *d)
@@ -157,8 +155,7 @@ static void oom_score_decide(const struct decision *d)
 void policy_decide_limits(const struct decision *d)
 {
 	if (!policy_is_off(d, STEP_RLIMITS, "resource limits")) {
-		limits_decide(d, "locked memory", RLIMIT_MEMLOCK, KEY_MEMLOCK,
-			      &d->facts->process.memlock);
+		limits_decide(d, "locked memory", RLIMIT_MEMLOCK, KEY_MEMLOCK, &d->facts->process.memlock);
 		limits_decide(d, "core dumps", RLIMIT_CORE, KEY_CORE, &d->facts->process.core);
 	}
 	oom_score_decide(d);

@@ -41,8 +41,7 @@ static FILE *account_open(const struct root *root, const char *path)
 }
 
 /* The entry with this name or, if the name is a number, this UID. */
-static void account_read_passwd(const struct root *root, struct mem *m, const char *name,
-				struct account_facts *a)
+static void account_read_passwd(const struct root *root, struct mem *m, const char *name, struct account_facts *a)
 {
 	FILE *file = account_open(root, "/etc/passwd");
 
@@ -70,8 +69,7 @@ static bool account_is_member(const struct group *g, const char *name)
 }
 
 /* The group that was named, and those that list the account as a member. */
-static void account_read_group(const struct root *root, struct mem *m, const char *group,
-			       struct account_facts *a)
+static void account_read_group(const struct root *root, struct mem *m, const char *group, struct account_facts *a)
 {
 	FILE *file = account_open(root, "/etc/group");
 
@@ -94,8 +92,7 @@ static void account_add_own_group(struct mem *m, struct account_facts *a)
 	*MEM_PUSH(m, a->groups, a->n_groups) = (gid_t)a->gid;
 }
 
-void account_detect(const struct root *root, struct mem *m, const char *user,
-		    struct account_facts *ret)
+void account_detect(const struct root *root, struct mem *m, const char *user, struct account_facts *ret)
 {
 	size_t n = strcspn(user, ":");
 	char *name = mem_strndup(m, user, n);
@@ -116,7 +113,7 @@ void account_detect(const struct root *root, struct mem *m, const char *user,
 	account_read_group(root, m, group, ret);
 	if (ret->gid == FACT_UNKNOWN) {
 		ret->problem = *group ? mem_printf(m, "no group '%s' in /etc/group", group) :
-			       mem_printf(m, "UID %s has no entry in /etc/passwd: give UID:GID", name);
+					mem_printf(m, "UID %s has no entry in /etc/passwd: give UID:GID", name);
 		return;
 	}
 	account_add_own_group(m, ret);

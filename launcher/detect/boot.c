@@ -72,8 +72,8 @@ static bool boot_parse_pages(const char *text, int64_t *ret)
 		return text_parse_i64(text, ret, NULL) == 0;
 	while (*text) {
 		if (text_parse_i64(text, &value, &text) < 0 || value < 0 || *text++ != ':' ||
-		    text_parse_i64(text, &value, &text) < 0 || value < 0 ||
-		    __builtin_add_overflow(sum, value, &sum) || (*text && *text++ != ','))
+		    text_parse_i64(text, &value, &text) < 0 || value < 0 || __builtin_add_overflow(sum, value, &sum) ||
+		    (*text && *text++ != ','))
 			return false;
 	}
 	*ret = sum;
@@ -81,8 +81,7 @@ static bool boot_parse_pages(const char *text, int64_t *ret)
 }
 
 /* The last word for a size counts. */
-static void boot_set_pool(struct mem *m, const struct boot_pool *pool,
-			  struct boot_pool **pools, size_t *n)
+static void boot_set_pool(struct mem *m, const struct boot_pool *pool, struct boot_pool **pools, size_t *n)
 {
 	for (size_t i = 0; i < *n; i++) {
 		if ((*pools)[i].page_size == pool->page_size) {
@@ -93,8 +92,8 @@ static void boot_set_pool(struct mem *m, const struct boot_pool *pool,
 	*MEM_PUSH(m, *pools, *n) = *pool;
 }
 
-void boot_parse_pools(struct mem *m, const char *command_line, int64_t default_size,
-			   struct boot_pool **ret, size_t *ret_n)
+void boot_parse_pools(struct mem *m, const char *command_line, int64_t default_size, struct boot_pool **ret,
+		      size_t *ret_n)
 {
 	const char *cursor = command_line;
 	int64_t size = default_size, pages;
@@ -107,8 +106,8 @@ void boot_parse_pools(struct mem *m, const char *command_line, int64_t default_s
 			size = FACT_UNKNOWN;
 		value = boot_value(m, word, "hugepages");
 		if (value && size > 0 && boot_parse_pages(value, &pages))
-			boot_set_pool(m, &(struct boot_pool){ size, pages, strchr(value, ':') ? value : NULL },
-				      ret, ret_n);
+			boot_set_pool(m, &(struct boot_pool){ size, pages, strchr(value, ':') ? value : NULL }, ret,
+				      ret_n);
 	}
 }
 
@@ -124,8 +123,7 @@ static int boot_match_size(struct mem *m, const char *text, int64_t size)
 	return from <= size && size <= to;
 }
 
-bool boot_find_thp(struct mem *m, const char *text, const char *words, int64_t size,
-			const char **ret_state)
+bool boot_find_thp(struct mem *m, const char *text, const char *words, int64_t size, const char **ret_state)
 {
 	char *rest = mem_strdup(m, text);
 

@@ -24,11 +24,11 @@ bool boot_find_thp(struct mem *m, const char *text, const char *words, int64_t s
 /* A size of huge pages and how many of it were asked for at boot. */
 struct boot_pool {
 	int64_t page_size;
-	int64_t pages;                      /* of all nodes together */
-	const char *nodes;                  /* "0:512,1:512"; NULL: the kernel spreads them */
+	int64_t pages;     /* of all nodes together */
+	const char *nodes; /* "0:512,1:512"; NULL: the kernel spreads them */
 };
 /* hugepagesz= and hugepages= in their order, also "0:512,1:512". */
-void boot_parse_pools(struct mem *m, const char *command_line, int64_t default_size,
-			   struct boot_pool **ret, size_t *ret_n);
+void boot_parse_pools(struct mem *m, const char *command_line, int64_t default_size, struct boot_pool **ret,
+		      size_t *ret_n);
 
 #endif

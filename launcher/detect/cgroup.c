@@ -57,8 +57,7 @@ static int64_t cgroup_limit_result(const struct root *root, const struct cgroup_
 }
 
 /* "max" or a number of bytes. */
-static int cgroup_read_bytes(const struct root *root, const char *folder, const char *file,
-			     int64_t *ret)
+static int cgroup_read_bytes(const struct root *root, const char *folder, const char *file, int64_t *ret)
 {
 	const char *end;
 	uint64_t value;
@@ -80,8 +79,8 @@ static int cgroup_read_bytes(const struct root *root, const char *folder, const 
 	return 0;
 }
 
-static struct cgroup_limit cgroup_tightest_bytes(const struct root *root,
-						 const struct cgroup_place *place, const char *file)
+static struct cgroup_limit cgroup_tightest_bytes(const struct root *root, const struct cgroup_place *place,
+						 const char *file)
 {
 	struct cgroup_limit limit = CGROUP_LIMIT_INIT;
 
@@ -94,16 +93,15 @@ static struct cgroup_limit cgroup_tightest_bytes(const struct root *root,
 	return limit;
 }
 
-static void cgroup_detect_memory(const struct root *root, struct mem *m,
-				 const struct cgroup_place *place, struct cgroup_facts *facts)
+static void cgroup_detect_memory(const struct root *root, struct mem *m, const struct cgroup_place *place,
+				 struct cgroup_facts *facts)
 {
 	bool v1 = place->version == CGROUP_V1;
 	struct cgroup_limit max, high;
 
 	if (!place->n_folders)
 		return;
-	max = cgroup_tightest_bytes(root, place,
-				    v1 ? "memory.limit_in_bytes" : "memory.max");
+	max = cgroup_tightest_bytes(root, place, v1 ? "memory.limit_in_bytes" : "memory.max");
 	facts->memory_max = cgroup_limit_result(root, place, &max);
 	if (max.folder)
 		facts->memory_path = mem_strdup(m, max.folder);
@@ -165,8 +163,7 @@ static int cgroup_read_quota_v1(const struct root *root, const char *folder, int
 	return cgroup_quota_milli(quota, period, ret);
 }
 
-static void cgroup_detect_cpu(const struct root *root, const struct cgroup_place *place,
-			      struct cgroup_facts *facts)
+static void cgroup_detect_cpu(const struct root *root, const struct cgroup_place *place, struct cgroup_facts *facts)
 {
 	struct cgroup_limit limit = CGROUP_LIMIT_INIT;
 
@@ -184,8 +181,8 @@ static void cgroup_detect_cpu(const struct root *root, const struct cgroup_place
 }
 
 /* The set in force is that of the nearest level which has the controller. */
-static void cgroup_read_set(const struct root *root, const struct cgroup_place *place,
-			    const char *file, struct bitmap *ret)
+static void cgroup_read_set(const struct root *root, const struct cgroup_place *place, const char *file,
+			    struct bitmap *ret)
 {
 	for (size_t i = 0; i < place->n_folders; i++) {
 		if (root_read_bitmap(root, ret, "%s/%s", place->folders[i], file) != -ENOENT)
@@ -193,20 +190,17 @@ static void cgroup_read_set(const struct root *root, const struct cgroup_place *
 	}
 }
 
-static void cgroup_detect_cpuset(const struct root *root, const struct cgroup_place *place,
-				 struct cgroup_facts *facts)
+static void cgroup_detect_cpuset(const struct root *root, const struct cgroup_place *place, struct cgroup_facts *facts)
 {
 	bool v1 = place->version == CGROUP_V1;
 
-	cgroup_read_set(root, place, v1 ? "cpuset.effective_cpus" : "cpuset.cpus.effective",
-			&facts->cpuset_cpus);
-	cgroup_read_set(root, place, v1 ? "cpuset.effective_mems" : "cpuset.mems.effective",
-			&facts->cpuset_memory);
+	cgroup_read_set(root, place, v1 ? "cpuset.effective_cpus" : "cpuset.cpus.effective", &facts->cpuset_cpus);
+	cgroup_read_set(root, place, v1 ? "cpuset.effective_mems" : "cpuset.mems.effective", &facts->cpuset_memory);
 }
 
 /* "some avg10=1.25 avg60=…": the share of time in which something waited for memory. */
-static void cgroup_detect_pressure(const struct root *root, struct mem *m,
-				   const struct cgroup_place *place, struct cgroup_facts *facts)
+static void cgroup_detect_pressure(const struct root *root, struct mem *m, const struct cgroup_place *place,
+				   struct cgroup_facts *facts)
 {
 	static const char start[] = "some avg10=";
 	int64_t whole, fraction;
@@ -216,12 +210,10 @@ static void cgroup_detect_pressure(const struct root *root, struct mem *m,
 	if (!place->n_folders)
 		return;
 	path = mem_printf(m, "%s/memory.pressure", place->folders[0]);
-	if (root_read_record(root, m, path, &text) < 0 || !text_starts_with(text, start) ||
-	    !strchr(text, '\n'))
+	if (root_read_record(root, m, path, &text) < 0 || !text_starts_with(text, start) || !strchr(text, '\n'))
 		return;
-	if (text_parse_i64(text + sizeof start - 1, &whole, &cursor) < 0 || whole < 0 ||
-	    whole > 100 || cursor[0] != '.' || text_parse_i64(cursor + 1, &fraction, NULL) < 0 ||
-	    fraction < 0 || fraction > 99)
+	if (text_parse_i64(text + sizeof start - 1, &whole, &cursor) < 0 || whole < 0 || whole > 100 ||
+	    cursor[0] != '.' || text_parse_i64(cursor + 1, &fraction, NULL) < 0 || fraction < 0 || fraction > 99)
 		return;
 	facts->pressure_some_avg10_centi = whole * 100 + fraction;
 }
@@ -231,8 +223,7 @@ void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *
 	cgroup_detect_process(root, m, "/proc/self", ret);
 }
 
-void cgroup_detect_process(const struct root *root, struct mem *m, const char *process,
-			   struct cgroup_facts *ret)
+void cgroup_detect_process(const struct root *root, struct mem *m, const char *process, struct cgroup_facts *ret)
 {
 	struct cgroup_map map;
 	struct cgroup_place memory, cpu, cpuset, unified;

@@ -12,14 +12,14 @@
  */
 
 struct cgroup_mount {
-	char *point;    /* where it is mounted */
-	char *subtree;  /* the folder of the hierarchy that is mounted there, "/" = all */
-	char *options;  /* v1: its controllers, among other words; "" for v2 */
+	char *point;   /* where it is mounted */
+	char *subtree; /* the folder of the hierarchy that is mounted there, "/" = all */
+	char *options; /* v1: its controllers, among other words; "" for v2 */
 	bool is_v2;
 };
 
 struct cgroup_map {
-	char *self;     /* /proc/self/cgroup, or that of another process */
+	char *self; /* /proc/self/cgroup, or that of another process */
 	struct cgroup_mount *mounts;
 	size_t n_mounts;
 };
@@ -28,15 +28,14 @@ struct cgroup_map {
 struct cgroup_place {
 	enum cgroup_version version; /* CGROUP_V1 or CGROUP_V2 */
 	char **folders;
-	size_t n_folders;            /* 0: the controller is nowhere to be seen */
+	size_t n_folders; /* 0: the controller is nowhere to be seen */
 };
 
 /* `process`: /proc/self, or the folder of another; the mounts are ours in any case. */
 enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, const char *process,
 				    struct cgroup_map *ret);
 /* The place for a controller, "" for the v2 hierarchy itself. */
-void cgroup_map_find(const struct cgroup_map *map, struct mem *m, const char *controller,
-		     struct cgroup_place *ret);
+void cgroup_map_find(const struct cgroup_map *map, struct mem *m, const char *controller, struct cgroup_place *ret);
 /* The cgroup mounts in the text of /proc/self/mountinfo. Pure. */
 void cgroup_parse_mounts(const char *text, struct mem *m, struct cgroup_map *map);
 

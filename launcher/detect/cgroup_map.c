@@ -34,8 +34,7 @@ static bool cgroup_has_word(const char *text, size_t length, char separator, con
 }
 
 /* The fields of one "ID:CONTROLLERS:PATH" line. */
-static bool cgroup_split_self(const char *line, const char **ret_controllers, size_t *ret_length,
-			      const char **ret_path)
+static bool cgroup_split_self(const char *line, const char **ret_controllers, size_t *ret_length, const char **ret_path)
 {
 	const char *first = line + strcspn(line, ":\n");
 	const char *second = *first == ':' ? first + 1 + strcspn(first + 1, ":\n") : first;
@@ -57,8 +56,7 @@ void cgroup_parse_self(const char *text, struct mem *m, const char *controller, 
 	for (const char *line = text; line; line = text_next_line(line)) {
 		if (!cgroup_split_self(line, &controllers, &length, &path))
 			continue;
-		if (*controller ? cgroup_has_word(controllers, length, ',', controller) :
-				  length == 0) {
+		if (*controller ? cgroup_has_word(controllers, length, ',', controller) : length == 0) {
 			*ret_path = mem_strndup(m, path, strcspn(path, "\n"));
 			return;
 		}
@@ -85,8 +83,8 @@ static char *cgroup_unescape(struct mem *m, const char *field)
 	char *text = mem_strndup(m, field, strcspn(field, " \n")), *to = text;
 
 	for (const char *from = text; *from;) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
-		    from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' && from[2] <= '7' &&
+		    from[3] >= '0' && from[3] <= '7') {
 			*to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + from[3] - '0');
 			from += 4;
 		} else {
@@ -138,8 +136,7 @@ void cgroup_parse_mounts(const char *text, struct mem *m, struct cgroup_map *map
 		cgroup_parse_mount(line, m, map);
 }
 
-enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, const char *process,
-				    struct cgroup_map *ret)
+enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, const char *process, struct cgroup_map *ret)
 {
 	bool has_v1 = false, has_v2 = false;
 	struct stat st;
@@ -150,8 +147,7 @@ enum cgroup_version cgroup_map_read(const struct root *root, struct mem *m, cons
 	r = root_read_record(root, m, mem_printf(m, "%s/cgroup", process), &ret->self);
 	if (r == -ENOENT && root_stat(root, process, &st) == 0)
 		return CGROUP_NONE;
-	if (r < 0 || root_read_start(root, m, "/proc/self/mountinfo", CGROUP_MOUNTINFO_MAX,
-				     &mounts) < 0)
+	if (r < 0 || root_read_start(root, m, "/proc/self/mountinfo", CGROUP_MOUNTINFO_MAX, &mounts) < 0)
 		return CGROUP_UNKNOWN;
 	cgroup_parse_mounts(mounts, m, ret);
 	for (size_t i = 0; i < ret->n_mounts; i++) {
@@ -190,8 +186,8 @@ static const char *cgroup_strip_subtree(const char *path, const char *subtree)
 }
 
 /* The last that fits, as later mounts hide earlier ones; one that holds us before others. */
-static const struct cgroup_mount *cgroup_find_mount(const struct cgroup_map *map, bool v2,
-						    const char *controller, const char *path)
+static const struct cgroup_mount *cgroup_find_mount(const struct cgroup_map *map, bool v2, const char *controller,
+						    const char *path)
 {
 	const struct cgroup_mount *found = NULL;
 	bool is_above = false;
@@ -201,8 +197,7 @@ static const struct cgroup_mount *cgroup_find_mount(const struct cgroup_map *map
 		bool above = cgroup_strip_subtree(path, mount->subtree) != NULL;
 
 		if (mount->is_v2 != v2 || (is_above && !above) ||
-		    (!v2 && !cgroup_has_word(mount->options, strlen(mount->options), ',',
-					     controller)))
+		    (!v2 && !cgroup_has_word(mount->options, strlen(mount->options), ',', controller)))
 			continue;
 		found = mount;
 		is_above = above;
@@ -229,8 +224,7 @@ static void cgroup_list_folders(struct mem *m, const struct cgroup_mount *mount,
 	}
 }
 
-void cgroup_map_find(const struct cgroup_map *map, struct mem *m, const char *controller,
-		     struct cgroup_place *ret)
+void cgroup_map_find(const struct cgroup_map *map, struct mem *m, const char *controller, struct cgroup_place *ret)
 {
 	const struct cgroup_mount *mount;
 	char *path = NULL;

@@ -49,8 +49,7 @@ static void detect_kernel(const struct root *root, struct facts *facts)
 	root_read_line(root, facts->machine, sizeof facts->machine, "/proc/sys/kernel/arch");
 }
 
-static void detect_meminfo(const struct root *root, struct mem *m, int64_t *ret_total,
-			   int64_t *ret_hugetlb)
+static void detect_meminfo(const struct root *root, struct mem *m, int64_t *ret_total, int64_t *ret_hugetlb)
 {
 	const char *value;
 	char *text;
@@ -75,8 +74,7 @@ static bool detect_needs_glibc_version(const struct catalog_facts *catalog)
 	return false;
 }
 
-void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request,
-		  struct facts *ret)
+void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request, struct facts *ret)
 {
 	int64_t hugetlb_bytes = FACT_UNKNOWN;
 
@@ -93,8 +91,7 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	cpu_detect(root, &ret->cpu);
 	thp_detect(root, m, request->thorough, &ret->thp);
 	hugetlb_detect(root, m, request->thorough, hugetlb_bytes, &ret->hugetlb);
-	numa_detect(root, m, hugetlb_bytes == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL,
-		    &ret->numa);
+	numa_detect(root, m, hugetlb_bytes == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL, &ret->numa);
 	cgroup_detect(root, m, &ret->cgroup);
 	ret->cpu.quota_milli = ret->cgroup.cpu_quota_milli;
 	ret->cpu.effective = cpu_count_effective(&ret->cpu);

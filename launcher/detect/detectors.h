@@ -14,27 +14,24 @@
 int64_t page_size_detect(const struct root *root, struct mem *m);
 void cpu_detect(const struct root *root, struct cpu_facts *ret);
 /* `hugetlb`: when it says that no pool has a page, the nodes' pools are not asked. NULL: ask. */
-void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_facts *hugetlb,
-		 struct numa_facts *ret);
+void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_facts *hugetlb, struct numa_facts *ret);
 void thp_detect(const struct root *root, struct mem *m, bool thorough, struct thp_facts *ret);
 /* `pool_bytes`: /proc/meminfo, Hugetlb: 0 = every pool is empty; FACT_UNKNOWN = ask each. */
 void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64_t pool_bytes,
 		    struct hugetlb_facts *ret);
 void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret);
-void gpu_detect(const struct root *root, struct mem *m, const char *const *environment,
-		struct gpu_facts *ret);
+void gpu_detect(const struct root *root, struct mem *m, const char *const *environment, struct gpu_facts *ret);
 /*
  * Reads /proc/self/status and limits once; also fills the CPU and memory masks and
  * the THP state that stand in the same files.
  */
 void process_detect(const struct root *root, struct mem *m, struct facts *ret);
 /* "NAME", "UID", each with ":GROUP" or ":GID". */
-void account_detect(const struct root *root, struct mem *m, const char *user,
-		    struct account_facts *ret);
+void account_detect(const struct root *root, struct mem *m, const char *user, struct account_facts *ret);
 
 /* The pools of one folder: /sys/kernel/mm/hugepages or a node's. Shared by two detectors. */
-void hugetlb_read_pools(const struct root *root, struct mem *m, const char *folder,
-			struct hugetlb_pool **ret_pools, size_t *ret_n);
+void hugetlb_read_pools(const struct root *root, struct mem *m, const char *folder, struct hugetlb_pool **ret_pools,
+			size_t *ret_n);
 
 /* Text parsers, pure; the fuzzer's entries. */
 void cgroup_parse_self(const char *text, struct mem *m, const char *controller, char **ret_path);

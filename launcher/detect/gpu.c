@@ -32,8 +32,8 @@ static bool gpu_is_address(const char *name)
 	return name[sizeof form - 1] == '\0';
 }
 
-static struct gpu *gpu_add(const struct root *root, struct mem *m, enum gpu_vendor vendor,
-			   const char *address, struct gpu_facts *facts)
+static struct gpu *gpu_add(const struct root *root, struct mem *m, enum gpu_vendor vendor, const char *address,
+			   struct gpu_facts *facts)
 {
 	struct gpu *gpu = MEM_PUSH(m, facts->gpus, facts->n_gpus);
 	int64_t node;
@@ -42,8 +42,8 @@ static struct gpu *gpu_add(const struct root *root, struct mem *m, enum gpu_vend
 	gpu->visible = TRI_UNKNOWN;
 	gpu->node = -1;
 	snprintf(gpu->address, sizeof gpu->address, "%.12s", address);
-	if (root_read_i64(root, &node, GPU_PCI_FOLDER "/%s/numa_node", gpu->address) == 0 &&
-	    node >= 0 && node < BITMAP_BITS)
+	if (root_read_i64(root, &node, GPU_PCI_FOLDER "/%s/numa_node", gpu->address) == 0 && node >= 0 &&
+	    node < BITMAP_BITS)
 		gpu->node = (int)node;
 	return gpu;
 }
@@ -54,8 +54,7 @@ static int gpu_compare_addresses(const void *a, const void *b)
 }
 
 /* The PCI addresses among the names in a folder, in the order of the bus. */
-static size_t gpu_list_addresses(const struct root *root, struct mem *m, const char *folder,
-				 char ***ret)
+static size_t gpu_list_addresses(const struct root *root, struct mem *m, const char *folder, char ***ret)
 {
 	char **names, **addresses;
 	size_t n = 0;
@@ -78,8 +77,7 @@ static size_t gpu_list_addresses(const struct root *root, struct mem *m, const c
  * whole host. On a host the nodes are made when the first program asks for them, so
  * that without the control node nothing is known.
  */
-static void gpu_check_nvidia_device(const struct root *root, const char *information,
-				    struct gpu *gpu)
+static void gpu_check_nvidia_device(const struct root *root, const char *information, struct gpu *gpu)
 {
 	const char *value = text_find_field(information, "Device Minor");
 	struct stat st;
@@ -132,8 +130,7 @@ static int gpu_parse_property(const char *text, const char *name, uint64_t *ret)
 	return -1;
 }
 
-static void gpu_add_kfd(const struct root *root, struct mem *m, const char *properties,
-			struct gpu_facts *facts)
+static void gpu_add_kfd(const struct root *root, struct mem *m, const char *properties, struct gpu_facts *facts)
 {
 	uint64_t simds, location, domain = 0, id = 0;
 	char address[32];
@@ -173,8 +170,8 @@ static void gpu_detect_kfd(const struct root *root, struct mem *m, struct gpu_fa
 	}
 }
 
-static void gpu_detect_driver(const struct root *root, struct mem *m, enum gpu_vendor vendor,
-			      const char *folder, struct gpu_facts *facts)
+static void gpu_detect_driver(const struct root *root, struct mem *m, enum gpu_vendor vendor, const char *folder,
+			      struct gpu_facts *facts)
 {
 	char **addresses = NULL;
 	size_t n = gpu_list_addresses(root, m, folder, &addresses);
@@ -183,8 +180,7 @@ static void gpu_detect_driver(const struct root *root, struct mem *m, enum gpu_v
 		gpu_add(root, m, vendor, addresses[i], facts);
 }
 
-void gpu_detect(const struct root *root, struct mem *m, const char *const *environment,
-		struct gpu_facts *ret)
+void gpu_detect(const struct root *root, struct mem *m, const char *const *environment, struct gpu_facts *ret)
 {
 	size_t n_nvidia;
 

@@ -30,8 +30,7 @@ struct gpu_view {
 	size_t n;
 };
 
-static struct gpu_view gpu_view_make(struct mem *m, struct gpu_facts *facts,
-				     enum gpu_vendor vendor)
+static struct gpu_view gpu_view_make(struct mem *m, struct gpu_facts *facts, enum gpu_vendor vendor)
 {
 	struct gpu_view view = { 0 };
 
@@ -89,8 +88,7 @@ static char **gpu_split_list(struct mem *m, const char *list, size_t *ret_n)
 }
 
 /* Which of the view stay: as bits, since they are pointed to from several lists. */
-static void gpu_keep(const struct gpu_view *view, struct gpu **kept, size_t n_kept,
-		     enum tristate others)
+static void gpu_keep(const struct gpu_view *view, struct gpu **kept, size_t n_kept, enum tristate others)
 {
 	for (size_t i = 0; i < view->n; i++) {
 		bool is_kept = false;
@@ -110,8 +108,8 @@ static void gpu_note(struct mem *m, struct gpu_facts *facts, const char *name, c
 }
 
 /* A list by which a runtime (CUDA, ROCm, HIP) narrows its view. */
-static void gpu_apply_list(struct mem *m, const char *name, const char *value,
-			   enum gpu_vendor vendor, struct gpu_facts *facts)
+static void gpu_apply_list(struct mem *m, const char *name, const char *value, enum gpu_vendor vendor,
+			   struct gpu_facts *facts)
 {
 	struct gpu_view view = gpu_view_make(m, facts, vendor);
 	enum tristate others = TRI_NO;

@@ -4,8 +4,7 @@
 
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
 
-static void hugetlb_read_pool(const struct root *root, const char *folder, const char *name,
-			      struct hugetlb_pool *pool)
+static void hugetlb_read_pool(const struct root *root, const char *folder, const char *name, struct hugetlb_pool *pool)
 {
 	root_read_i64(root, &pool->total, "%s/%s/nr_hugepages", folder, name);
 	if (pool->total == 0)
@@ -14,16 +13,15 @@ static void hugetlb_read_pool(const struct root *root, const char *folder, const
 		root_read_i64(root, &pool->free, "%s/%s/free_hugepages", folder, name);
 }
 
-void hugetlb_read_pools(const struct root *root, struct mem *m, const char *folder,
-			struct hugetlb_pool **ret_pools, size_t *ret_n)
+void hugetlb_read_pools(const struct root *root, struct mem *m, const char *folder, struct hugetlb_pool **ret_pools,
+			size_t *ret_n)
 {
 	char **names;
 
 	if (root_list(root, m, folder, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
-		struct hugetlb_pool pool = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-					     FACT_UNKNOWN, FACT_UNKNOWN };
+		struct hugetlb_pool pool = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN };
 
 		if (text_parse_hugepages(*names, &pool.page_size) < 0)
 			continue;
@@ -60,8 +58,7 @@ void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64
 
 		if (thorough)
 			root_read_i64(root, &pool->overcommit,
-				      HUGETLB_FOLDER "/" HUGEPAGES_PREFIX "%lldkB/nr_overcommit_hugepages",
-				      kib);
+				      HUGETLB_FOLDER "/" HUGEPAGES_PREFIX "%lldkB/nr_overcommit_hugepages", kib);
 		/* Without pages there is nothing to reserve. */
 		if (pool->total == 0)
 			pool->reserved = 0;

@@ -14,8 +14,8 @@
 #define NODE_MOUNTINFO_MAX (64 * 1024)
 
 /* A sysctl that every kernel has. */
-static void node_read_sysctl(const struct root *root, struct mem *m, struct node_facts *node,
-			     const char *path, int64_t *ret)
+static void node_read_sysctl(const struct root *root, struct mem *m, struct node_facts *node, const char *path,
+			     int64_t *ret)
 {
 	int r = root_read_i64(root, ret, "%s", path);
 
@@ -35,8 +35,7 @@ static void node_read_command_line(const struct root *root, struct mem *m, struc
 }
 
 /* A kernel without NUMA balancing has no such file, which is an answer where there are others. */
-static void node_detect_balancing(const struct root *root, const struct facts *machine,
-				  struct node_facts *node)
+static void node_detect_balancing(const struct root *root, const struct facts *machine, struct node_facts *node)
 {
 	struct stat st;
 
@@ -47,15 +46,15 @@ static void node_detect_balancing(const struct root *root, const struct facts *m
 		node->has_balancing = TRI_NO;
 }
 
-static void node_detect_shm_captured(const struct root *root, struct mem *m,
-				     const struct facts *machine, struct node_facts *node)
+static void node_detect_shm_captured(const struct root *root, struct mem *m, const struct facts *machine,
+				     struct node_facts *node)
 {
 	char *text;
 
 	if (root_read_start(root, m, "/proc/self/mountinfo", NODE_MOUNTINFO_MAX, &text) < 0)
 		return;
-	node->shm.is_mounted = node_parse_tmpfs(text, "/dev/shm", machine->memory_total,
-						&node->shm.size) ? TRI_YES : TRI_NO;
+	node->shm.is_mounted = node_parse_tmpfs(text, "/dev/shm", machine->memory_total, &node->shm.size) ? TRI_YES :
+													    TRI_NO;
 }
 
 static void node_detect_shm(const struct root *root, struct mem *m, const struct facts *machine,
@@ -124,13 +123,12 @@ static void node_detect_rdma(const struct root *root, struct mem *m, struct node
 		node->n_rdma = r == -ENOENT ? 0 : FACT_UNKNOWN;
 		return;
 	}
-	for (node->n_rdma = 0; names[node->n_rdma]; )
+	for (node->n_rdma = 0; names[node->n_rdma];)
 		node->n_rdma++;
 }
 
 /* jemalloc reads the link itself, not a file behind it. */
-static void node_detect_malloc_conf(const struct root *root, struct mem *m,
-				    struct node_facts *node)
+static void node_detect_malloc_conf(const struct root *root, struct mem *m, struct node_facts *node)
 {
 	char text[4096];
 	int r = root_readlink(root, "/etc/malloc.conf", text, sizeof text);
@@ -141,8 +139,8 @@ static void node_detect_malloc_conf(const struct root *root, struct mem *m,
 		node_add_gap(m, node, "/etc/malloc.conf", r);
 }
 
-static void node_detect_preload(const struct root *root, struct mem *m,
-				const struct facts *machine, struct node_facts *node)
+static void node_detect_preload(const struct root *root, struct mem *m, const struct facts *machine,
+				struct node_facts *node)
 {
 	const char *entry = machine->ld_so_preload;
 	struct stat st;
@@ -172,20 +170,17 @@ const struct node_facts node_unknown = {
 	.swappiness = FACT_UNKNOWN,
 	.max_map_count = FACT_UNKNOWN,
 	.has_balancing = TRI_UNKNOWN,
-	.memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-		    FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
-	.events = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-		    FACT_UNKNOWN, FACT_UNKNOWN },
-	.cgroup = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-		    FACT_UNKNOWN, FACT_UNKNOWN },
+	.memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
+		    FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
+	.events = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
+	.cgroup = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.shm = { TRI_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.n_rdma = FACT_UNKNOWN,
 	.mempolicy = { .mode = FACT_UNKNOWN },
 	.has_ld_so_preload = TRI_UNKNOWN,
 };
 
-void node_detect(const struct root *root, struct mem *m, const struct facts *machine,
-		 struct node_facts *ret)
+void node_detect(const struct root *root, struct mem *m, const struct facts *machine, struct node_facts *ret)
 {
 	*ret = node_unknown;
 	node_read_command_line(root, m, ret);

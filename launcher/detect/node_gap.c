@@ -27,6 +27,7 @@ static const char *node_gap_reason(int error)
 void node_add_gap(struct mem *m, struct node_facts *node, const char *path, int error)
 {
 	*MEM_PUSH(m, node->gaps, node->n_gaps) = (struct node_gap){
-		mem_strdup(m, path), mem_strdup(m, node_gap_reason(error)),
+		mem_strdup(m, path),
+		mem_strdup(m, node_gap_reason(error)),
 	};
 }

@@ -8,8 +8,8 @@
 #include "util/text.h"
 
 /* seq_file gives these a page at a time: they are read to their end. */
-static bool node_read_list(const struct root *root, struct mem *m, struct node_facts *node,
-			   const char *path, char **ret)
+static bool node_read_list(const struct root *root, struct mem *m, struct node_facts *node, const char *path,
+			   char **ret)
 {
 	int r = root_read(root, m, path, PATH_READ_MAX, ret, NULL);
 
@@ -28,13 +28,11 @@ static void node_detect_free(const struct root *root, struct mem *m, const struc
 
 	if (machine->page_size == FACT_UNKNOWN || !node_read_list(root, m, node, path, &text))
 		return;
-	if (!node_parse_buddyinfo(m, text, machine->page_size, machine->thp.pmd_size, &node->free,
-				  &node->n_free))
+	if (!node_parse_buddyinfo(m, text, machine->page_size, machine->thp.pmd_size, &node->free, &node->n_free))
 		node_add_gap(m, node, path, -EINVAL);
 }
 
-void node_detect_memory(const struct root *root, struct mem *m, const struct facts *machine,
-			struct node_facts *node)
+void node_detect_memory(const struct root *root, struct mem *m, const struct facts *machine, struct node_facts *node)
 {
 	char *text;
 	int r = root_read_record(root, m, "/proc/meminfo", &text);
@@ -49,8 +47,8 @@ void node_detect_memory(const struct root *root, struct mem *m, const struct fac
 }
 
 /* A file of the cgroup's folder. False: not there, which is no gap on its own. */
-static bool node_read_cgroup(const struct root *root, struct mem *m, struct node_facts *node,
-			     const char *folder, const char *file, char **ret)
+static bool node_read_cgroup(const struct root *root, struct mem *m, struct node_facts *node, const char *folder,
+			     const char *file, char **ret)
 {
 	char *path = mem_printf(m, "%s/%s", folder, file);
 	int r = root_read_record(root, m, path, ret);
@@ -60,8 +58,7 @@ static bool node_read_cgroup(const struct root *root, struct mem *m, struct node
 	return r == 0;
 }
 
-static void node_read_cgroup_v2(const struct root *root, struct node_facts *node,
-				const char *folder, const char *stat)
+static void node_read_cgroup_v2(const struct root *root, struct node_facts *node, const char *folder, const char *stat)
 {
 	struct node_cgroup *cgroup = &node->cgroup;
 	int64_t cached = FACT_UNKNOWN;
@@ -77,8 +74,7 @@ static void node_read_cgroup_v2(const struct root *root, struct node_facts *node
 	}
 	if (cached >= 0 && cgroup->shmem >= 0)
 		cgroup->file = cached > cgroup->shmem ? cached - cgroup->shmem : 0;
-	if (node->memory.swap_total <= 0 ||
-	    root_read_line(root, line, sizeof line, "%s/memory.swap.max", folder) < 0)
+	if (node->memory.swap_total <= 0 || root_read_line(root, line, sizeof line, "%s/memory.swap.max", folder) < 0)
 		return;
 	if (strcmp(line, "max") == 0)
 		cgroup->swap_max = FACT_UNLIMITED;
@@ -87,8 +83,8 @@ static void node_read_cgroup_v2(const struct root *root, struct node_facts *node
 }
 
 /* The names with "total_" count what is below as the limit does. */
-static void node_read_cgroup_v1(const struct root *root, struct mem *m, struct node_facts *node,
-				const char *folder, const char *stat)
+static void node_read_cgroup_v1(const struct root *root, struct mem *m, struct node_facts *node, const char *folder,
+				const char *stat)
 {
 	struct node_cgroup *cgroup = &node->cgroup;
 	int64_t cached = FACT_UNKNOWN;
@@ -119,8 +115,7 @@ void node_detect_cgroup(const struct root *root, struct mem *m, const struct cgr
 	if (!node_read_cgroup(root, m, node, folder, "memory.stat", &stat))
 		stat = NULL;
 	/* Of the two versions only v2 has this one; on a hybrid host either may hold memory. */
-	if (cgroup->version != CGROUP_V1 &&
-	    node_read_cgroup(root, m, node, folder, "memory.events", &events)) {
+	if (cgroup->version != CGROUP_V1 && node_read_cgroup(root, m, node, folder, "memory.events", &events)) {
 		node_parse_counter(events, "oom_kill", &node->cgroup.oom_kills);
 		node_read_cgroup_v2(root, node, folder, stat);
 	} else if (cgroup->version != CGROUP_V2) {

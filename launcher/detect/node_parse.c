@@ -66,8 +66,7 @@ void node_parse_vmstat(const char *text, struct node_vmstat *ret)
 }
 
 /* The blocks of one zone, "    1    0 …": the free count of each order. */
-static bool node_parse_zone(const char *text, int64_t page_size, int64_t huge,
-			    struct node_free *node)
+static bool node_parse_zone(const char *text, int64_t page_size, int64_t huge, struct node_free *node)
 {
 	int64_t block = page_size, count;
 	size_t length = strcspn(text, "\n");
@@ -98,9 +97,8 @@ static bool node_parse_buddy_line(struct mem *m, const char *line, int64_t page_
 	const char *cursor;
 	int64_t id;
 
-	if (!text_starts_with(line, "Node ") || text_parse_i64(line + 5, &id, &cursor) < 0 ||
-	    id < 0 || id >= BITMAP_BITS || !text_starts_with(cursor, ", zone") ||
-	    !strchr(cursor, '\n'))
+	if (!text_starts_with(line, "Node ") || text_parse_i64(line + 5, &id, &cursor) < 0 || id < 0 ||
+	    id >= BITMAP_BITS || !text_starts_with(cursor, ", zone") || !strchr(cursor, '\n'))
 		return false;
 	cursor += strlen(", zone");
 	cursor += strspn(cursor, " ");
@@ -114,8 +112,8 @@ static bool node_parse_buddy_line(struct mem *m, const char *line, int64_t page_
 	return node_parse_zone(cursor, page_size, huge, node);
 }
 
-bool node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge,
-			  struct node_free **ret, size_t *ret_n)
+bool node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge, struct node_free **ret,
+			  size_t *ret_n)
 {
 	struct node_free *nodes = NULL;
 	size_t n = 0;
@@ -171,8 +169,7 @@ bool node_parse_tmpfs(const char *text, const char *point, int64_t memory_total,
 
 		for (int i = 0; i < 4 && field; i++)
 			field = node_next_field(field);
-		if (!field || strncmp(field, point, length) != 0 || field[length] != ' ' ||
-		    !strchr(field, '\n'))
+		if (!field || strncmp(field, point, length) != 0 || field[length] != ' ' || !strchr(field, '\n'))
 			continue;
 		while (field && !text_starts_with(field, "- "))
 			field = node_next_field(field);

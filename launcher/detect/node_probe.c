@@ -26,8 +26,7 @@ struct probe_result {
 #define PROBE_BITS (BITMAP_BITS + 1)
 
 /* Those that a policy can ask for beside MPOL_BIND and MPOL_LOCAL. */
-static const int probe_modes[] = { MPOL_INTERLEAVE, MPOL_PREFERRED, MPOL_PREFERRED_MANY,
-				   MODE_WEIGHTED_INTERLEAVE };
+static const int probe_modes[] = { MPOL_INTERLEAVE, MPOL_PREFERRED, MPOL_PREFERRED_MANY, MODE_WEIGHTED_INTERLEAVE };
 
 static void probe_in_child(const struct bitmap *nodes, volatile struct probe_result *result)
 {
@@ -45,8 +44,7 @@ static void probe_in_child(const struct bitmap *nodes, volatile struct probe_res
 	result->is_done = 1;
 }
 
-static const char *probe_run(struct mem *m, const struct bitmap *nodes,
-			     struct probe_result *result, int *ret_signal)
+static const char *probe_run(struct mem *m, const struct bitmap *nodes, struct probe_result *result, int *ret_signal)
 {
 	int status = 0;
 	pid_t pid = fork();

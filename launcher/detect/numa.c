@@ -25,8 +25,7 @@ static int numa_list_nodes(const struct root *root, struct mem *m, struct bitmap
 	for (; *names; names++) {
 		int64_t id;
 
-		if (text_is_digits(*names + 4) && text_parse_i64(*names + 4, &id, NULL) == 0 &&
-		    id < NUMA_NODES_MAX)
+		if (text_is_digits(*names + 4) && text_parse_i64(*names + 4, &id, NULL) == 0 && id < NUMA_NODES_MAX)
 			bitmap_set(&nodes, (int)id);
 	}
 	if (bitmap_is_empty(&nodes))
@@ -66,8 +65,7 @@ static int *numa_parse_distances(struct mem *m, const char *line, size_t n_nodes
 	return *line ? NULL : distances;
 }
 
-static void numa_read_distances(const struct root *root, struct mem *m, size_t n_nodes,
-				struct numa_node *node)
+static void numa_read_distances(const struct root *root, struct mem *m, size_t n_nodes, struct numa_node *node)
 {
 	char line[8 * NUMA_NODES_MAX];
 
@@ -89,8 +87,8 @@ static bool numa_has_pages(const struct hugetlb_facts *hugetlb)
 	return false;
 }
 
-static void numa_read_pools(const struct root *root, struct mem *m,
-			    const struct hugetlb_facts *hugetlb, struct numa_node *node)
+static void numa_read_pools(const struct root *root, struct mem *m, const struct hugetlb_facts *hugetlb,
+			    struct numa_node *node)
 {
 	char folder[64];
 
@@ -148,9 +146,8 @@ static void numa_read_nodes(const struct root *root, struct mem *m, const struct
 	 * A node whose CPUs cannot be read would look like a memory-only one, and a
 	 * binding be made of that: then the topology as a whole is unknown.
 	 */
-	BITMAP_FOR_EACH(id, online) {
-		if (id >= NUMA_NODES_MAX ||
-		    numa_read_node(root, m, id, n, hugetlb, &nodes[i++]) < 0)
+	BITMAP_FOR_EACH (id, online) {
+		if (id >= NUMA_NODES_MAX || numa_read_node(root, m, id, n, hugetlb, &nodes[i++]) < 0)
 			return;
 	}
 	numa_read_weights(root, nodes, n);
@@ -159,8 +156,7 @@ static void numa_read_nodes(const struct root *root, struct mem *m, const struct
 	ret->n_nodes = n;
 }
 
-void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_facts *hugetlb,
-		 struct numa_facts *ret)
+void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_facts *hugetlb, struct numa_facts *ret)
 {
 	struct bitmap online = { { 0 } };
 	struct stat st;

@@ -22,14 +22,12 @@ static void process_parse_i64(const char *text, const char *name, int64_t *ret)
 }
 
 /* "Uid:	real	effective	saved	filesystem" */
-static void process_parse_ids(const char *text, const char *name, int64_t *ret_real,
-			      int64_t *ret_effective)
+static void process_parse_ids(const char *text, const char *name, int64_t *ret_real, int64_t *ret_effective)
 {
 	const char *value = text_find_field(text, name);
 	int64_t real, effective;
 
-	if (!value || text_parse_i64(value, &real, &value) < 0 ||
-	    text_parse_i64(value, &effective, NULL) < 0)
+	if (!value || text_parse_i64(value, &real, &value) < 0 || text_parse_i64(value, &effective, NULL) < 0)
 		return;
 	*ret_real = real;
 	*ret_effective = effective;
@@ -46,10 +44,8 @@ static void process_parse_capabilities(const char *text, struct process_facts *p
 {
 	struct process_facts p = *process;
 
-	if (!process_parse_mask(text, "CapInh", &p.inheritable) ||
-	    !process_parse_mask(text, "CapPrm", &p.permitted) ||
-	    !process_parse_mask(text, "CapEff", &p.effective) ||
-	    !process_parse_mask(text, "CapBnd", &p.bounding))
+	if (!process_parse_mask(text, "CapInh", &p.inheritable) || !process_parse_mask(text, "CapPrm", &p.permitted) ||
+	    !process_parse_mask(text, "CapEff", &p.effective) || !process_parse_mask(text, "CapBnd", &p.bounding))
 		return;
 	/* Since 4.3; before that there were none. */
 	process_parse_mask(text, "CapAmb", &p.ambient);
@@ -57,8 +53,7 @@ static void process_parse_capabilities(const char *text, struct process_facts *p
 	*process = p;
 }
 
-static void process_parse_list(struct mem *m, const char *text, const char *name,
-			       struct bitmap *ret)
+static void process_parse_list(struct mem *m, const char *text, const char *name, struct bitmap *ret)
 {
 	const char *value = text_find_field(text, name);
 
@@ -95,8 +90,7 @@ static void process_ask_kernel(struct facts *facts)
 
 	if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) == 0)
 		facts->process.memory_policy = mode;
-	if (thp == THP_PROCESS_ALLOWED || thp == THP_PROCESS_DISABLED ||
-	    thp == THP_PROCESS_EXCEPT_ADVISED)
+	if (thp == THP_PROCESS_ALLOWED || thp == THP_PROCESS_DISABLED || thp == THP_PROCESS_EXCEPT_ADVISED)
 		facts->thp.process = (enum thp_process)thp;
 	if (!bitmap_is_empty(&facts->cpu.allowed) || sched_getaffinity(0, sizeof set, set) < 0)
 		return;
@@ -153,8 +147,7 @@ static void process_read_start_time(const struct root *root, int64_t *ret)
 		text_parse_i64(cursor, ret, NULL);
 }
 
-void process_read_limits(const struct root *root, struct mem *m, const char *folder,
-			 struct process_facts *facts)
+void process_read_limits(const struct root *root, struct mem *m, const char *folder, struct process_facts *facts)
 {
 	static const struct limit unknown = { FACT_UNKNOWN, FACT_UNKNOWN };
 	char *text;
@@ -170,8 +163,10 @@ void process_read_limits(const struct root *root, struct mem *m, const char *fol
 void process_detect(const struct root *root, struct mem *m, struct facts *ret)
 {
 	ret->process = (struct process_facts){
-		.uid = FACT_UNKNOWN, .euid = FACT_UNKNOWN,
-		.gid = FACT_UNKNOWN, .egid = FACT_UNKNOWN,
+		.uid = FACT_UNKNOWN,
+		.euid = FACT_UNKNOWN,
+		.gid = FACT_UNKNOWN,
+		.egid = FACT_UNKNOWN,
 		.capabilities_known = TRI_UNKNOWN,
 		.no_new_privs = TRI_UNKNOWN,
 		.seccomp = FACT_UNKNOWN,

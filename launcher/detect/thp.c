@@ -36,8 +36,7 @@ static enum thp_mode thp_parse_mode(const char *word)
 }
 
 /* One size. False when it has neither file: older than 6.8. */
-static bool thp_read_size(const struct root *root, const char *name, bool thorough,
-			  struct thp_size *ret)
+static bool thp_read_size(const struct root *root, const char *name, bool thorough, struct thp_size *ret)
 {
 	struct thp_size size = { 0 };
 	char path[256];
@@ -103,8 +102,7 @@ void thp_detect(const struct root *root, struct mem *m, bool thorough, struct th
 		return;
 	ret->known = TRI_YES;
 	thp_read_choice(root, ret->defrag, sizeof ret->defrag, THP_FOLDER "/defrag");
-	thp_read_choice(root, ret->shmem_enabled, sizeof ret->shmem_enabled,
-			THP_FOLDER "/shmem_enabled");
+	thp_read_choice(root, ret->shmem_enabled, sizeof ret->shmem_enabled, THP_FOLDER "/shmem_enabled");
 	root_read_i64(root, &ret->pmd_size, THP_FOLDER "/hpage_pmd_size");
 	if (ret->pmd_size <= 0)
 		ret->pmd_size = FACT_UNKNOWN;

@@ -19,29 +19,29 @@
 
 enum live_state {
 	LIVE_RUNNING,
-	LIVE_GONE,          /* ended while it was looked at */
+	LIVE_GONE, /* ended while it was looked at */
 	LIVE_ZOMBIE,
 	LIVE_KERNEL_THREAD,
-	LIVE_UNREADABLE,    /* there, and nobody can look into it */
-	LIVE_DENIED,        /* another user's: only what everyone may read is known */
+	LIVE_UNREADABLE, /* there, and nobody can look into it */
+	LIVE_DENIED,     /* another user's: only what everyone may read is known */
 };
 
 /* How a value is known. */
 enum evidence {
 	EVIDENCE_NONE,
-	EVIDENCE_ASSUMED,   /* from its environment: what it was told */
-	EVIDENCE_PROVED,    /* from its memory: what it does */
+	EVIDENCE_ASSUMED, /* from its environment: what it was told */
+	EVIDENCE_PROVED,  /* from its memory: what it does */
 };
 
 /* A loaded object that defines malloc, free or operator new. */
 struct live_library {
-	char *path;         /* as the kernel has it mapped; "" = unknown */
-	char *allocator;    /* jemalloc, mimalloc, tcmalloc, glibc, musl, else the file's name */
-	char *build_id;     /* NULL = none */
-	bool defines_malloc; /* not free or operator new alone, as programs do that have their own */
-	bool is_deleted;    /* the file was removed or replaced since it was loaded */
+	char *path;                      /* as the kernel has it mapped; "" = unknown */
+	char *allocator;                 /* jemalloc, mimalloc, tcmalloc, glibc, musl, else the file's name */
+	char *build_id;                  /* NULL = none */
+	bool defines_malloc;             /* not free or operator new alone, as programs do that have their own */
+	bool is_deleted;                 /* the file was removed or replaced since it was loaded */
 	const struct build_facts *build; /* the bundled build of this build ID; NULL = none */
-	bool is_impostor;   /* lies where a bundled build does, or has its build ID, and is another */
+	bool is_impostor;                /* lies where a bundled build does, or has its build ID, and is another */
 };
 
 /* One step of the recorded plan. */
@@ -52,12 +52,12 @@ struct live_step {
 /* What a process was launched as: /run/allocrun/PID.json. */
 struct live_record {
 	char *path;
-	char *problem;      /* NULL, or why it says nothing: truncated, newer, of another process */
-	bool is_unread;     /* it is there, and this user may not read it */
-	bool is_stale;      /* an earlier process of this PID left it: it says nothing of this one */
-	char *version;      /* of the launcher */
-	char *build_id;     /* of the library that was preloaded; NULL = none */
-	char *library;      /* its path; NULL = none */
+	char *problem;  /* NULL, or why it says nothing: truncated, newer, of another process */
+	bool is_unread; /* it is there, and this user may not read it */
+	bool is_stale;  /* an earlier process of this PID left it: it says nothing of this one */
+	char *version;  /* of the launcher */
+	char *build_id; /* of the library that was preloaded; NULL = none */
+	char *library;  /* its path; NULL = none */
 	char *profile;
 	struct conf options;
 	struct live_step *steps;
@@ -66,27 +66,27 @@ struct live_record {
 
 /* A control group, seen from outside of it: the limits that bind its processes. */
 struct live_cgroup {
-	char *text;         /* /proc/PID/cgroup: which one it is */
+	char *text; /* /proc/PID/cgroup: which one it is */
 	struct cgroup_facts limits;
 	const struct node_facts *usage; /* of which `cgroup` is filled */
 };
 
 struct live_process {
 	int64_t pid, parent, uid;
-	int64_t start_time; /* clock ticks since boot */
-	const char *name;   /* the kernel's short name */
+	int64_t start_time;  /* clock ticks since boot */
+	const char *name;    /* the kernel's short name */
 	const char *command; /* argv with blanks between, cut at 4 KiB; "" = none */
 	enum live_state state;
-	char *problem;      /* NULL, or why the rest is not known, in words */
+	char *problem;              /* NULL, or why the rest is not known, in words */
 	enum tristate other_mounts; /* another mount namespace than ours: paths are its own */
-	int64_t inner_pid;  /* in its own PID namespace; equal to pid when that is ours */
+	int64_t inner_pid;          /* in its own PID namespace; equal to pid when that is ours */
 
 	/* Which allocator. */
-	int bits;           /* 64, 32, 0 = unknown */
+	int bits; /* 64, 32, 0 = unknown */
 	enum tristate is_static;
-	enum tristate is_secure; /* AT_SECURE: LD_PRELOAD was ignored */
+	enum tristate is_secure;                                 /* AT_SECURE: LD_PRELOAD was ignored */
 	const struct live_library *malloc, *free, *operator_new; /* what serves each; NULL = unknown or nobody */
-	struct live_library *libraries; /* all that define malloc, in the loader's order */
+	struct live_library *libraries;                          /* all that define malloc, in the loader's order */
 	size_t n_libraries;
 	char **loaded;      /* paths of all loaded objects, NULL-terminated; NULL = unknown */
 	const char *seems;  /* where its memory is closed: what is mapped and has an allocator's name; NULL */
@@ -97,14 +97,14 @@ struct live_process {
 
 	/* Memory and where it lies. */
 	int64_t rss_anon, rss_file, rss_shmem, hugetlb, swap, locked, pinned;
-	int64_t anon_huge;  /* of rss_anon, on huge pages */
+	int64_t anon_huge;          /* of rss_anon, on huge pages */
 	int64_t allocator_resident; /* of rss_anon: what the allocator has from the kernel */
-	int64_t allocator_dirty; /* of that, what was freed and has not decayed yet */
-	int64_t allocator_live; /* of allocator_resident, what the program has allocated and not freed */
-	int64_t purge_threads; /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
+	int64_t allocator_dirty;    /* of that, what was freed and has not decayed yet */
+	int64_t allocator_live;     /* of allocator_resident, what the program has allocated and not freed */
+	int64_t purge_threads;      /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
 	int64_t n_mappings, n_threads;
 	struct bitmap cpus, memory_nodes; /* allowed */
-	int64_t memory_policy; /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */
+	int64_t memory_policy;            /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */
 	struct bitmap policy_nodes;
 	int64_t *node_bytes; /* resident by node id, n_node_bytes entries; NULL = unknown */
 	size_t n_node_bytes;
@@ -119,8 +119,8 @@ struct live_process {
 };
 
 struct live_facts {
-	const char *asked;  /* "PID 4711", "unit vllm.service": for the report */
-	char *problem;      /* NULL, or why nobody could be looked at */
+	const char *asked;              /* "PID 4711", "unit vllm.service": for the report */
+	char *problem;                  /* NULL, or why nobody could be looked at */
 	struct live_process *processes; /* parents before children */
 	size_t n_processes;
 	int64_t page_size;
@@ -134,7 +134,7 @@ struct live_point {
 };
 
 struct live_sample {
-	int64_t after_ms;        /* since the first one */
+	int64_t after_ms; /* since the first one */
 	struct live_point *points;
 	size_t n_points;
 };

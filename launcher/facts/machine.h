@@ -19,36 +19,36 @@
  */
 
 struct cpu_facts {
-	struct bitmap present;  /* /sys/devices/system/cpu/present */
-	struct bitmap online;   /* /sys/devices/system/cpu/online */
-	struct bitmap allowed;  /* affinity within the cpuset: status, Cpus_allowed_list */
-	int64_t quota_milli;    /* tightest cgroup quota, 1000 = one CPU; FACT_UNLIMITED */
-	int64_t x86_level;      /* N of the psABI's x86-64-vN; live x86_64 only */
-	int64_t effective;      /* min(allowed and online, quota rounded up), at least 1 */
+	struct bitmap present; /* /sys/devices/system/cpu/present */
+	struct bitmap online;  /* /sys/devices/system/cpu/online */
+	struct bitmap allowed; /* affinity within the cpuset: status, Cpus_allowed_list */
+	int64_t quota_milli;   /* tightest cgroup quota, 1000 = one CPU; FACT_UNLIMITED */
+	int64_t x86_level;     /* N of the psABI's x86-64-vN; live x86_64 only */
+	int64_t effective;     /* min(allowed and online, quota rounded up), at least 1 */
 };
 
 struct hugetlb_pool {
 	int64_t page_size;
-	int64_t total;       /* nr_hugepages: pages, not bytes, as the next three */
+	int64_t total; /* nr_hugepages: pages, not bytes, as the next three */
 	int64_t free;
-	int64_t reserved;    /* whole machine only */
-	int64_t overcommit;  /* whole machine only */
+	int64_t reserved;   /* whole machine only */
+	int64_t overcommit; /* whole machine only */
 };
 
 struct numa_node {
 	int id;
-	struct bitmap cpus;    /* empty: a memory-only node */
-	int64_t memory_total;  /* 0: a node without memory */
+	struct bitmap cpus;   /* empty: a memory-only node */
+	int64_t memory_total; /* 0: a node without memory */
 	int64_t memory_free;
-	int64_t weight;        /* of weighted interleave, 1 to 255 (6.9) */
-	int *distances;        /* one per entry of numa_facts.nodes, 10 = local; NULL = unknown */
+	int64_t weight; /* of weighted interleave, 1 to 255 (6.9) */
+	int *distances; /* one per entry of numa_facts.nodes, 10 = local; NULL = unknown */
 	struct hugetlb_pool *pools;
 	size_t n_pools;
 };
 
 struct numa_facts {
-	enum tristate known;          /* TRI_NO: no /sys/devices/system/node */
-	struct numa_node *nodes;      /* online nodes, in order of id */
+	enum tristate known;     /* TRI_NO: no /sys/devices/system/node */
+	struct numa_node *nodes; /* online nodes, in order of id */
 	size_t n_nodes;
 	struct bitmap allowed_memory; /* status, Mems_allowed_list; empty = unknown */
 	int64_t balancing;            /* /proc/sys/kernel/numa_balancing */
@@ -57,28 +57,32 @@ struct numa_facts {
 enum thp_mode { THP_UNKNOWN, THP_ALWAYS, THP_MADVISE, THP_NEVER };
 
 /* What PR_GET_THP_DISABLE says: 0, 1, or 3 = disabled except where advised (6.18). */
-enum thp_process { THP_PROCESS_UNKNOWN = -1, THP_PROCESS_ALLOWED = 0,
-		   THP_PROCESS_DISABLED = 1, THP_PROCESS_EXCEPT_ADVISED = 3 };
+enum thp_process {
+	THP_PROCESS_UNKNOWN = -1,
+	THP_PROCESS_ALLOWED = 0,
+	THP_PROCESS_DISABLED = 1,
+	THP_PROCESS_EXCEPT_ADVISED = 3
+};
 
 struct thp_size {
 	int64_t size;
-	char enabled[16];        /* always, inherit, madvise, never; "" = unknown */
-	char shmem_enabled[16];  /* the same words; "" = unknown */
+	char enabled[16];       /* always, inherit, madvise, never; "" = unknown */
+	char shmem_enabled[16]; /* the same words; "" = unknown */
 };
 
 struct thp_facts {
-	enum tristate known;     /* TRI_NO: a kernel without it */
+	enum tristate known; /* TRI_NO: a kernel without it */
 	enum thp_mode enabled;
-	char defrag[16];         /* always, defer, defer+madvise, madvise, never */
-	char shmem_enabled[16];  /* always, within_size, advise, never, deny, force */
+	char defrag[16];        /* always, defer, defer+madvise, madvise, never */
+	char shmem_enabled[16]; /* always, within_size, advise, never, deny, force */
 	int64_t pmd_size;
-	struct thp_size *sizes;  /* hugepages-NkB, kernel 6.8 */
+	struct thp_size *sizes; /* hugepages-NkB, kernel 6.8 */
 	size_t n_sizes;
 	enum thp_process process;
 };
 
 struct hugetlb_facts {
-	struct hugetlb_pool *pools;  /* /sys/kernel/mm/hugepages, by size */
+	struct hugetlb_pool *pools; /* /sys/kernel/mm/hugepages, by size */
 	size_t n_pools;
 };
 
@@ -86,13 +90,13 @@ enum cgroup_version { CGROUP_UNKNOWN, CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_
 
 struct cgroup_facts {
 	enum cgroup_version version;
-	char *memory_path;       /* the folder whose limit binds, NULL = no limit or unknown */
-	int64_t memory_max;      /* tightest of the cgroup and its ancestors; FACT_UNLIMITED */
-	int64_t memory_high;     /* v2 only, tightest; FACT_UNLIMITED */
-	int64_t memory_current;  /* of the folder whose limit binds, else of the own cgroup */
-	int64_t cpu_quota_milli; /* tightest; FACT_UNLIMITED */
-	struct bitmap cpuset_cpus;   /* empty = unknown or no cpuset */
-	struct bitmap cpuset_memory; /* empty = unknown or no cpuset */
+	char *memory_path;                 /* the folder whose limit binds, NULL = no limit or unknown */
+	int64_t memory_max;                /* tightest of the cgroup and its ancestors; FACT_UNLIMITED */
+	int64_t memory_high;               /* v2 only, tightest; FACT_UNLIMITED */
+	int64_t memory_current;            /* of the folder whose limit binds, else of the own cgroup */
+	int64_t cpu_quota_milli;           /* tightest; FACT_UNLIMITED */
+	struct bitmap cpuset_cpus;         /* empty = unknown or no cpuset */
+	struct bitmap cpuset_memory;       /* empty = unknown or no cpuset */
 	int64_t pressure_some_avg10_centi; /* memory.pressure "some avg10", 1/100 percent */
 };
 
@@ -100,21 +104,21 @@ enum gpu_vendor { GPU_UNKNOWN, GPU_NVIDIA, GPU_AMD };
 
 struct gpu {
 	enum gpu_vendor vendor;
-	int index;         /* as the vendor's tools count, among its own */
-	char *uuid;        /* "GPU-…"; NULL = unknown */
-	char address[16];  /* PCI, dddd:bb:dd.f */
-	int node;          /* NUMA node; -1 = unknown (or sysfs says -1) */
+	int index;             /* as the vendor's tools count, among its own */
+	char *uuid;            /* "GPU-…"; NULL = unknown */
+	char address[16];      /* PCI, dddd:bb:dd.f */
+	int node;              /* NUMA node; -1 = unknown (or sysfs says -1) */
 	enum tristate visible; /* to the command, after the *_VISIBLE_DEVICES variables */
 };
 
 struct gpu_facts {
 	struct gpu *gpus;
 	size_t n_gpus;
-	char *visible_by;  /* "CUDA_VISIBLE_DEVICES=0,1": what narrowed them; NULL = nothing */
+	char *visible_by; /* "CUDA_VISIBLE_DEVICES=0,1": what narrowed them; NULL = nothing */
 };
 
 struct limit {
-	int64_t soft, hard;  /* FACT_UNLIMITED, FACT_UNKNOWN */
+	int64_t soft, hard; /* FACT_UNLIMITED, FACT_UNKNOWN */
 };
 
 struct process_facts {
@@ -122,96 +126,96 @@ struct process_facts {
 	enum tristate capabilities_known;
 	uint64_t permitted, effective, inheritable, bounding, ambient; /* bit N = CAP_… N */
 	enum tristate no_new_privs;
-	int64_t seccomp;     /* 0 off, 1 strict, 2 filter */
+	int64_t seccomp; /* 0 off, 1 strict, 2 filter */
 	struct limit memlock, core, address_space;
 	int64_t oom_score_adj;
 	int64_t memory_policy; /* MPOL_*, inherited from whoever started us; live only */
-	int64_t start_time;  /* /proc/self/stat field 22, clock ticks since boot; live only */
+	int64_t start_time;    /* /proc/self/stat field 22, clock ticks since boot; live only */
 };
 
 enum libc_kind { LIBC_UNKNOWN, LIBC_GLIBC, LIBC_MUSL, LIBC_OTHER };
 
 /* The headers of one ELF file. */
 struct elf_facts {
-	int problem;         /* 0, or -errno: -ENOEXEC not an ELF file, -ENODATA truncated */
-	int bits;            /* 32, 64 */
-	char machine[16];    /* as uname -m says it: x86_64, aarch64, …; "em-N" if not named */
-	bool is_dynamic;     /* has PT_INTERP or PT_DYNAMIC */
-	char *interpreter;   /* PT_INTERP; NULL = none */
+	int problem;       /* 0, or -errno: -ENOEXEC not an ELF file, -ENODATA truncated */
+	int bits;          /* 32, 64 */
+	char machine[16];  /* as uname -m says it: x86_64, aarch64, …; "em-N" if not named */
+	bool is_dynamic;   /* has PT_INTERP or PT_DYNAMIC */
+	char *interpreter; /* PT_INTERP; NULL = none */
 	char *soname;
-	char **needed;       /* DT_NEEDED */
+	char **needed; /* DT_NEEDED */
 	size_t n_needed;
-	char *runpath;       /* DT_RUNPATH, or DT_RPATH without one; NULL = none */
-	int64_t page_size;   /* largest p_align of PT_LOAD */
-	char *build_id;      /* lower-case hex; NULL = none */
+	char *runpath;     /* DT_RUNPATH, or DT_RPATH without one; NULL = none */
+	int64_t page_size; /* largest p_align of PT_LOAD */
+	char *build_id;    /* lower-case hex; NULL = none */
 };
 
 #define COMMAND_CHAIN_MAX 4 /* "#!" levels that are followed; the kernel's own limit is 5 */
 
 /* The command that will be executed, and the ELF file that the kernel loads for it. */
 struct command_facts {
-	char *name;          /* as given */
-	char *path;          /* found on PATH; NULL = not found */
-	int error;           /* 0, or what exec would fail with: -ENOENT, -EACCES, -EISDIR … */
+	char *name;                         /* as given */
+	char *path;                         /* found on PATH; NULL = not found */
+	int error;                          /* 0, or what exec would fail with: -ENOENT, -EACCES, -EISDIR … */
 	char *chain[COMMAND_CHAIN_MAX + 1]; /* path, then each "#!" interpreter; "env" is looked through */
 	size_t n_chain;
-	struct elf_facts elf;    /* of the last in the chain */
-	enum libc_kind libc;     /* from PT_INTERP */
-	int64_t libc_minor;      /* glibc 2.N of the target's libc.so.6; FACT_UNKNOWN */
+	struct elf_facts elf;      /* of the last in the chain */
+	enum libc_kind libc;       /* from PT_INTERP */
+	int64_t libc_minor;        /* glibc 2.N of the target's libc.so.6; FACT_UNKNOWN */
 	bool is_setuid, is_setgid; /* of the last in the chain; scripts' own bits do nothing */
 	int64_t owner_uid, owner_gid;
 	enum tristate file_capabilities;
-	enum tristate nosuid;    /* mounted so that the three above do nothing */
+	enum tristate nosuid; /* mounted so that the three above do nothing */
 };
 
 #define BUILD_FEATURE_PROF "prof"
 
 /* One bundled build (manifest.json), or the library named by a path. */
 struct build_facts {
-	char *id;            /* jemalloc-5.3.1-x86_64-glibc; the path for a foreign one */
-	char *allocator;     /* jemalloc, mimalloc; "" = unknown (a foreign library) */
+	char *id;        /* jemalloc-5.3.1-x86_64-glibc; the path for a foreign one */
+	char *allocator; /* jemalloc, mimalloc; "" = unknown (a foreign library) */
 	char *version;
-	char *variant;       /* "", prof */
-	char *path;          /* absolute */
+	char *variant; /* "", prof */
+	char *path;    /* absolute */
 	char *machine;
 	enum libc_kind libc;
-	int64_t libc_minor;  /* needs at least glibc 2.N; FACT_UNKNOWN */
-	int64_t page_size;   /* largest system page it works with; FACT_UNKNOWN */
-	int64_t load_align;  /* how its segments are aligned: with larger pages no loader maps it; 0 = unknown */
-	int64_t x86_level;   /* needs x86-64-vN; FACT_UNKNOWN = any CPU of its machine */
+	int64_t libc_minor; /* needs at least glibc 2.N; FACT_UNKNOWN */
+	int64_t page_size;  /* largest system page it works with; FACT_UNKNOWN */
+	int64_t load_align; /* how its segments are aligned: with larger pages no loader maps it; 0 = unknown */
+	int64_t x86_level;  /* needs x86-64-vN; FACT_UNKNOWN = any CPU of its machine */
 	char *build_id;
-	char *sha256;        /* as the manifest has it */
-	char *digest;        /* that of the file; NULL = not asked for, or not readable */
+	char *sha256;                                     /* as the manifest has it */
+	char *digest;                                     /* that of the file; NULL = not asked for, or not readable */
 	char *flags, *compiler, *source_sha256, *licence; /* for --list alone; NULL = unknown */
-	char **features;     /* NULL-terminated, or NULL */
+	char **features;                                  /* NULL-terminated, or NULL */
 	bool is_bundled;
-	char *problem;       /* NULL, or why it cannot be loaded: "truncated: …" */
+	char *problem; /* NULL, or why it cannot be loaded: "truncated: …" */
 };
 
 struct catalog_facts {
-	char *prefix;        /* from /proc/self/exe; NULL = unknown */
-	char *problem;       /* NULL, or what is wrong with the manifest */
+	char *prefix;  /* from /proc/self/exe; NULL = unknown */
+	char *problem; /* NULL, or what is wrong with the manifest */
 	struct build_facts *builds;
 	size_t n_builds;
 };
 
 /* The account that --user names, from /etc/passwd and /etc/group below the root. */
 struct account_facts {
-	char *problem;       /* NULL, or why it cannot be used */
-	char *name;          /* NULL: a bare number without an entry */
-	char *home;          /* NULL: unknown */
+	char *problem; /* NULL, or why it cannot be used */
+	char *name;    /* NULL: a bare number without an entry */
+	char *home;    /* NULL: unknown */
 	int64_t uid, gid;
-	gid_t *groups;       /* supplementary, with gid */
+	gid_t *groups; /* supplementary, with gid */
 	size_t n_groups;
 };
 
 struct facts {
-	bool is_live;        /* false under --sysroot */
-	char kernel[65];     /* /proc/sys/kernel/osrelease */
-	char machine[16];    /* uname -m */
+	bool is_live;     /* false under --sysroot */
+	char kernel[65];  /* /proc/sys/kernel/osrelease */
+	char machine[16]; /* uname -m */
 	int64_t page_size;
 	int64_t memory_total; /* /proc/meminfo MemTotal */
-	char *ld_so_preload; /* /etc/ld.so.preload, without comments; NULL = absent */
+	char *ld_so_preload;  /* /etc/ld.so.preload, without comments; NULL = absent */
 	struct cpu_facts cpu;
 	struct numa_facts numa;
 	struct thp_facts thp;

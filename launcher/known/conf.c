@@ -78,8 +78,8 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 	case FORM_SIGNED:
 		return conf_is_number(value) || strcmp(value, "-1") == 0 ? NULL : "a number or -1";
 	case FORM_OPTION:
-		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ?
-		       NULL : "a number";
+		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ? NULL :
+													  "a number";
 	case FORM_SIZE:
 		return conf_is_decimal(value, true) ? NULL : "a size, as in 64M";
 	case FORM_WORD:
@@ -107,8 +107,8 @@ static void conf_add_problem(struct mem *m, struct conf_problems *problems, cons
 }
 
 /* One "key:value" of `text`. */
-static void conf_parse_piece(struct mem *m, enum conf_kind kind, char *piece, const char *why,
-			     struct conf *conf, struct conf_problems *problems)
+static void conf_parse_piece(struct mem *m, enum conf_kind kind, char *piece, const char *why, struct conf *conf,
+			     struct conf_problems *problems)
 {
 	const struct conf_grammar *g = &grammars[kind];
 	char *equals = strchr(piece, g->equals);
@@ -116,28 +116,27 @@ static void conf_parse_piece(struct mem *m, enum conf_kind kind, char *piece, co
 	const char *expected;
 
 	if (!equals || equals == piece) {
-		conf_add_problem(m, problems, mem_printf(m, "'%s' is not of the form key%cvalue",
-							 piece, g->equals));
+		conf_add_problem(m, problems, mem_printf(m, "'%s' is not of the form key%cvalue", piece, g->equals));
 		return;
 	}
 	*equals = '\0';
 	key = conf_find_key(g->keys, piece);
 	if (!key) {
-		conf_add_problem(m, problems, mem_printf(m, "no %s '%s'%s", g->title, piece,
-							 conf_hint(m, g->keys, piece)));
+		conf_add_problem(m, problems,
+				 mem_printf(m, "no %s '%s'%s", g->title, piece, conf_hint(m, g->keys, piece)));
 		return;
 	}
 	expected = conf_check_value(m, key, equals + 1);
 	if (expected) {
-		conf_add_problem(m, problems, mem_printf(m, "%s '%s' wants %s, not '%s'", g->title,
-							 piece, expected, equals + 1));
+		conf_add_problem(m, problems,
+				 mem_printf(m, "%s '%s' wants %s, not '%s'", g->title, piece, expected, equals + 1));
 		return;
 	}
 	conf_set(m, conf, piece, equals + 1, why);
 }
 
-void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char *why,
-		struct conf *conf, struct conf_problems *problems)
+void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char *why, struct conf *conf,
+		struct conf_problems *problems)
 {
 	while (*text) {
 		size_t n = strcspn(text, ",");
@@ -161,8 +160,7 @@ const struct conf_item *conf_find(const struct conf *conf, const char *key)
 	return NULL;
 }
 
-void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value,
-	      const char *why)
+void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value, const char *why)
 {
 	struct conf_item *item = NULL;
 
@@ -194,8 +192,8 @@ char *conf_format(struct mem *m, enum conf_kind kind, const struct conf *conf)
 	for (size_t i = 0; i < conf->n; i++) {
 		char separator[2] = { i ? g->separator : '\0', '\0' };
 
-		text = mem_printf(m, "%s%s%s%s%c%s", text, separator, g->prefix,
-				  conf->items[i].key, g->equals, conf->items[i].value);
+		text = mem_printf(m, "%s%s%s%s%c%s", text, separator, g->prefix, conf->items[i].key, g->equals,
+				  conf->items[i].value);
 	}
 	return text;
 }

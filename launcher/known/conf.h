@@ -17,7 +17,7 @@ enum conf_kind { CONF_JEMALLOC, CONF_MIMALLOC, CONF_GLIBC };
 struct conf_item {
 	const char *key;
 	const char *value;
-	const char *why;  /* the reason, or where it comes from */
+	const char *why; /* the reason, or where it comes from */
 };
 
 struct conf {
@@ -40,11 +40,10 @@ struct conf_problems {
  * gets `why`. Pieces that are malformed, of an unknown key or with a value that the
  * allocator would refuse are left out and listed in *problems; the rest is read.
  */
-void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char *why,
-		struct conf *conf, struct conf_problems *problems);
+void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char *why, struct conf *conf,
+		struct conf_problems *problems);
 /* Sets one key, in place when it is there already. */
-void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value,
-	      const char *why);
+void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value, const char *why);
 const struct conf_item *conf_find(const struct conf *conf, const char *key);
 void conf_remove(struct conf *conf, const char *key);
 /* "a:1,b:2", with the separators that `kind` wants. */

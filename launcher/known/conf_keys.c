@@ -4,6 +4,7 @@
 #include <string.h>
 
 /* jemalloc 5.3.1, src/conf.c: every option that its parser takes. */
+/* clang-format off */
 const struct conf_key conf_jemalloc_keys[] = {
 	{ "abort", FORM_BOOL, NULL },
 	{ "abort_conf", FORM_BOOL, NULL },
@@ -97,8 +98,10 @@ const struct conf_key conf_jemalloc_keys[] = {
 	{ "zero_realloc", FORM_WORD, "alloc free abort" },
 	{ NULL, FORM_TEXT, NULL },
 };
+/* clang-format on */
 
 /* mimalloc 3.5.0, src/options.c, without the deprecated ones. */
+/* clang-format off */
 const struct conf_key conf_mimalloc_keys[] = {
 	{ "allow_large_os_pages", FORM_OPTION, NULL },
 	{ "allow_thp", FORM_OPTION, NULL },
@@ -138,6 +141,7 @@ const struct conf_key conf_mimalloc_keys[] = {
 	{ "verbose", FORM_OPTION, NULL },
 	{ NULL, FORM_TEXT, NULL },
 };
+/* clang-format on */
 
 /* glibc manual, "Memory Allocation Tunables" (2.26 to 2.42), without glibc.malloc. */
 const struct conf_key conf_glibc_keys[] = {
@@ -165,4 +169,3 @@ const struct conf_key *conf_find_key(const struct conf_key *keys, const char *na
 	}
 	return NULL;
 }
-

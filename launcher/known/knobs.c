@@ -19,6 +19,7 @@
 #define NO_HUGETLB "a kernel without hugetlb pages"
 #define COUNT_MAX INT64_C(2147483647)
 
+/* clang-format off */
 const struct tune_setting tune_settings[] = {
 	{ .key = "thp-enabled", .form = TUNE_WORD, .path = THP "/enabled",
 	  .words = "always madvise never", .absent = NO_THP, .boot = "transparent_hugepage",
@@ -84,10 +85,13 @@ const struct tune_setting tune_settings[] = {
 	  .why = "how many pages this node gets in one round of weighted interleave" },
 	{ .key = NULL },
 };
+/* clang-format on */
 
 const struct tune_setting tune_weights_auto = {
-	.key = "weighted-interleave.auto", .form = TUNE_SWITCH,
-	.path = "/sys/kernel/mm/mempolicy/weighted_interleave/auto", .since = "6.16",
+	.key = "weighted-interleave.auto",
+	.form = TUNE_SWITCH,
+	.path = "/sys/kernel/mm/mempolicy/weighted_interleave/auto",
+	.since = "6.16",
 	.why = "the kernel chooses the weights by bandwidth until one is written",
 };
 
@@ -127,7 +131,7 @@ char *tune_setting_path(struct mem *m, const struct tune_setting *setting, int n
 		if (!*at)
 			break;
 		path = at[1] == 'N' ? mem_printf(m, "%s%d", path, node) :
-		       mem_printf(m, "%s%lld", path, (long long)(size / 1024));
+				      mem_printf(m, "%s%lld", path, (long long)(size / 1024));
 		at += 2;
 	}
 	return path;

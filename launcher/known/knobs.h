@@ -21,10 +21,10 @@
 
 /* What the key has behind its name. */
 enum tune_subject {
-	TUNE_OF_MACHINE, /* nothing */
-	TUNE_OF_SIZE,    /* ".64K": a size of transparent hugepages */
-	TUNE_OF_NODE,    /* ".node1" */
-	TUNE_OF_POOL,    /* ".2M": a size of hugetlb pages */
+	TUNE_OF_MACHINE,      /* nothing */
+	TUNE_OF_SIZE,         /* ".64K": a size of transparent hugepages */
+	TUNE_OF_NODE,         /* ".node1" */
+	TUNE_OF_POOL,         /* ".2M": a size of hugetlb pages */
 	TUNE_OF_POOL_ON_NODE, /* ".2M.node1", ".2M.each" */
 };
 
@@ -36,17 +36,17 @@ enum tune_form {
 };
 
 struct tune_setting {
-	const char *key;        /* without what stands behind it */
+	const char *key; /* without what stands behind it */
 	enum tune_subject subject;
 	enum tune_form form;
-	const char *path;       /* %N: the node, %K: the page size in KiB */
-	const char *words;      /* TUNE_WORD: "a b c" */
-	int64_t least, most;    /* TUNE_NUMBER, TUNE_PAGES */
-	const char *since;      /* the kernel that brought it; NULL = older than 4.19 */
-	const char *absent;     /* what kind of kernel lacks it */
-	const char *boot;       /* the kernel parameter that sets it at boot; NULL = none */
-	const char *sysctl;     /* its name in sysctl.conf(5); NULL = none */
-	const char *why;        /* what it is about: for an operator, one sentence */
+	const char *path;    /* %N: the node, %K: the page size in KiB */
+	const char *words;   /* TUNE_WORD: "a b c" */
+	int64_t least, most; /* TUNE_NUMBER, TUNE_PAGES */
+	const char *since;   /* the kernel that brought it; NULL = older than 4.19 */
+	const char *absent;  /* what kind of kernel lacks it */
+	const char *boot;    /* the kernel parameter that sets it at boot; NULL = none */
+	const char *sysctl;  /* its name in sysctl.conf(5); NULL = none */
+	const char *why;     /* what it is about: for an operator, one sentence */
 };
 
 /* In the order in which they are written. Ended by key NULL. */

@@ -37,6 +37,7 @@ struct framework {
  * TensorRT-LLM's TLLM_NUMA_AWARE_WORKER_AFFINITY (docs, "CPU affinity"); Triton's
  * --host-policy (user guide, "Optimization"); llama.cpp's --numa (tools/server).
  */
+/* clang-format off */
 static const struct framework frameworks[] = {
 	{ "vLLM", { "vllm" }, { "vllm" },
 	  { { RULE_FLAG, SCOPE_ANY, "--numa-bind", NULL,
@@ -66,6 +67,7 @@ static const struct framework frameworks[] = {
 	      "TorchServe pins its workers itself (cpu_launcher_enable)" } } },
 	{ "Python", { "python", "python3" }, { NULL }, { { .kind = RULE_END } } },
 };
+/* clang-format on */
 #define N_FRAMEWORKS (sizeof frameworks / sizeof *frameworks)
 #define FRAMEWORK_PYTHON (&frameworks[N_FRAMEWORKS - 1])
 
@@ -177,8 +179,8 @@ static bool framework_has_flag(const char *const *argv, const char *prefix)
 	return false;
 }
 
-static bool framework_rule_holds(const struct rule *rule, const char *const *argv,
-				 const char *const *environment, bool has_gpu)
+static bool framework_rule_holds(const struct rule *rule, const char *const *argv, const char *const *environment,
+				 bool has_gpu)
 {
 	const char *value = environment_get(environment, rule->name);
 	bool is_off = value && rule->off && framework_has_word(rule->off, value);

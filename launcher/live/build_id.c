@@ -25,10 +25,8 @@ static char *build_id_find(struct live_memory *memory, struct mem *m, uint64_t a
 			return NULL;
 		content = at + sizeof note + ((note.n_namesz + 3ull) & ~3ull);
 		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && note.n_descsz &&
-		    note.n_descsz <= sizeof bytes &&
-		    memory_read(memory, at + sizeof note, name, sizeof name) == 0 &&
-		    memcmp(name, "GNU", 4) == 0 &&
-		    memory_read(memory, content, bytes, note.n_descsz) == 0)
+		    note.n_descsz <= sizeof bytes && memory_read(memory, at + sizeof note, name, sizeof name) == 0 &&
+		    memcmp(name, "GNU", 4) == 0 && memory_read(memory, content, bytes, note.n_descsz) == 0)
 			return text_hex(m, bytes, note.n_descsz);
 		at = content + ((note.n_descsz + 3ull) & ~3ull);
 	}
@@ -41,14 +39,14 @@ char *object_build_id(struct live_memory *memory, struct mem *m, const struct li
 	Elf64_Phdr program;
 
 	if (memory_read(memory, object->base, &header, sizeof header) < 0 ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_phentsize != sizeof program || header.e_phnum > PROGRAM_HEADERS_MAX)
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof program ||
+	    header.e_phnum > PROGRAM_HEADERS_MAX)
 		return NULL;
 	for (size_t i = 0; i < header.e_phnum; i++) {
 		char *found;
 
-		if (memory_read(memory, object->base + header.e_phoff + i * sizeof program, &program,
-				sizeof program) < 0)
+		if (memory_read(memory, object->base + header.e_phoff + i * sizeof program, &program, sizeof program) <
+		    0)
 			return NULL;
 		if (program.p_type != PT_NOTE)
 			continue;

@@ -30,6 +30,5 @@ void live_cgroup_detect(struct live_context *c, struct live_process *process)
 			process->cgroup = c->cgroups[i];
 	}
 	if (!process->cgroup)
-		process->cgroup = *MEM_PUSH(c->m, c->cgroups, c->n_cgroups) =
-			live_cgroup_read(c, folder, text);
+		process->cgroup = *MEM_PUSH(c->m, c->cgroups, c->n_cgroups) = live_cgroup_read(c, folder, text);
 }

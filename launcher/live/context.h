@@ -40,7 +40,7 @@ struct live_compared {
 struct live_context {
 	const struct root *root;
 	struct mem *m;
-	struct mem scratch;    /* for one process at a time: its maps can be megabytes */
+	struct mem scratch; /* for one process at a time: its maps can be megabytes */
 	struct live_memory *memory;
 	const struct live_request *request;
 	struct symtab *tables; /* by build ID */
@@ -51,8 +51,8 @@ struct live_context {
 	size_t n_compared;
 	struct live_cgroup **cgroups;
 	size_t n_cgroups;
-	int pauses;            /* that were made for loaders at work */
-	int exec_waits;        /* and for launchers before their exec */
+	int pauses;     /* that were made for loaders at work */
+	int exec_waits; /* and for launchers before their exec */
 };
 
 /*
@@ -89,8 +89,8 @@ void status_parse(struct mem *m, const char *text, struct live_process *process)
  */
 struct live_program {
 	char *words;
-	size_t size;           /* 0: its memory is gone */
-	int problem;           /* -errno; 0 */
+	size_t size; /* 0: its memory is gone */
+	int problem; /* -errno; 0 */
 };
 
 /*

@@ -16,8 +16,9 @@ static const char told[] = "from its environment";
 
 static bool environ_is_wanted(const char *entry)
 {
-	static const char *const starts[] = { "LD_PRELOAD=", "MALLOC_", "MIMALLOC_", "GLIBC_TUNABLES=",
-					      "PYTHONMALLOC=", "UCX_MEM_MMAP_HOOK_MODE=", "ALLOCRUN" };
+	static const char *const starts[] = { "LD_PRELOAD=",     "MALLOC_",       "MIMALLOC_",
+					      "GLIBC_TUNABLES=", "PYTHONMALLOC=", "UCX_MEM_MMAP_HOOK_MODE=",
+					      "ALLOCRUN" };
 
 	for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
 		if (text_starts_with(entry, starts[i]))

@@ -26,8 +26,8 @@
 struct guard {
 	int64_t patience_ms;
 	pid_t parent;
-	_Atomic int64_t pid;        /* that is looked at; 0 = none */
-	_Atomic int64_t n_looks;    /* of this child */
+	_Atomic int64_t pid;     /* that is looked at; 0 = none */
+	_Atomic int64_t n_looks; /* of this child */
 	int64_t looks_max;
 	int64_t skipped[GUARD_SKIPPED_MAX];
 	int n_skipped;
@@ -36,7 +36,7 @@ struct guard {
 /* What the parent has seen of its child. */
 struct guard_child {
 	pid_t pid;
-	int end;                    /* of a pipe: what it has to tell; and its end, when it ends */
+	int end; /* of a pipe: what it has to tell; and its end, when it ends */
 	int64_t looked_at, n_looks, cpu_ns, since_ms;
 };
 
@@ -92,7 +92,8 @@ static bool guard_is_waiting(pid_t pid)
 	struct live_stat stat;
 	struct root root;
 
-	return root_open(NULL, &root) == 0 && stat_read(&root, pid, &stat) == 0 && (stat.state == 'S' || stat.state == 'D');
+	return root_open(NULL, &root) == 0 && stat_read(&root, pid, &stat) == 0 &&
+	       (stat.state == 'S' || stat.state == 'D');
 }
 
 /* Has it used no CPU for too long, in one and the same look? Whoever pauses wakes up in between. */

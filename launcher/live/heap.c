@@ -14,11 +14,11 @@
 struct heap_layout {
 	uint64_t version;
 	uint64_t page;
-	uint64_t active, dirty, dirty_guarded;             /* in arena_t: numbers of pages */
-	uint64_t base, base_resident;                      /* arena_t -> base_t */
-	uint64_t large, large_size, large_bytes, n_large;  /* statistics of large sizes */
-	uint64_t bins, bin_size, bin_regions, n_bins;      /* bins behind the arena */
-	uint64_t bin_info_size, region_size, n_shards;     /* je_bin_infos[] */
+	uint64_t active, dirty, dirty_guarded;            /* in arena_t: numbers of pages */
+	uint64_t base, base_resident;                     /* arena_t -> base_t */
+	uint64_t large, large_size, large_bytes, n_large; /* statistics of large sizes */
+	uint64_t bins, bin_size, bin_regions, n_bins;     /* bins behind the arena */
+	uint64_t bin_info_size, region_size, n_shards;    /* je_bin_infos[] */
 };
 #define HEAP_LAYOUT_VERSION 1
 
@@ -98,8 +98,7 @@ static void heap_add_arenas(struct heap_reader *r, uint64_t address, uint64_t n)
 	}
 }
 
-int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base,
-		       struct heap_usage *ret)
+int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base, struct heap_usage *ret)
 {
 	const struct symtab_entry *layout = symtab_find(table, "allocrun_layout");
 	const struct symtab_entry *arenas = symtab_find(table, "je_arenas");
@@ -123,14 +122,12 @@ int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, u
 	return 0;
 }
 
-int heap_count_purge_threads(struct live_memory *memory, const struct symtab *table, uint64_t base,
-			     int64_t *ret)
+int heap_count_purge_threads(struct live_memory *memory, const struct symtab *table, uint64_t base, int64_t *ret)
 {
 	const struct symtab_entry *count = symtab_find(table, "je_n_background_threads");
 	uint64_t n;
 
-	if (!count || count->size != sizeof n || memory_read_u64(memory, base + count->value, &n) < 0 ||
-	    n > INT32_MAX)
+	if (!count || count->size != sizeof n || memory_read_u64(memory, base + count->value, &n) < 0 || n > INT32_MAX)
 		return -ENODATA;
 	*ret = (int64_t)n;
 	return 0;

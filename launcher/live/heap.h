@@ -19,14 +19,12 @@ struct heap_usage {
  * -ENODATA: the build has no such table, or one of another version. The counters change
  * while they are read: the sums are near the truth, not exact.
  */
-int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base,
-		       struct heap_usage *ret);
+int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base, struct heap_usage *ret);
 
 /*
  * How many threads of its own jemalloc has to give memory back with: none in the child
  * of a fork, nor where none could be started, whatever its options say. -ENODATA.
  */
-int heap_count_purge_threads(struct live_memory *memory, const struct symtab *table, uint64_t base,
-			     int64_t *ret);
+int heap_count_purge_threads(struct live_memory *memory, const struct symtab *table, uint64_t base, int64_t *ret);
 
 #endif

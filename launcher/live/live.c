@@ -60,7 +60,7 @@ static void live_explain_unread(struct live_context *c, int error, struct live_p
 		return;
 	p->state = LIVE_DENIED;
 	p->problem = is_nobody ? mem_strdup(c->m, "it is hidden from this user: /proc is mounted with hidepid") :
-		     mem_printf(c->m, "it may not be looked at: %s", strerrordesc_np(-error));
+				 mem_printf(c->m, "it may not be looked at: %s", strerrordesc_np(-error));
 }
 
 /* Still the process that it was? Between two reads it may have ended, and its PID be used again. */
@@ -68,14 +68,14 @@ static bool live_is_same(const struct live_context *c, const struct live_process
 {
 	struct live_stat stat;
 
-	return stat_read(c->root, p->pid, &stat) == 0 && stat.start_time == p->start_time &&
-	       !live_has_ended(&stat);
+	return stat_read(c->root, p->pid, &stat) == 0 && stat.start_time == p->start_time && !live_has_ended(&stat);
 }
 
 static const char *live_describe(enum live_state state)
 {
 	static const char *const words[] = {
-		[LIVE_RUNNING] = NULL, [LIVE_GONE] = "it ended while it was looked at",
+		[LIVE_RUNNING] = NULL,
+		[LIVE_GONE] = "it ended while it was looked at",
 		[LIVE_ZOMBIE] = "it has ended and waits for its parent (a zombie)",
 		[LIVE_KERNEL_THREAD] = "it is a thread of the kernel",
 		[LIVE_UNREADABLE] = "it cannot be looked into",
@@ -220,8 +220,7 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 	p->parent = stat.parent;
 	p->start_time = stat.start_time;
 	p->name = mem_strdup(c->m, stat.name);
-	p->state = live_has_ended(&stat) ? LIVE_ZOMBIE :
-		   stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
+	p->state = live_has_ended(&stat) ? LIVE_ZOMBIE : stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
 	if (p->state != LIVE_RUNNING)
 		return true;
 	p->pid = live_find_voice(c, pid, &stat);
@@ -254,7 +253,7 @@ static void live_set_stuck(struct live_context *c, int64_t pid, struct live_proc
 	*p = (struct live_process){ .state = LIVE_UNREADABLE };
 	live_set_unknown(p, pid);
 	p->problem = mem_strdup(c->m, "reading it did not end: a file system that it uses does not answer, or its "
-				"memory is locked");
+				      "memory is locked");
 	if (stat_read(c->root, pid, &stat) < 0)
 		return;
 	p->parent = stat.parent;
@@ -325,11 +324,11 @@ static const char *live_name_asked(struct mem *m, const struct live_request *req
 	return mem_printf(m, "PID %s (a thread of process %lld)", request->text, (long long)pids[0]);
 }
 
-void live_detect(const struct root *root, struct mem *m, const struct live_request *request,
-		 struct live_facts *ret)
+void live_detect(const struct root *root, struct mem *m, const struct live_request *request, struct live_facts *ret)
 {
-	struct live_context c = { .root = root, .m = m, .request = request, .scratch = MEM_INIT,
-				  .memory = mem_alloc(m, sizeof *c.memory) };
+	struct live_context c = {
+		.root = root, .m = m, .request = request, .scratch = MEM_INIT, .memory = mem_alloc(m, sizeof *c.memory)
+	};
 	struct live_facts facts = { .page_size = (int64_t)getauxval(AT_PAGESZ) };
 	bool has_new = true;
 

@@ -46,10 +46,12 @@ static void record_read_steps(struct mem *m, const json_t *plan, struct live_rec
 	json_t *operation;
 	size_t i;
 
-	json_array_foreach(plan, i, operation) {
+	json_array_foreach (plan, i, operation) {
 		struct live_step step = {
-			record_dup(m, operation, "step"), record_dup(m, operation, "name"),
-			record_dup(m, operation, "value"), record_dup(m, operation, "outcome"),
+			record_dup(m, operation, "step"),
+			record_dup(m, operation, "name"),
+			record_dup(m, operation, "value"),
+			record_dup(m, operation, "outcome"),
 		};
 
 		if (!step.step || !step.name || !step.outcome)

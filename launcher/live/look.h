@@ -13,9 +13,9 @@ struct serving {
 	struct live_memory *memory;
 	struct live_objects objects;
 	uint64_t malloc_base; /* of the object that serves malloc; 0 = nobody */
-	const char *maps;    /* text of /proc/PID/maps; NULL = unreadable */
-	const char *folder;  /* /proc/PID */
-	bool is_torn;        /* it is about to run another program */
+	const char *maps;     /* text of /proc/PID/maps; NULL = unreadable */
+	const char *folder;   /* /proc/PID */
+	bool is_torn;         /* it is about to run another program */
 };
 
 /* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */

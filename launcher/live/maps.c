@@ -19,8 +19,7 @@ static const char *maps_parse_hex(const char *text, uint64_t *ret)
 	for (;; text++) {
 		unsigned char c = (unsigned char)*text;
 		/* '0' is 48, 'a' 97. */
-		unsigned int digit = c >= '0' && c <= '9' ? c - 48u :
-				     c >= 'a' && c <= 'f' ? c - 97u + 10 : 16;
+		unsigned int digit = c >= '0' && c <= '9' ? c - 48u : c >= 'a' && c <= 'f' ? c - 97u + 10 : 16;
 
 		if (digit == 16)
 			break;
@@ -61,8 +60,7 @@ int maps_find(const char *text, uint64_t address, struct mapping *ret)
 	for (const char *line = text; line; line = text_next_line(line)) {
 		struct mapping mapping;
 
-		if (maps_parse_line(line, &mapping) == 0 && address >= mapping.start &&
-		    address < mapping.end) {
+		if (maps_parse_line(line, &mapping) == 0 && address >= mapping.start && address < mapping.end) {
 			*ret = mapping;
 			return 0;
 		}
@@ -78,8 +76,8 @@ int maps_parse_file(const struct mapping *mapping, struct mapped_file *ret)
 
 	at = maps_parse_hex(at, &offset);
 	if (!at || *at != ' ' || !(at = maps_parse_hex(at + 1, &major)) || *at != ':' ||
-	    !(at = maps_parse_hex(at + 1, &minor)) || *at != ' ' ||
-	    text_parse_u64(at + 1, 10, &inode, NULL) < 0 || !inode)
+	    !(at = maps_parse_hex(at + 1, &minor)) || *at != ' ' || text_parse_u64(at + 1, 10, &inode, NULL) < 0 ||
+	    !inode)
 		return -ENOENT;
 	*ret = (struct mapped_file){ makedev((unsigned int)major, (unsigned int)minor), inode };
 	return 0;
@@ -161,8 +159,8 @@ int64_t smaps_sum_named(const char *text, const char *name)
 			if (is_named && sum == FACT_UNKNOWN)
 				sum = 0;
 		} else if (is_named && text_starts_with(line, "Anonymous:") &&
-			   text_parse_kib(line + strlen("Anonymous:"), &bytes) == 0 &&
-			   bytes >= 0 && bytes <= INT64_MAX - sum) {
+			   text_parse_kib(line + strlen("Anonymous:"), &bytes) == 0 && bytes >= 0 &&
+			   bytes <= INT64_MAX - sum) {
 			sum += bytes;
 		}
 	}

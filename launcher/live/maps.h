@@ -52,8 +52,8 @@ int64_t smaps_sum_named(const char *text, const char *name);
 struct numa_maps {
 	int64_t *node_bytes; /* by node id */
 	size_t n_nodes;
-	int64_t policy;      /* MPOL_* of the mapping with the most anonymous pages; FACT_UNKNOWN */
-	char *policy_nodes;  /* "0-1"; NULL = none */
+	int64_t policy;     /* MPOL_* of the mapping with the most anonymous pages; FACT_UNKNOWN */
+	char *policy_nodes; /* "0-1"; NULL = none */
 };
 
 void numa_maps_parse(struct mem *m, const char *text, struct numa_maps *ret);

@@ -8,8 +8,7 @@
 
 int memory_open(const struct root *root, struct mem *m, int64_t pid, struct live_memory *ret)
 {
-	int fd = root_openat(root, mem_printf(m, "/proc/%lld/mem", (long long)pid),
-			     O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int fd = root_openat(root, mem_printf(m, "/proc/%lld/mem", (long long)pid), O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0)
 		return fd;

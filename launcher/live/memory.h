@@ -25,7 +25,7 @@
 
 struct live_memory {
 	int fd;
-	int64_t budget;     /* what is left of it */
+	int64_t budget;                    /* what is left of it */
 	uint64_t addresses[MEMORY_BLOCKS]; /* of the cached blocks; UINT64_MAX = empty */
 	unsigned char blocks[MEMORY_BLOCKS][MEMORY_BLOCK];
 };

@@ -16,9 +16,12 @@ static const struct {
 	const char *word;
 	int64_t policy;
 } policies[] = {
-	{ "default", MPOL_DEFAULT },   { "prefer (many)", MPOL_PREFERRED_MANY },
-	{ "prefer", MPOL_PREFERRED },  { "bind", MPOL_BIND },
-	{ "interleave", MPOL_INTERLEAVE }, { "local", MPOL_LOCAL },
+	{ "default", MPOL_DEFAULT },
+	{ "prefer (many)", MPOL_PREFERRED_MANY },
+	{ "prefer", MPOL_PREFERRED },
+	{ "bind", MPOL_BIND },
+	{ "interleave", MPOL_INTERLEAVE },
+	{ "local", MPOL_LOCAL },
 	{ "weighted interleave", MODE_WEIGHTED_INTERLEAVE },
 };
 
@@ -34,8 +37,8 @@ static void numa_line_add_node(struct numa_line *line, const char *field)
 	int64_t node, pages;
 	const char *end;
 
-	if (text_parse_i64(field + 1, &node, &end) < 0 || *end != '=' || node < 0 ||
-	    node >= NUMA_NODES_MAX || text_parse_i64(end + 1, &pages, NULL) < 0 || pages < 0)
+	if (text_parse_i64(field + 1, &node, &end) < 0 || *end != '=' || node < 0 || node >= NUMA_NODES_MAX ||
+	    text_parse_i64(end + 1, &pages, NULL) < 0 || pages < 0)
 		return;
 	line->pages[node] = pages;
 	if ((size_t)node >= line->n_nodes)

@@ -36,11 +36,21 @@ int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret)
 	for (size_t at = 0; at + sizeof entry <= size; at += sizeof entry) {
 		memcpy(&entry, bytes + at, sizeof entry);
 		switch (entry.a_type) {
-		case AT_PHDR: auxv.phdr = entry.a_un.a_val; break;
-		case AT_PHENT: auxv.phent = entry.a_un.a_val; break;
-		case AT_PHNUM: auxv.phnum = entry.a_un.a_val; break;
-		case AT_SECURE: auxv.secure = entry.a_un.a_val; break;
-		case AT_BASE: auxv.base = entry.a_un.a_val; break;
+		case AT_PHDR:
+			auxv.phdr = entry.a_un.a_val;
+			break;
+		case AT_PHENT:
+			auxv.phent = entry.a_un.a_val;
+			break;
+		case AT_PHNUM:
+			auxv.phnum = entry.a_un.a_val;
+			break;
+		case AT_SECURE:
+			auxv.secure = entry.a_un.a_val;
+			break;
+		case AT_BASE:
+			auxv.base = entry.a_un.a_val;
+			break;
 		}
 	}
 	if (!auxv.phdr || auxv.phent != sizeof(Elf64_Phdr) || auxv.phnum > PROGRAM_HEADERS_MAX)
@@ -51,9 +61,9 @@ int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret)
 
 /* The program as its headers have it. */
 struct objects_program {
-	uint64_t base;      /* what is added to addresses in the file */
-	uint64_t dynamic;   /* its dynamic section; 0 = none */
-	bool has_loader;    /* PT_INTERP */
+	uint64_t base;    /* what is added to addresses in the file */
+	uint64_t dynamic; /* its dynamic section; 0 = none */
+	bool has_loader;  /* PT_INTERP */
 };
 
 /* Where there is no PT_PHDR: the file's header stands before the program headers. */
@@ -68,8 +78,7 @@ static uint64_t objects_find_base(struct live_memory *memory, const struct live_
 	return at - first;
 }
 
-static int objects_read_program(struct live_memory *memory, const struct live_auxv *auxv,
-				struct objects_program *ret)
+static int objects_read_program(struct live_memory *memory, const struct live_auxv *auxv, struct objects_program *ret)
 {
 	struct objects_program program = { 0, 0, false };
 	uint64_t dynamic = 0, first = 0;
@@ -121,8 +130,7 @@ static uint64_t object_address(const struct live_object *object, uint64_t value)
 	return value < object->base ? object->base + value : value;
 }
 
-static int object_read_dynamic(struct live_memory *memory, uint64_t dynamic,
-			       struct live_object *object)
+static int object_read_dynamic(struct live_memory *memory, uint64_t dynamic, struct live_object *object)
 {
 	Elf64_Dyn entry;
 
@@ -130,11 +138,20 @@ static int object_read_dynamic(struct live_memory *memory, uint64_t dynamic,
 		if (memory_read(memory, dynamic + i * sizeof entry, &entry, sizeof entry) < 0)
 			return -EFAULT;
 		switch (entry.d_tag) {
-		case DT_NULL: return 0;
-		case DT_SYMTAB: object->symbols = object_address(object, entry.d_un.d_ptr); break;
-		case DT_STRTAB: object->strings = object_address(object, entry.d_un.d_ptr); break;
-		case DT_GNU_HASH: object->gnu_hash = object_address(object, entry.d_un.d_ptr); break;
-		case DT_HASH: object->hash = object_address(object, entry.d_un.d_ptr); break;
+		case DT_NULL:
+			return 0;
+		case DT_SYMTAB:
+			object->symbols = object_address(object, entry.d_un.d_ptr);
+			break;
+		case DT_STRTAB:
+			object->strings = object_address(object, entry.d_un.d_ptr);
+			break;
+		case DT_GNU_HASH:
+			object->gnu_hash = object_address(object, entry.d_un.d_ptr);
+			break;
+		case DT_HASH:
+			object->hash = object_address(object, entry.d_un.d_ptr);
+			break;
 		}
 	}
 	return 0;
@@ -144,8 +161,7 @@ static int object_read_dynamic(struct live_memory *memory, uint64_t dynamic,
  * A program without a loader may be one: "ld-linux-x86-64.so.2 PROGRAM". It has its list in
  * itself: glibc as _r_debug, musl behind a pointer. -ENOENT: it is static.
  */
-static int objects_find_own_debug(struct live_memory *memory, const struct objects_program *program,
-				  uint64_t *ret)
+static int objects_find_own_debug(struct live_memory *memory, const struct objects_program *program, uint64_t *ret)
 {
 	struct live_object self = { .base = program->base };
 	uint64_t found;
@@ -210,8 +226,7 @@ static int objects_add_namespaces(struct live_memory *memory, struct mem *m, uin
 	return -ELOOP;
 }
 
-int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv,
-		 struct live_objects *ret)
+int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv, struct live_objects *ret)
 {
 	struct live_objects objects = { NULL, 0, false, auxv->base };
 	struct objects_program program;
@@ -242,19 +257,17 @@ static bool object_has_name(struct live_memory *memory, uint64_t at, const char 
 	char found[OBJECT_SYMBOL_MAX];
 	size_t size = strlen(name) + 1;
 
-	return size <= sizeof found && memory_read(memory, at, found, size) == 0 &&
-	       memcmp(found, name, size) == 0;
+	return size <= sizeof found && memory_read(memory, at, found, size) == 0 && memcmp(found, name, size) == 0;
 }
 
 /* Its value, when symbol `index` has this name and is defined in the object; 0. */
-static uint64_t object_match(struct live_memory *memory, const struct live_object *object,
-			     uint64_t index, const char *name)
+static uint64_t object_match(struct live_memory *memory, const struct live_object *object, uint64_t index,
+			     const char *name)
 {
 	Elf64_Sym symbol;
 
 	if (memory_read(memory, object->symbols + index * sizeof symbol, &symbol, sizeof symbol) < 0 ||
-	    symbol.st_shndx == SHN_UNDEF ||
-	    !object_has_name(memory, object->strings + symbol.st_name, name))
+	    symbol.st_shndx == SHN_UNDEF || !object_has_name(memory, object->strings + symbol.st_name, name))
 		return 0;
 	return object->base + symbol.st_value;
 }
@@ -269,19 +282,19 @@ static uint32_t object_gnu_hash(const char *name)
 }
 
 /* The table of DT_GNU_HASH: header, bloom filter, buckets, chains. */
-static uint64_t object_find_gnu(struct live_memory *memory, const struct live_object *object,
-				const char *name)
+static uint64_t object_find_gnu(struct live_memory *memory, const struct live_object *object, const char *name)
 {
-	struct { uint32_t n_buckets, first, n_words, shift; } header;
+	struct {
+		uint32_t n_buckets, first, n_words, shift;
+	} header;
 	uint32_t hash = object_gnu_hash(name), index, found;
 	uint64_t word, buckets, chains;
 
-	if (memory_read(memory, object->gnu_hash, &header, sizeof header) < 0 || !header.n_buckets ||
-	    !header.n_words)
+	if (memory_read(memory, object->gnu_hash, &header, sizeof header) < 0 || !header.n_buckets || !header.n_words)
 		return 0;
 	/* Most objects do not define it, and this says so without a further read. */
-	if (memory_read_u64(memory, object->gnu_hash + sizeof header + 8 *
-			    (uint64_t)((hash / 64) % header.n_words), &word) < 0 ||
+	if (memory_read_u64(memory, object->gnu_hash + sizeof header + 8 * (uint64_t)((hash / 64) % header.n_words),
+			    &word) < 0 ||
 	    !(word >> (hash % 64) & 1) || !(word >> ((hash >> (header.shift % 32)) % 64) & 1))
 		return 0;
 	buckets = object->gnu_hash + sizeof header + 8 * (uint64_t)header.n_words;
@@ -294,8 +307,7 @@ static uint64_t object_find_gnu(struct live_memory *memory, const struct live_ob
 
 		if (memory_read_u32(memory, chains + 4 * (uint64_t)(index - header.first), &found) < 0)
 			return 0;
-		if ((found | 1) == (hash | 1) &&
-		    (value = object_match(memory, object, index, name)))
+		if ((found | 1) == (hash | 1) && (value = object_match(memory, object, index, name)))
 			return value;
 		if (found & 1)
 			return 0;
@@ -304,8 +316,7 @@ static uint64_t object_find_gnu(struct live_memory *memory, const struct live_ob
 }
 
 /* DT_HASH: the number of symbols is in its header; musl and the vDSO may have no other. */
-static uint64_t object_find_sysv(struct live_memory *memory, const struct live_object *object,
-				 const char *name)
+static uint64_t object_find_sysv(struct live_memory *memory, const struct live_object *object, const char *name)
 {
 	uint32_t n;
 

@@ -10,9 +10,9 @@
  * of our own byte order.
  */
 struct live_object {
-	uint64_t base;      /* what is added to addresses in the file */
-	char *name;         /* as the loader has it; "" for the program itself */
-	bool is_apart;      /* in a namespace of its own (dlmopen): it serves nobody outside of it */
+	uint64_t base; /* what is added to addresses in the file */
+	char *name;    /* as the loader has it; "" for the program itself */
+	bool is_apart; /* in a namespace of its own (dlmopen): it serves nobody outside of it */
 	/* Addresses in memory; 0 = absent. */
 	uint64_t symbols, strings, gnu_hash, hash;
 };
@@ -20,14 +20,14 @@ struct live_object {
 struct live_objects {
 	struct live_object *items;
 	size_t n;
-	bool is_static;     /* no loader: nothing was preloaded */
-	uint64_t loader;    /* the base of the loader itself */
+	bool is_static;  /* no loader: nothing was preloaded */
+	uint64_t loader; /* the base of the loader itself */
 };
 
 /* What the kernel told the program at its start: /proc/PID/auxv. */
 struct live_auxv {
 	uint64_t phdr, phent, phnum, secure;
-	uint64_t base;      /* of the loader; 0: none, or the loader is the program */
+	uint64_t base; /* of the loader; 0: none, or the loader is the program */
 };
 
 /* Pure. -EINVAL when there are no program headers of a 64-bit program, -ENOEXEC: of a 32-bit one. */
@@ -37,8 +37,7 @@ int auxv_parse(const char *bytes, size_t size, struct live_auxv *ret);
  * -EFAULT: unreadable, -ELOOP: a list without an end, -EAGAIN: the loader is at work, or
  * has not begun.
  */
-int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv,
-		 struct live_objects *ret);
+int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv, struct live_objects *ret);
 
 /* Where the object defines the symbol; 0 = it does not. */
 uint64_t object_find(struct live_memory *memory, const struct live_object *object, const char *symbol);

@@ -17,8 +17,7 @@ static const struct {
 	{ "prof_time_resolution", "je_opt_prof_time_res" },
 };
 
-static const struct symtab_entry *options_find(struct mem *m, const struct symtab *table,
-					       const char *key)
+static const struct symtab_entry *options_find(struct mem *m, const struct symtab *table, const char *key)
 {
 	for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
 		if (strcmp(key, renamed[i].key) == 0)
@@ -52,8 +51,7 @@ static const char *options_enum(struct mem *m, const struct conf_key *key, uint6
 }
 
 /* NULL when the variable is not of a form that we know. */
-static const char *options_decode(struct mem *m, const struct conf_key *key, uint64_t value,
-				  uint64_t size)
+static const char *options_decode(struct mem *m, const struct conf_key *key, uint64_t value, uint64_t size)
 {
 	switch (key->form) {
 	case FORM_BOOL:
@@ -73,8 +71,8 @@ static const char *options_decode(struct mem *m, const struct conf_key *key, uin
 	return NULL;
 }
 
-void options_read_jemalloc(struct live_memory *memory, struct mem *m, const struct symtab *table,
-			   uint64_t base, struct conf *ret)
+void options_read_jemalloc(struct live_memory *memory, struct mem *m, const struct symtab *table, uint64_t base,
+			   struct conf *ret)
 {
 	for (const struct conf_key *key = conf_jemalloc_keys; key->name; key++) {
 		const struct symtab_entry *entry = options_find(m, table, key->name);
@@ -93,13 +91,13 @@ void options_read_jemalloc(struct live_memory *memory, struct mem *m, const stru
 /* mi_option_desc_t of mimalloc 3.5.0 (src/options.c). */
 struct mimalloc_option {
 	int64_t value;
-	int32_t init;        /* 0: not looked at yet, 1: default, 2: from its variable */
+	int32_t init; /* 0: not looked at yet, 1: default, 2: from its variable */
 	int32_t option;
 	uint64_t name, legacy_name;
 };
 
-void options_read_mimalloc(struct live_memory *memory, struct mem *m, const struct symtab *table,
-			   uint64_t base, struct conf *ret)
+void options_read_mimalloc(struct live_memory *memory, struct mem *m, const struct symtab *table, uint64_t base,
+			   struct conf *ret)
 {
 	const struct symtab_entry *entry = symtab_find(table, "mi_options");
 	struct mimalloc_option option;

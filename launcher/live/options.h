@@ -11,9 +11,9 @@
  * process does, not what it was told. Options whose variable is no plain number or
  * word are left out.
  */
-void options_read_jemalloc(struct live_memory *memory, struct mem *m, const struct symtab *table,
-			   uint64_t base, struct conf *ret);
-void options_read_mimalloc(struct live_memory *memory, struct mem *m, const struct symtab *table,
-			   uint64_t base, struct conf *ret);
+void options_read_jemalloc(struct live_memory *memory, struct mem *m, const struct symtab *table, uint64_t base,
+			   struct conf *ret);
+void options_read_mimalloc(struct live_memory *memory, struct mem *m, const struct symtab *table, uint64_t base,
+			   struct conf *ret);
 
 #endif

@@ -45,9 +45,9 @@ static const char *serving_name(struct serving *s, const struct live_object *obj
 	static const struct {
 		const char *symbol, *allocator;
 	} signatures[] = {
-		{ "mallctl", "jemalloc" }, { "mi_malloc", "mimalloc" }, { "tc_malloc", "tcmalloc" },
-		{ "TCMallocInternalMalloc", "tcmalloc" }, { "scalable_malloc", "tbbmalloc" },
-		{ "gnu_get_libc_version", "glibc" },
+		{ "mallctl", "jemalloc" },          { "mi_malloc", "mimalloc" },
+		{ "tc_malloc", "tcmalloc" },        { "TCMallocInternalMalloc", "tcmalloc" },
+		{ "scalable_malloc", "tbbmalloc" }, { "gnu_get_libc_version", "glibc" },
 	};
 	const char *base = text_basename(path);
 
@@ -55,8 +55,7 @@ static const char *serving_name(struct serving *s, const struct live_object *obj
 		if (object_find(s->memory, object, signatures[i].symbol))
 			return signatures[i].allocator;
 	}
-	if (text_starts_with(base, "ld-musl") || text_starts_with(base, "libc.musl") ||
-	    strcmp(base, "libc.so") == 0)
+	if (text_starts_with(base, "ld-musl") || text_starts_with(base, "libc.musl") || strcmp(base, "libc.so") == 0)
 		return "musl";
 	return base;
 }
@@ -71,7 +70,8 @@ static void serving_add_library(struct serving *s, const struct live_object *obj
 	library = MEM_PUSH(s->c->m, p->libraries, p->n_libraries);
 	/* As the kernel has it mapped: not the loader's word. */
 	library->path = s->maps && maps_find(s->maps, address, &mapping) == 0 ?
-			maps_dup_path(s->c->m, &mapping, &library->is_deleted) : mem_strdup(s->c->m, "");
+				maps_dup_path(s->c->m, &mapping, &library->is_deleted) :
+				mem_strdup(s->c->m, "");
 	library->allocator = mem_strdup(s->c->m, serving_name(s, object, library->path));
 	library->build_id = object_build_id(s->memory, s->c->m, object);
 	serving_find_build(s, object, library);
@@ -100,7 +100,8 @@ static void serving_walk(struct serving *s)
 			continue;
 		for (size_t k = 0; k < 3; k++) {
 			/* Every object that defines malloc; of the others the first. */
-			if (p->n_libraries >= SERVING_LIBRARIES_MAX || (k > 0 && (object->is_apart || first[k] != SIZE_MAX)))
+			if (p->n_libraries >= SERVING_LIBRARIES_MAX ||
+			    (k > 0 && (object->is_apart || first[k] != SIZE_MAX)))
 				continue;
 			address = object_find(s->memory, object, symbols[k]);
 			if (!address)
@@ -143,8 +144,7 @@ static void serving_read_maps(struct serving *s)
 {
 	char *maps;
 
-	if (root_read(s->c->root, &s->c->scratch, mem_printf(s->c->m, "%s/maps", s->folder), MAPS_MAX, &maps,
-		      NULL) < 0)
+	if (root_read(s->c->root, &s->c->scratch, mem_printf(s->c->m, "%s/maps", s->folder), MAPS_MAX, &maps, NULL) < 0)
 		return;
 	s->maps = maps;
 	s->process->n_mappings = maps_count(maps);
@@ -156,8 +156,10 @@ static char *serving_explain_denied(struct serving *s)
 	int64_t scope;
 
 	if (root_read_i64(s->c->root, &scope, "/proc/sys/kernel/yama/ptrace_scope") == 0 && scope > 0)
-		return mem_printf(s->c->m, "its memory may not be read without CAP_SYS_PTRACE, since "
-				  "kernel.yama.ptrace_scope is %lld", (long long)scope);
+		return mem_printf(s->c->m,
+				  "its memory may not be read without CAP_SYS_PTRACE, since "
+				  "kernel.yama.ptrace_scope is %lld",
+				  (long long)scope);
 	return mem_strdup(s->c->m, "its memory may not be read by this user");
 }
 
@@ -248,7 +250,10 @@ static void serving_look_into(struct serving *s)
 
 bool serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process)
 {
-	struct serving s = { .c = c, .process = process, .program = program, .memory = c->memory,
+	struct serving s = { .c = c,
+			     .process = process,
+			     .program = program,
+			     .memory = c->memory,
 			     .folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid) };
 
 	serving_find_program(&s);

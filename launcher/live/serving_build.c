@@ -62,8 +62,8 @@ static bool build_has_segment(struct serving *s, const struct live_object *objec
 	if (segment->p_offset > size || segment->p_filesz > size - segment->p_offset)
 		return false;
 	return skipped >= segment->p_filesz ||
-	       build_count_different(s, object->base + segment->p_vaddr + skipped,
-				     bytes + segment->p_offset + skipped, segment->p_filesz - skipped) <= limit;
+	       build_count_different(s, object->base + segment->p_vaddr + skipped, bytes + segment->p_offset + skipped,
+				     segment->p_filesz - skipped) <= limit;
 }
 
 static bool build_is_copy(struct serving *s, const struct live_object *object, const char *bytes, size_t size)
@@ -98,8 +98,7 @@ static bool build_find_file(struct serving *s, const struct live_object *object,
 	return s->maps && maps_find(s->maps, object->base, &mapping) == 0 && maps_parse_file(&mapping, ret) == 0;
 }
 
-static enum tristate build_compare(struct serving *s, const struct live_object *object,
-				   struct live_original *original)
+static enum tristate build_compare(struct serving *s, const struct live_object *object, struct live_original *original)
 {
 	const struct build_facts *build = original->build;
 
@@ -139,8 +138,7 @@ void serving_find_build(struct serving *s, const struct live_object *object, str
 	for (size_t i = 0; catalog && i < catalog->n_builds; i++) {
 		const struct build_facts *b = &catalog->builds[i];
 
-		if (b->is_bundled && b->build_id && library->build_id &&
-		    strcmp(b->build_id, library->build_id) == 0) {
+		if (b->is_bundled && b->build_id && library->build_id && strcmp(b->build_id, library->build_id) == 0) {
 			enum tristate is_it = build_is_it(s, object, b);
 
 			library->build = is_it == TRI_YES ? b : NULL;

@@ -23,8 +23,7 @@ static const struct symtab *serving_find_known(struct serving *s, const struct l
 		const struct symtab *table = &s->c->tables[i];
 
 		if (strcmp(table->build_id, library->build_id) == 0 &&
-		    (!table->path || (s->process->other_mounts == TRI_NO &&
-				      strcmp(table->path, library->path) == 0)))
+		    (!table->path || (s->process->other_mounts == TRI_NO && strcmp(table->path, library->path) == 0)))
 			return table;
 	}
 	return NULL;

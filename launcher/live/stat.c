@@ -36,8 +36,7 @@ int stat_parse(const char *line, struct live_stat *ret)
 	size_t length;
 
 	/* The name may have anything in it, parentheses and blanks too. */
-	if (!open || !close || close < open || close[1] != ' ' ||
-	    text_parse_i64(line, &stat.pid, NULL) < 0)
+	if (!open || !close || close < open || close[1] != ' ' || text_parse_i64(line, &stat.pid, NULL) < 0)
 		return -EINVAL;
 	rest = close + 2;
 	length = (size_t)(close - open) - 1;
@@ -48,8 +47,7 @@ int stat_parse(const char *line, struct live_stat *ret)
 	if (!(field = stat_field(rest, STAT_PARENT)) || text_parse_i64(field, &stat.parent, NULL) < 0 ||
 	    !(field = stat_field(rest, STAT_FLAGS)) || text_parse_i64(field, &flags, NULL) < 0 ||
 	    !(field = stat_field(rest, STAT_THREADS)) || text_parse_i64(field, &stat.n_threads, NULL) < 0 ||
-	    !(field = stat_field(rest, STAT_START_TIME)) ||
-	    text_parse_i64(field, &stat.start_time, NULL) < 0)
+	    !(field = stat_field(rest, STAT_START_TIME)) || text_parse_i64(field, &stat.start_time, NULL) < 0)
 		return -EINVAL;
 	stat.is_kernel_thread = flags & PF_KTHREAD;
 	*ret = stat;

@@ -15,8 +15,8 @@
 /* Options and counters of jemalloc (JEMALLOC_PRIVATE_NAMESPACE je_), options of mimalloc. */
 static bool symtab_is_wanted(const char *name)
 {
-	static const char *const names[] = { "je_arenas", "je_bin_infos", "je_n_background_threads",
-					     "allocrun_layout", "mi_options" };
+	static const char *const names[] = { "je_arenas", "je_bin_infos", "je_n_background_threads", "allocrun_layout",
+					     "mi_options" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strcmp(name, names[i]) == 0)
@@ -26,8 +26,7 @@ static bool symtab_is_wanted(const char *name)
 }
 
 /* `count` records of `size` bytes that lie wholly in the file. */
-static const void *symtab_slice(const char *bytes, size_t length, uint64_t offset, uint64_t count,
-				size_t size)
+static const void *symtab_slice(const char *bytes, size_t length, uint64_t offset, uint64_t count, size_t size)
 {
 	if (offset > length || count > (length - offset) / size)
 		return NULL;
@@ -43,8 +42,8 @@ static Elf64_Shdr symtab_section(const char *sections, uint64_t index)
 	return section;
 }
 
-static void symtab_add(struct mem *m, const Elf64_Sym *symbol, const char *strings,
-		       size_t strings_size, struct symtab *table)
+static void symtab_add(struct mem *m, const Elf64_Sym *symbol, const char *strings, size_t strings_size,
+		       struct symtab *table)
 {
 	const char *name;
 	size_t room;
@@ -57,13 +56,12 @@ static void symtab_add(struct mem *m, const Elf64_Sym *symbol, const char *strin
 	/* No further: megabytes without a zero, for each of a million symbols, take days. */
 	if (!memchr(name, '\0', room < SYMTAB_NAME_MAX ? room : SYMTAB_NAME_MAX) || !symtab_is_wanted(name))
 		return;
-	*MEM_PUSH(m, table->entries, table->n) = (struct symtab_entry){
-		mem_strdup(m, name), symbol->st_value, symbol->st_size };
+	*MEM_PUSH(m, table->entries, table->n) = (struct symtab_entry){ mem_strdup(m, name), symbol->st_value,
+									symbol->st_size };
 }
 
-static int symtab_parse_section(struct mem *m, const char *bytes, size_t size,
-				const Elf64_Shdr *symbols, const Elf64_Shdr *names,
-				struct symtab *table)
+static int symtab_parse_section(struct mem *m, const char *bytes, size_t size, const Elf64_Shdr *symbols,
+				const Elf64_Shdr *names, struct symtab *table)
 {
 	uint64_t n = symbols->sh_size / sizeof(Elf64_Sym);
 	const char *at = symtab_slice(bytes, size, symbols->sh_offset, n, sizeof(Elf64_Sym));

@@ -14,12 +14,12 @@
  */
 struct symtab_entry {
 	const char *name;
-	uint64_t value;  /* to be added to the object's base */
+	uint64_t value; /* to be added to the object's base */
 	uint64_t size;
 };
 
 struct symtab {
-	char *build_id;  /* of the file; NULL = it has none */
+	char *build_id;   /* of the file; NULL = it has none */
 	const char *path; /* of a file that is not ours, which may lie about others of this build ID */
 	struct symtab_entry *entries;
 	size_t n;

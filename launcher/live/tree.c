@@ -65,8 +65,7 @@ static int tree_compare_parents(const void *a, const void *b)
 {
 	const struct live_stat *x = a, *y = b;
 
-	return x->parent != y->parent ? (x->parent < y->parent ? -1 : 1) :
-	       x->pid < y->pid ? -1 : x->pid > y->pid;
+	return x->parent != y->parent ? (x->parent < y->parent ? -1 : 1) : x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
 /* The first whose parent is not below `parent`. */
@@ -91,12 +90,12 @@ static int tree_add_children(const struct live_context *c, int64_t pid, const ch
 	const char *at;
 	char *text;
 	int64_t child;
-	int r = root_read_record(c->root, c->m, mem_printf(c->m, "/proc/%lld/task/%s/children", (long long)pid,
-							   thread), &text);
+	int r = root_read_record(c->root, c->m, mem_printf(c->m, "/proc/%lld/task/%s/children", (long long)pid, thread),
+				 &text);
 
 	if (r < 0)
 		return r == -ENODATA ? 0 : r;
-	for (at = text; text_parse_i64(at, &child, &at) == 0; )
+	for (at = text; text_parse_i64(at, &child, &at) == 0;)
 		pids_add(c->m, pids, child);
 	return 0;
 }
@@ -176,8 +175,7 @@ static const char *tree_select_pid(const struct live_context *c, struct pids *pi
 	if (r == -ENOENT || r == -ESRCH)
 		return mem_printf(c->m, "there is no process %lld", (long long)pid);
 	if (r < 0)
-		return mem_printf(c->m, "process %lld cannot be looked at: %s", (long long)pid,
-				  strerrordesc_np(-r));
+		return mem_printf(c->m, "process %lld cannot be looked at: %s", (long long)pid, strerrordesc_np(-r));
 	pids_add(c->m, pids, tree_find_leader(c, pid));
 	tree_add_descendants(c, pids);
 	return NULL;
@@ -187,8 +185,7 @@ static void cgroup_add_procs(const struct live_context *c, const char *folder, s
 {
 	char *text;
 
-	if (root_read(c->root, c->m, mem_printf(c->m, "%s/cgroup.procs", folder), CGROUP_PROCS_MAX,
-		      &text, NULL) < 0)
+	if (root_read(c->root, c->m, mem_printf(c->m, "%s/cgroup.procs", folder), CGROUP_PROCS_MAX, &text, NULL) < 0)
 		return;
 	for (const char *line = text; line && *line; line = text_next_line(line)) {
 		int64_t pid;
@@ -206,13 +203,13 @@ static bool cgroup_is_folder(const struct live_context *c, const char *folder)
 	return root_stat(c->root, mem_printf(c->m, "%s/cgroup.procs", folder), &st) == 0;
 }
 
-static void cgroup_add_all(const struct live_context *c, const char *folder, int depth,
-			   struct pids *pids)
+static void cgroup_add_all(const struct live_context *c, const char *folder, int depth, struct pids *pids)
 {
 	char **names;
 
 	cgroup_add_procs(c, folder, pids);
-	if (depth >= CGROUP_DEPTH_MAX || pids->n_folders++ >= CGROUP_FOLDERS_MAX || root_list(c->root, c->m, folder, "", &names) < 0)
+	if (depth >= CGROUP_DEPTH_MAX || pids->n_folders++ >= CGROUP_FOLDERS_MAX ||
+	    root_list(c->root, c->m, folder, "", &names) < 0)
 		return;
 	for (; *names; names++) {
 		char *below = mem_printf(c->m, "%s/%s", folder, *names);
@@ -224,8 +221,8 @@ static void cgroup_add_all(const struct live_context *c, const char *folder, int
 }
 
 /* Where cgroup folders begin: v2, and the hierarchies that systemd uses with v1. */
-static const char *const cgroup_mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/systemd",
-					     "/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory" };
+static const char *const cgroup_mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified",
+					     "/sys/fs/cgroup/memory" };
 
 /*
  * The folder below which PID 1 has its slices; NULL. In a container without a cgroup
@@ -271,8 +268,9 @@ static const char *tree_select_cgroup(const struct live_context *c, struct pids 
 	if (strstr(path, ".."))
 		return mem_printf(c->m, "'%s' is not a cgroup", path);
 	for (const char **top = cgroup_list_tops(c); *top; top++) {
-		char *folder = text_starts_with(path, cgroup_mounts[0]) ? mem_strdup(c->m, path) :
-			       mem_printf(c->m, "%s/%s", *top, path + (*path == '/'));
+		char *folder = text_starts_with(path, cgroup_mounts[0]) ?
+				       mem_strdup(c->m, path) :
+				       mem_printf(c->m, "%s/%s", *top, path + (*path == '/'));
 
 		if (!cgroup_is_folder(c, folder))
 			continue;
@@ -283,8 +281,7 @@ static const char *tree_select_cgroup(const struct live_context *c, struct pids 
 }
 
 /* The folder of this name anywhere below; systemd nests units in slices. */
-static char *unit_find(const struct live_context *c, const char *folder, const char *unit, int depth,
-		       struct pids *pids)
+static char *unit_find(const struct live_context *c, const char *folder, const char *unit, int depth, struct pids *pids)
 {
 	char **names, **name;
 
@@ -334,8 +331,9 @@ static const char *tree_select_unit(const struct live_context *c, struct pids *p
 /* A record without a problem, or with one that an operator should hear of. */
 static bool tree_has_record(const struct live_context *c, const struct live_stat *stat)
 {
-	struct live_process process = { .pid = stat->pid, .inner_pid = stat->pid,
-					.start_time = stat->start_time, .other_mounts = TRI_UNKNOWN };
+	struct live_process process = {
+		.pid = stat->pid, .inner_pid = stat->pid, .start_time = stat->start_time, .other_mounts = TRI_UNKNOWN
+	};
 
 	live_record_detect(c, &process);
 	return process.record;
@@ -373,11 +371,20 @@ int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **r
 	const char *problem = "nothing was asked about";
 
 	switch (c->request->selector) {
-	case LIVE_NONE: break;
-	case LIVE_PID: problem = tree_select_pid(c, &pids); break;
-	case LIVE_UNIT: problem = tree_select_unit(c, &pids); break;
-	case LIVE_CGROUP: problem = tree_select_cgroup(c, &pids); break;
-	case LIVE_ALL: problem = tree_select_all(c, &pids); break;
+	case LIVE_NONE:
+		break;
+	case LIVE_PID:
+		problem = tree_select_pid(c, &pids);
+		break;
+	case LIVE_UNIT:
+		problem = tree_select_unit(c, &pids);
+		break;
+	case LIVE_CGROUP:
+		problem = tree_select_cgroup(c, &pids);
+		break;
+	case LIVE_ALL:
+		problem = tree_select_all(c, &pids);
+		break;
 	}
 	if (!problem && pids.n > PROCESSES_MAX)
 		problem = mem_printf(c->m, "there are more than %d processes", PROCESSES_MAX);

@@ -11,8 +11,8 @@ static char *usage_read(struct live_context *c, int64_t pid, const char *file)
 {
 	char *text;
 
-	if (root_read(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/%s", (long long)pid, file),
-		      MAPS_MAX, &text, NULL) < 0)
+	if (root_read(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/%s", (long long)pid, file), MAPS_MAX, &text,
+		      NULL) < 0)
 		return NULL;
 	return text;
 }
@@ -37,8 +37,7 @@ static const char *usage_mapping_name(const struct live_process *process)
 {
 	const char *allocator = process->malloc ? process->malloc->allocator : "";
 
-	return strcmp(allocator, "jemalloc") == 0 ? "jemalloc" :
-	       strcmp(allocator, "mimalloc") == 0 ? "mimalloc" : NULL;
+	return strcmp(allocator, "jemalloc") == 0 ? "jemalloc" : strcmp(allocator, "mimalloc") == 0 ? "mimalloc" : NULL;
 }
 
 void usage_detect(struct live_context *c, struct live_process *process)
@@ -51,8 +50,7 @@ void usage_detect(struct live_context *c, struct live_process *process)
 	if (value)
 		text_parse_kib(value, &process->anon_huge);
 	/* Seconds for a large process: only where the allocator's own counters are not known. */
-	smaps = name && process->allocator_resident == FACT_UNKNOWN ?
-		usage_read(c, process->pid, "smaps") : NULL;
+	smaps = name && process->allocator_resident == FACT_UNKNOWN ? usage_read(c, process->pid, "smaps") : NULL;
 	if (smaps)
 		process->allocator_resident = smaps_sum_named(smaps, name);
 	usage_read_nodes(c, process);

@@ -20,16 +20,19 @@ struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, 
 		const struct live_process *p = &live->processes[i];
 
 		sample.points[i] = (struct live_point){
-			.pid = p->pid, .start_time = p->start_time, .rss_anon = p->rss_anon,
-			.rss_file = p->rss_file, .rss_shmem = p->rss_shmem, .hugetlb = p->hugetlb,
+			.pid = p->pid,
+			.start_time = p->start_time,
+			.rss_anon = p->rss_anon,
+			.rss_file = p->rss_file,
+			.rss_shmem = p->rss_shmem,
+			.hugetlb = p->hugetlb,
 			.allocator_resident = p->allocator_resident,
 		};
 	}
 	return sample;
 }
 
-const struct live_point *samples_find(const struct live_sample *sample,
-				      const struct live_process *process)
+const struct live_point *samples_find(const struct live_sample *sample, const struct live_process *process)
 {
 	for (size_t i = 0; i < sample->n_points; i++) {
 		const struct live_point *point = &sample->points[i];
@@ -52,8 +55,9 @@ static void watch_set_gone(struct mem *m, const struct live_samples *samples, in
 		p->problem = mem_printf(m, "it ended %lld s into the watch", (long long)(after_ms + 500) / 1000);
 		if (first && first->rss_anon >= 0 && p->rss_anon >= 0)
 			p->problem = mem_printf(m, "%s; its anonymous memory went from %s to %s, shared from %s to %s",
-						p->problem, size_format(m, first->rss_anon), size_format(m, p->rss_anon),
-						size_format(m, first->rss_shmem), size_format(m, p->rss_shmem));
+						p->problem, size_format(m, first->rss_anon),
+						size_format(m, p->rss_anon), size_format(m, first->rss_shmem),
+						size_format(m, p->rss_shmem));
 		p->state = LIVE_GONE;
 	}
 }

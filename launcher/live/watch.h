@@ -36,8 +36,7 @@ struct live_samples watch_processes(struct mem *m, const struct watch_hooks *hoo
 /* Of one look, what is kept. */
 struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, int64_t after_ms);
 /* The process in one of the samples; NULL when it was not there. */
-const struct live_point *samples_find(const struct live_sample *sample,
-				      const struct live_process *process);
+const struct live_point *samples_find(const struct live_sample *sample, const struct live_process *process);
 
 /* The clock of the machine; SIGINT and SIGTERM end the waiting, a second one the program. */
 struct watch_hooks watch_hooks_live(void *user, watch_look *look);

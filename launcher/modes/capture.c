@@ -19,7 +19,8 @@ static void capture_look(const struct root *root, struct mem *m, const struct op
 	/* No variables: where they point to is not to be looked at. */
 	static char *none[] = { NULL };
 	const struct detect_request request = {
-		.environment = (const char *const *)none, .thorough = true,
+		.environment = (const char *const *)none,
+		.thorough = true,
 	};
 	struct options policy = { .environment = none };
 	struct tune_facts tune;
@@ -59,6 +60,8 @@ int cmd_capture(struct mem *m, struct options *options)
 	for (size_t i = 0; i < result.n_unread && !options->is_quiet; i++)
 		commands_complain(m, "left out, for it cannot be read: %s: %s", result.unread[i].path,
 				  strerror(-result.unread[i].error));
-	return commands_print(m, options->is_quiet ? "" : mem_printf(
-		m, "%zu files in %s; look through them before you send them\n", result.n_files, folder));
+	return commands_print(m, options->is_quiet ?
+					 "" :
+					 mem_printf(m, "%zu files in %s; look through them before you send them\n",
+						    result.n_files, folder));
 }

@@ -25,11 +25,14 @@ struct check_look {
 /* "PID 4711", for the report. */
 static const char *check_asked(struct mem *m, const struct live_request *request)
 {
-	static const char *const words[] = { [LIVE_NONE] = "", [LIVE_PID] = "PID", [LIVE_UNIT] = "unit",
-					     [LIVE_CGROUP] = "cgroup", [LIVE_ALL] = "all that allocrun started" };
+	static const char *const words[] = { [LIVE_NONE] = "",
+					     [LIVE_PID] = "PID",
+					     [LIVE_UNIT] = "unit",
+					     [LIVE_CGROUP] = "cgroup",
+					     [LIVE_ALL] = "all that allocrun started" };
 
 	return request->text ? mem_printf(m, "%s %s", words[request->selector], request->text) :
-	       words[request->selector];
+			       words[request->selector];
 }
 
 static void check_look(void *user, struct mem *m, bool thorough, struct live_facts *ret)
@@ -65,8 +68,9 @@ static int check_describe(struct mem *m, const struct options *o)
 {
 	const struct check *check = o->check.explained ? runner_find(checks, o->check.explained) : NULL;
 
-	return check_write(m, o, o->check.format == CHECK_FORMAT_JSON ? format_checks_json(m, checks, check) :
-			   format_checks_text(m, checks, check));
+	return check_write(m, o,
+			   o->check.format == CHECK_FORMAT_JSON ? format_checks_json(m, checks, check) :
+								  format_checks_text(m, checks, check));
 }
 
 /* One run: the facts of the node are there, those of processes come in. */
@@ -103,8 +107,12 @@ static int check_report(struct mem *m, void *user, const char **ret_text)
 	struct audit_result result;
 	struct live_facts live;
 	struct audit_report report = {
-		.request = run->request, .facts = &run->facts, .result = &result, .has_color = run->has_color,
-		.is_quiet = o->is_quiet, .is_verbose = o->is_verbose,
+		.request = run->request,
+		.facts = &run->facts,
+		.result = &result,
+		.has_color = run->has_color,
+		.is_quiet = o->is_quiet,
+		.is_verbose = o->is_verbose,
 	};
 
 	if (o->check.selector != LIVE_NONE) {
@@ -121,23 +129,31 @@ static int check_report(struct mem *m, void *user, const char **ret_text)
 int cmd_check(struct mem *m, struct options *options)
 {
 	struct audit_request request = {
-		.selection = runner_select(m, checks, &options->check), .policy = &options->check_policy,
-		.policy_problem = options->policy_problem, .policy_files = options->policy_files,
+		.selection = runner_select(m, checks, &options->check),
+		.policy = &options->check_policy,
+		.policy_problem = options->policy_problem,
+		.policy_files = options->policy_files,
 		.n_policy_files = options->n_policy_files,
-		.fail_on = options->check.fails_on_warn ? CHECK_WARN : CHECK_FAIL, .now = time(NULL),
+		.fail_on = options->check.fails_on_warn ? CHECK_WARN : CHECK_FAIL,
+		.now = time(NULL),
 	};
 	unsigned int needs = runner_collect_needs(&request.selection);
-	struct guard *guard = options->check.selector == LIVE_NONE || !options->root.live ? NULL :
-			      guard_new(GUARD_PATIENCE_MS);
+	struct guard *guard = options->check.selector == LIVE_NONE || !options->root.live ?
+				      NULL :
+				      guard_new(GUARD_PATIENCE_MS);
 	struct node_facts node = { 0 };
 	struct facts machine;
 	struct plan plan;
 	struct check_run run = {
-		.options = options, .request = &request,
+		.options = options,
+		.request = &request,
 		.facts = { .machine = &machine, .node = &node, .options = options, .plan = &plan },
-		.look = { &options->root, { options->check.selector, options->check.selector_text,
-					    &machine.catalog, guard, true, needs & NEEDS_THOROUGH }, 0 },
-		.start = time(NULL), .has_color = !options->check.output && isatty(STDOUT_FILENO),
+		.look = { &options->root,
+			  { options->check.selector, options->check.selector_text, &machine.catalog, guard, true,
+			    needs & NEEDS_THOROUGH },
+			  0 },
+		.start = time(NULL),
+		.has_color = !options->check.output && isatty(STDOUT_FILENO),
 	};
 	const char *text, *error;
 	int code;

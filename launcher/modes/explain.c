@@ -18,8 +18,7 @@ struct trial {
 	char detail[8192]; /* room for a path and what is said of it */
 };
 
-static void explain_try_in_child(struct mem *m, struct plan *plan, char **environment,
-				 struct trial *trials)
+static void explain_try_in_child(struct mem *m, struct plan *plan, char **environment, struct trial *trials)
 {
 	char *const *original = environment;
 
@@ -72,8 +71,7 @@ static char **explain_environment(struct mem *m, const struct plan *plan, char *
 	struct plan variables = { 0 };
 
 	for (size_t i = 0; i < plan->n_operations; i++) {
-		if (plan->operations[i].kind != OP_ENVIRONMENT ||
-		    plan->operations[i].outcome == OUTCOME_REFUSED)
+		if (plan->operations[i].kind != OP_ENVIRONMENT || plan->operations[i].outcome == OUTCOME_REFUSED)
 			continue;
 		*MEM_PUSH(m, variables.operations, variables.n_operations) = plan->operations[i];
 		variables.operations[variables.n_operations - 1].outcome = OUTCOME_PLANNED;
@@ -93,7 +91,7 @@ int cmd_explain(struct mem *m, struct options *options)
 
 	if (options->is_off)
 		return commands_print(m, options->is_json ? "{\"off\": true}\n" :
-				      "ALLOCRUN=off: the command is executed unchanged\n");
+							    "ALLOCRUN=off: the command is executed unchanged\n");
 	commands_detect(m, options, &facts);
 	policy_decide(m, &facts, options, &plan);
 	if (facts.is_live && explain_try(m, &plan, options->environment) == 0)
@@ -101,8 +99,7 @@ int cmd_explain(struct mem *m, struct options *options)
 	if (!options->is_json) {
 		text = report_explain(m, &facts, options, &plan, stage, isatty(STDOUT_FILENO));
 	} else {
-		json = report_plan_json(&facts, options, &plan,
-					explain_environment(m, &plan, options->environment));
+		json = report_plan_json(&facts, options, &plan, explain_environment(m, &plan, options->environment));
 		text = report_dump_json(m, json);
 		json_decref(json);
 	}

@@ -20,7 +20,7 @@ struct launch {
 	struct record record;
 	const char *not_started; /* why, for a record that could not be removed */
 	char **environment;
-	bool is_stripped;        /* of what the preload and options steps had added */
+	bool is_stripped; /* of what the preload and options steps had added */
 };
 
 static int launch_exec(struct launch *l);
@@ -38,8 +38,7 @@ static void launch_record(struct launch *l, int (*write)(struct launch *l, const
 	/* Not freed: the exec does it at once. */
 	r = write(l, report_dump_json(l->m, json));
 	/* By default a read-only /run is no news; a file that was asked for is. */
-	if (r < 0 && (l->options->settings[KEY_RECORD].origin != ORIGIN_BUILT_IN ||
-		      l->options->is_verbose))
+	if (r < 0 && (l->options->settings[KEY_RECORD].origin != ORIGIN_BUILT_IN || l->options->is_verbose))
 		commands_complain(l->m, "no launch record: %s: %s", l->record.path,
 				  r == -EEXIST ? "not a regular file" : strerror(-r));
 }
@@ -58,8 +57,7 @@ static int launch_amend(struct launch *l, const char *text)
 static bool launch_gives_up_privileges(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n_operations; i++) {
-		if (plan->operations[i].step >= STEP_USER &&
-		    plan->operations[i].outcome == OUTCOME_PLANNED)
+		if (plan->operations[i].step >= STEP_USER && plan->operations[i].outcome == OUTCOME_PLANNED)
 			return true;
 	}
 	return false;
@@ -142,8 +140,9 @@ static int launch_exec(struct launch *l)
 
 int cmd_launch(struct mem *m, struct options *options)
 {
-	struct launch l = { .m = m, .options = options, .record = { NULL, -1, false },
-			    .environment = options->environment };
+	struct launch l = {
+		.m = m, .options = options, .record = { NULL, -1, false }, .environment = options->environment
+	};
 	const struct operation *blocker;
 
 	if (options->is_off)
@@ -159,8 +158,8 @@ int cmd_launch(struct mem *m, struct options *options)
 	if (blocker)
 		return launch_refuse(&l, blocker);
 	if (options->is_verbose)
-		output_write(STDERR_FILENO, report_explain(m, &l.facts, options, &l.plan, REPORT_APPLIED,
-							   isatty(STDERR_FILENO)));
+		output_write(STDERR_FILENO,
+			     report_explain(m, &l.facts, options, &l.plan, REPORT_APPLIED, isatty(STDERR_FILENO)));
 	/*
 	 * exec has the last word on what it can execute. Where it will most likely refuse,
 	 * its own line is enough; where it knows better, all steps have been taken.

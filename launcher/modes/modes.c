@@ -23,8 +23,8 @@ static const char *commands_allocators(const struct options *o)
 	return order;
 }
 
-void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
-			   bool integrity, struct facts *ret)
+void commands_detect_parts(struct mem *m, const struct options *options, bool thorough, bool integrity,
+			   struct facts *ret)
 {
 	const struct detect_request request = {
 		.argv = (const char *const *)options->argv,
@@ -41,8 +41,7 @@ void commands_detect_parts(struct mem *m, const struct options *options, bool th
 void commands_detect(struct mem *m, const struct options *options, struct facts *ret)
 {
 	commands_detect_parts(m, options, options->mode != MODE_LAUNCH,
-			      options->mode == MODE_LIST ||
-			      options->ladders[STEP_INTEGRITY].ladder != LADDER_OFF, ret);
+			      options->mode == MODE_LIST || options->ladders[STEP_INTEGRITY].ladder != LADDER_OFF, ret);
 }
 
 int commands_exec_status(int error)

@@ -9,7 +9,7 @@
 #include "util/mem.h"
 
 /* Exit codes, as of env(1) and nohup(1). */
-#define EXIT_LAUNCHER 125     /* allocrun refused or failed */
+#define EXIT_LAUNCHER 125 /* allocrun refused or failed */
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
 
@@ -28,11 +28,10 @@ int commands_command_status(const struct facts *facts);
 /* Runs the detectors for these options. */
 void commands_detect(struct mem *m, const struct options *options, struct facts *ret);
 /* The same for --check, which knows which of them its checks look at (facts/request.h has these two). */
-void commands_detect_parts(struct mem *m, const struct options *options, bool thorough,
-			   bool integrity, struct facts *ret);
+void commands_detect_parts(struct mem *m, const struct options *options, bool thorough, bool integrity,
+			   struct facts *ret);
 /* "allocrun: LINE" on stderr. */
-void commands_complain(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void commands_complain(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `text` on stdout: 0, or EXIT_LAUNCHER with a complaint when it cannot be written. */
 int commands_print(struct mem *m, const char *text);
 

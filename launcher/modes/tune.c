@@ -18,7 +18,7 @@
 /* One run; the lock is held from before the files are read. */
 struct tuning {
 	const struct options *options;
-	int lock_error;  /* -errno: nothing can be written; 0 */
+	int lock_error; /* -errno: nothing can be written; 0 */
 	struct tune_facts facts;
 	struct tune_state before, state;
 	struct tune_plan plan;
@@ -44,16 +44,22 @@ static int tune_print(struct mem *m, const struct tuning *t, enum tune_mode mode
 	const struct options *o = t->options;
 	bool has_written = tune_has_written(&t->plan);
 	const struct tune_report report = {
-		.mode = mode, .is_dry = o->tune.is_dry, .is_quiet = o->is_quiet, .is_verbose = o->is_verbose,
-		.policy_files = o->policy_files, .n_policy_files = o->n_policy_files, .plan = &t->plan,
+		.mode = mode,
+		.is_dry = o->tune.is_dry,
+		.is_quiet = o->is_quiet,
+		.is_verbose = o->is_verbose,
+		.policy_files = o->policy_files,
+		.n_policy_files = o->n_policy_files,
+		.plan = &t->plan,
 		.exit_code = code,
 	};
 	int r = output_write(STDOUT_FILENO, o->is_json ? tune_report_json(m, &report) : tune_report_text(m, &report));
 
 	if (r == 0)
 		return code;
-	commands_complain(m, "standard output cannot be written to: %s; %s", strerror(-r), has_written ?
-			  "values were written all the same (--dry-run says what is left to do)" : "nothing was changed");
+	commands_complain(m, "standard output cannot be written to: %s; %s", strerror(-r),
+			  has_written ? "values were written all the same (--dry-run says what is left to do)" :
+					"nothing was changed");
 	return has_written || code == EXIT_NOT_TAKEN ? EXIT_NOT_TAKEN : EXIT_LAUNCHER;
 }
 
@@ -78,8 +84,10 @@ static int tune_refuse_write(struct mem *m, const struct tune_write *w, int erro
 	if (error == -ENOENT || error == -ENODEV)
 		commands_complain(m, "%s: %s (%s); nothing was changed", w->key, tune_explain_error(m, w, error), path);
 	else if (error == -EROFS)
-		commands_complain(m, "%s is mounted read-only, as in a container: --tune belongs on the host; nothing "
-				     "was changed", strncmp(path, "/proc", 5) == 0 ? "/proc/sys" : "/sys");
+		commands_complain(m,
+				  "%s is mounted read-only, as in a container: --tune belongs on the host; nothing "
+				  "was changed",
+				  strncmp(path, "/proc", 5) == 0 ? "/proc/sys" : "/sys");
 	else if (error == -EACCES || error == -EPERM)
 		commands_complain(m, "%s: %s: --tune needs root on the host (--dry-run does not); nothing was changed",
 				  path, strerror(-error));
@@ -90,8 +98,10 @@ static int tune_refuse_write(struct mem *m, const struct tune_write *w, int erro
 
 static int tune_refuse_state(struct mem *m, int error)
 {
-	commands_complain(m, STATE_PATH " cannot be written: %s; --revert would not know what was there, so nothing "
-			  "was changed", strerror(-error));
+	commands_complain(m,
+			  STATE_PATH " cannot be written: %s; --revert would not know what was there, so nothing "
+				     "was changed",
+			  strerror(-error));
 	return EXIT_LAUNCHER;
 }
 
@@ -105,8 +115,11 @@ static int tune_lock(struct mem *m, struct tuning *t, int *ret)
 		fd = tune_state_lock(TUNE_STATE_FOLDER, LOCK_WAIT_S * 1000);
 	}
 	if (fd == -EWOULDBLOCK) {
-		commands_complain(m, LOCK_PATH " is still locked after %d s (fuser " LOCK_PATH " says by whom); nothing was "
-				  "changed", LOCK_WAIT_S);
+		commands_complain(m,
+				  LOCK_PATH " is still locked after %d s (fuser " LOCK_PATH
+					    " says by whom); nothing was "
+					    "changed",
+				  LOCK_WAIT_S);
 		return EXIT_LAUNCHER;
 	}
 	/* Where nothing needs to be written, nothing needs to be locked. */
@@ -136,8 +149,10 @@ static int tune_read_state(struct mem *m, struct tuning *t, bool *ret_other_boot
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0) {
-		commands_complain(m, STATE_PATH ": %s; nothing was changed (remove the file, and --tune starts anew: "
-				  "--revert then leads back to what is there now)", problem);
+		commands_complain(m,
+				  STATE_PATH ": %s; nothing was changed (remove the file, and --tune starts anew: "
+					     "--revert then leads back to what is there now)",
+				  problem);
 		return EXIT_LAUNCHER;
 	}
 	/* The kernel's values end with the boot: what was found before says nothing now. */
@@ -225,8 +240,10 @@ static int tune_revert(struct mem *m, struct tuning *t)
 	}
 	code = tune_count(&t->plan, TUNE_FAILED) ? EXIT_NOT_TAKEN : 0;
 	if (!o->tune.is_dry && !t->lock_error && (r = tune_keep_rest(m, t)) < 0) {
-		commands_complain(m, STATE_PATH " cannot be written: %s; another --revert would begin with what it says "
-				  "now", strerror(-r));
+		commands_complain(m,
+				  STATE_PATH " cannot be written: %s; another --revert would begin with what it says "
+					     "now",
+				  strerror(-r));
 		code = EXIT_NOT_TAKEN;
 	}
 	return tune_print(m, t, TUNE_REVERT, code);

@@ -9,8 +9,17 @@
 #include "util/nearest.h"
 
 /* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
-enum { OPTION_KEY = 256, OPTION_MODE = 512, OPTION_CHECK = 768, OPTION_FORMAT = 1024, OPTION_SYSROOT,
-       OPTION_POLICY, OPTION_DRY_RUN, OPTION_REVERT, OPTION_ATOMIC };
+enum {
+	OPTION_KEY = 256,
+	OPTION_MODE = 512,
+	OPTION_CHECK = 768,
+	OPTION_FORMAT = 1024,
+	OPTION_SYSROOT,
+	OPTION_POLICY,
+	OPTION_DRY_RUN,
+	OPTION_REVERT,
+	OPTION_ATOMIC
+};
 #define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 9)
 
 static int options_refuse(const char **ret_error, const char *line)
@@ -38,16 +47,18 @@ static void options_build_table(struct option *table, const char **names)
 		bool is_optional = key_argument((enum key)k)[0] == '[';
 
 		table[n++] = (struct option){ key_name((enum key)k),
-					      is_optional ? optional_argument : required_argument,
-					      NULL, OPTION_KEY + k };
+					      is_optional ? optional_argument : required_argument, NULL,
+					      OPTION_KEY + k };
 	}
 	for (size_t i = 0; i < MODE_COUNT; i++)
-		table[n++] = (struct option){ option_modes[i].name, option_modes[i].argument ?
-					      required_argument : no_argument, NULL, OPTION_MODE + (int)i };
+		table[n++] = (struct option){ option_modes[i].name,
+					      option_modes[i].argument ? required_argument : no_argument, NULL,
+					      OPTION_MODE + (int)i };
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++)
 		table[n++] = (struct option){ check_option_name((enum check_option)i),
-					      check_option_argument((enum check_option)i) ?
-					      required_argument : no_argument, NULL, OPTION_CHECK + i };
+					      check_option_argument((enum check_option)i) ? required_argument :
+											    no_argument,
+					      NULL, OPTION_CHECK + i };
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		table[n++] = fixed[i];
 	for (size_t i = 0; i < n; i++)
@@ -77,13 +88,12 @@ static const char *options_mode_name(enum mode mode)
 	return option_modes[i].name;
 }
 
-static int options_set_mode(struct mem *m, struct options *o, struct command_line *line,
-			    enum mode mode, const char **ret_error)
+static int options_set_mode(struct mem *m, struct options *o, struct command_line *line, enum mode mode,
+			    const char **ret_error)
 {
 	if (line->has_mode && o->mode != mode)
 		return options_refuse(ret_error, mem_printf(m, "--%s and --%s exclude each other",
-							    options_mode_name(o->mode),
-							    options_mode_name(mode)));
+							    options_mode_name(o->mode), options_mode_name(mode)));
 	line->has_mode = true;
 	o->mode = mode;
 	return 0;
@@ -102,8 +112,8 @@ static int options_take_tune(struct tune_options *tune, int value)
 }
 
 /* One option that getopt returned. */
-static int options_take(struct mem *m, struct options *o, struct command_line *line, int value,
-			const char *argument, const char **ret_error)
+static int options_take(struct mem *m, struct options *o, struct command_line *line, int value, const char *argument,
+			const char **ret_error)
 {
 	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT) {
 		if (argument)
@@ -111,13 +121,12 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 		return options_set_mode(m, o, line, option_modes[value - OPTION_MODE].mode, ret_error);
 	}
 	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
-		*MEM_PUSH(m, line->assignments, line->n_assignments) = (struct assignment){
-			(enum key)(value - OPTION_KEY), argument ? argument : "yes" };
+		*MEM_PUSH(m, line->assignments, line->n_assignments) =
+			(struct assignment){ (enum key)(value - OPTION_KEY), argument ? argument : "yes" };
 		return 0;
 	}
 	if (value >= OPTION_CHECK && value < OPTION_CHECK + CHECK_OPTION_COUNT)
-		return check_options_set(m, &o->check, (enum check_option)(value - OPTION_CHECK), argument,
-					 ret_error);
+		return check_options_set(m, &o->check, (enum check_option)(value - OPTION_CHECK), argument, ret_error);
 	if (value >= OPTION_DRY_RUN && value <= OPTION_ATOMIC)
 		return options_take_tune(&o->tune, value);
 	switch (value) {
@@ -160,12 +169,11 @@ static const char *options_explain_word(struct mem *m, int value, char **argv, c
 
 	if (value == ':')
 		return mem_printf(m, "option '%s' wants a value; see allocrun --help", word);
-	return options_unknown(m, strncmp(word, "--", 2) == 0 || !optopt ? word :
-			       mem_printf(m, "-%c", optopt), names);
+	return options_unknown(m, strncmp(word, "--", 2) == 0 || !optopt ? word : mem_printf(m, "-%c", optopt), names);
 }
 
-static int options_read_words(struct mem *m, int argc, char **argv, struct options *o,
-			      struct command_line *line, const char **ret_error)
+static int options_read_words(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
+			      const char **ret_error)
 {
 	struct option table[TABLE_SIZE] = { { NULL, 0, NULL, 0 } };
 	const char *names[TABLE_SIZE] = { NULL }, *error = NULL;
@@ -200,9 +208,10 @@ static int options_settle_check(struct mem *m, struct options *o, const struct c
 	if (line->first_error)
 		return options_refuse(ret_error, line->first_error);
 	if (o->argv)
-		return options_refuse(ret_error, mem_printf(
-			m, "--check takes no command ('%s'); a running one is looked at with --pid PID",
-			o->argv[0]));
+		return options_refuse(
+			ret_error,
+			mem_printf(m, "--check takes no command ('%s'); a running one is looked at with --pid PID",
+				   o->argv[0]));
 	if (check_options_set_format(m, &o->check, line->format, ret_error) < 0 ||
 	    check_options_verify(m, &o->check, o->sysroot, ret_error) < 0)
 		return -EINVAL;
@@ -242,7 +251,8 @@ static int options_settle_host(struct mem *m, struct options *o, const struct co
 	if (o->sysroot && !o->tune.is_dry)
 		return options_refuse(ret_error, "--sysroot only looks: with --tune it wants --dry-run");
 	if (!options_is_format(line->format))
-		return options_refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
+		return options_refuse(ret_error,
+				      mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
 	o->is_json = line->format && strcmp(line->format, "json") == 0;
 	return 0;
 }
@@ -253,12 +263,11 @@ static int options_settle_format(struct mem *m, struct options *o, const struct 
 	o->is_json = line->format && strcmp(line->format, "json") == 0;
 	if (o->is_off || options_is_format(line->format))
 		return 0;
-	return options_refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)",
-						    line->format));
+	return options_refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
 }
 
-int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
-		      struct command_line *line, const char **ret_error)
+int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
+		      const char **ret_error)
 {
 	int r = options_read_words(m, argc, argv, o, line, ret_error);
 

@@ -24,7 +24,7 @@ struct command_line {
  * Reads argv up to the command into *o and *line. With ALLOCRUN=off errors are passed
  * over, save for --check, which the switch has no part in. -EINVAL: one line.
  */
-int options_read_argv(struct mem *m, int argc, char **argv, struct options *o,
-		      struct command_line *line, const char **ret_error);
+int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
+		      const char **ret_error);
 
 #endif

@@ -9,9 +9,12 @@
 #include "util/text.h"
 
 const char *const check_format_names[CHECK_FORMAT_COUNT + 1] = {
-	[CHECK_FORMAT_TEXT] = "text",   [CHECK_FORMAT_JSON] = "json",
-	[CHECK_FORMAT_JUNIT] = "junit", [CHECK_FORMAT_TAP] = "tap",
-	[CHECK_FORMAT_PROMETHEUS] = "prometheus", [CHECK_FORMAT_NAGIOS] = "nagios",
+	[CHECK_FORMAT_TEXT] = "text",
+	[CHECK_FORMAT_JSON] = "json",
+	[CHECK_FORMAT_JUNIT] = "junit",
+	[CHECK_FORMAT_TAP] = "tap",
+	[CHECK_FORMAT_PROMETHEUS] = "prometheus",
+	[CHECK_FORMAT_NAGIOS] = "nagios",
 };
 
 static const struct {
@@ -51,21 +54,21 @@ static int check_options_refuse(const char **ret_error, const char *line)
 	return -EINVAL;
 }
 
-static int check_options_select(struct mem *m, struct check_options *o, enum live_selector selector,
-				const char *option, const char *text, const char **ret_error)
+static int check_options_select(struct mem *m, struct check_options *o, enum live_selector selector, const char *option,
+				const char *text, const char **ret_error)
 {
 	if (o->selector != LIVE_NONE)
 		return check_options_refuse(ret_error, strcmp(o->selector_option, option) == 0 ?
-			mem_printf(m, "%s may be given once", option) :
-			mem_printf(m, "%s and %s exclude each other", o->selector_option, option));
+							       mem_printf(m, "%s may be given once", option) :
+							       mem_printf(m, "%s and %s exclude each other",
+									  o->selector_option, option));
 	o->selector = selector;
 	o->selector_option = option;
 	o->selector_text = text;
 	return 0;
 }
 
-static int check_options_set_pid(struct mem *m, struct check_options *o, const char *text,
-				 const char **ret_error)
+static int check_options_set_pid(struct mem *m, struct check_options *o, const char *text, const char **ret_error)
 {
 	const char *end = text;
 	int64_t pid = 0;
@@ -76,30 +79,30 @@ static int check_options_set_pid(struct mem *m, struct check_options *o, const c
 }
 
 /* A unit's name as systemd.unit(5) allows it; it becomes part of a path. */
-static int check_options_set_unit(struct mem *m, struct check_options *o, const char *text,
-				  const char **ret_error)
+static int check_options_set_unit(struct mem *m, struct check_options *o, const char *text, const char **ret_error)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
 
 	if (!*text || *text == '.' || strlen(text) > 255 || text[strspn(text, letters)])
-		return check_options_refuse(ret_error, mem_printf(
-			m, "--unit: bad value '%s' (a unit's name, as in vllm.service)", text));
+		return check_options_refuse(ret_error,
+					    mem_printf(m, "--unit: bad value '%s' (a unit's name, as in vllm.service)",
+						       text));
 	return check_options_select(m, o, LIVE_UNIT, "--unit", text, ret_error);
 }
 
-static int check_options_set_cgroup(struct mem *m, struct check_options *o, const char *text,
-				    const char **ret_error)
+static int check_options_set_cgroup(struct mem *m, struct check_options *o, const char *text, const char **ret_error)
 {
 	const char *padded = mem_printf(m, "/%s/", text);
 
 	if (!*text || strstr(padded, "/../"))
-		return check_options_refuse(ret_error, mem_printf(
-			m, "--cgroup: bad value '%s' (a path below the cgroup's mount, without ..)", text));
+		return check_options_refuse(
+			ret_error,
+			mem_printf(m, "--cgroup: bad value '%s' (a path below the cgroup's mount, without ..)", text));
 	return check_options_select(m, o, LIVE_CGROUP, "--cgroup", text, ret_error);
 }
 
-static int check_options_add_ids(struct mem *m, const char ***list, size_t *n, const char *option,
-				 const char *text, const char **ret_error)
+static int check_options_add_ids(struct mem *m, const char ***list, size_t *n, const char *option, const char *text,
+				 const char **ret_error)
 {
 	const char **ids = *list;
 	size_t count = *n, length;
@@ -117,8 +120,7 @@ static int check_options_add_ids(struct mem *m, const char ***list, size_t *n, c
 	return 0;
 }
 
-static int check_options_set_level(struct mem *m, struct check_options *o, const char *text,
-				   const char **ret_error)
+static int check_options_set_level(struct mem *m, struct check_options *o, const char *text, const char **ret_error)
 {
 	static const char *const levels[] = { "warn", "fail", NULL };
 
@@ -129,22 +131,21 @@ static int check_options_set_level(struct mem *m, struct check_options *o, const
 	return 0;
 }
 
-static int check_options_set_watch(struct mem *m, struct check_options *o, const char *text,
-				   const char **ret_error)
+static int check_options_set_watch(struct mem *m, struct check_options *o, const char *text, const char **ret_error)
 {
 	const char *end = text;
 	int64_t seconds = 0;
 
 	if (!text_is_digits(text) || text_parse_i64(text, &seconds, &end) < 0 || *end || seconds < 1 ||
 	    seconds > CHECK_WATCH_MAX)
-		return check_options_refuse(ret_error, mem_printf(
-			m, "--watch: bad value '%s' (seconds from 1 to %d)", text, CHECK_WATCH_MAX));
+		return check_options_refuse(ret_error, mem_printf(m, "--watch: bad value '%s' (seconds from 1 to %d)",
+								  text, CHECK_WATCH_MAX));
 	o->watch_seconds = seconds;
 	return 0;
 }
 
-int check_options_set(struct mem *m, struct check_options *o, enum check_option option,
-		      const char *argument, const char **ret_error)
+int check_options_set(struct mem *m, struct check_options *o, enum check_option option, const char *argument,
+		      const char **ret_error)
 {
 	if (!o->first)
 		o->first = mem_printf(m, "--%s", rows[option].name);
@@ -177,14 +178,13 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 	}
 }
 
-int check_options_set_format(struct mem *m, struct check_options *o, const char *name,
-			     const char **ret_error)
+int check_options_set_format(struct mem *m, struct check_options *o, const char *name, const char **ret_error)
 {
 	o->format = CHECK_FORMAT_TEXT;
 	for (int i = 0; name; i++) {
 		if (i == CHECK_FORMAT_COUNT)
-			return check_options_refuse(ret_error, mem_printf(
-				m, "--format: bad value '%s'%s", name, nearest_hint(m, name, check_format_names)));
+			return check_options_refuse(ret_error, mem_printf(m, "--format: bad value '%s'%s", name,
+									  nearest_hint(m, name, check_format_names)));
 		o->format = (enum check_format)i;
 		if (strcmp(name, check_format_names[i]) == 0)
 			break;
@@ -192,20 +192,19 @@ int check_options_set_format(struct mem *m, struct check_options *o, const char 
 	return 0;
 }
 
-int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot,
-			 const char **ret_error)
+int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error)
 {
 	bool describes = o->lists_checks || o->explained;
 
 	if (o->lists_checks && o->explained)
 		return check_options_refuse(ret_error, "--list-checks and --explain-check exclude each other");
 	if (describes && o->format > CHECK_FORMAT_JSON)
-		return check_options_refuse(ret_error, mem_printf(
-			m, "--format %s: --%s is printed as text or json", check_format_names[o->format],
-			o->explained ? "explain-check" : "list-checks"));
+		return check_options_refuse(ret_error, mem_printf(m, "--format %s: --%s is printed as text or json",
+								  check_format_names[o->format],
+								  o->explained ? "explain-check" : "list-checks"));
 	if (o->watch_seconds && o->selector == LIVE_NONE)
 		return check_options_refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
-					    "--cgroup PATH or --all");
+						       "--cgroup PATH or --all");
 	if (o->watch_seconds && sysroot)
 		return check_options_refuse(ret_error, "--watch: nothing grows on a captured machine (--sysroot)");
 	return 0;

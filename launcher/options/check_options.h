@@ -41,17 +41,17 @@ extern const char *const check_format_names[CHECK_FORMAT_COUNT + 1]; /* NULL-ter
 
 struct check_options {
 	enum live_selector selector;
-	const char *selector_option;  /* "--pid", for an error; NULL = none was given */
-	const char *selector_text;    /* the PID, unit or path as given */
-	const char **only, **skip;    /* ids; n_only of them */
+	const char *selector_option; /* "--pid", for an error; NULL = none was given */
+	const char *selector_text;   /* the PID, unit or path as given */
+	const char **only, **skip;   /* ids; n_only of them */
 	size_t n_only, n_skip;
-	bool fails_on_warn;           /* --fail-on warn */
+	bool fails_on_warn; /* --fail-on warn */
 	enum check_format format;
-	const char *output;           /* NULL = standard output */
-	int64_t watch_seconds;        /* 0 = one look */
+	const char *output;    /* NULL = standard output */
+	int64_t watch_seconds; /* 0 = one look */
 	bool lists_checks;
-	const char *explained;        /* --explain-check ID */
-	const char *first;            /* "--only": the first of these options that was given */
+	const char *explained; /* --explain-check ID */
+	const char *first;     /* "--only": the first of these options that was given */
 };
 
 /* "pid"; its argument's name, NULL when it takes none; its help. */
@@ -60,13 +60,11 @@ const char *check_option_argument(enum check_option option);
 const char *check_option_help(enum check_option option);
 
 /* One option of the command line. -EINVAL: one line. Pure. */
-int check_options_set(struct mem *m, struct check_options *o, enum check_option option,
-		      const char *argument, const char **ret_error);
+int check_options_set(struct mem *m, struct check_options *o, enum check_option option, const char *argument,
+		      const char **ret_error);
 /* --format as --check takes it; NULL = none was given. -EINVAL: one line. */
-int check_options_set_format(struct mem *m, struct check_options *o, const char *name,
-			     const char **ret_error);
+int check_options_set_format(struct mem *m, struct check_options *o, const char *name, const char **ret_error);
 /* What goes together. `sysroot`: --sysroot was given. -EINVAL: one line. */
-int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot,
-			 const char **ret_error);
+int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
 
 #endif

@@ -60,22 +60,22 @@ static int check_policy_read_until(struct mem *m, const char *value, struct chec
 		return check_policy_refuse(ret_error, "no ':' behind the date (write: " IGNORE_FORM ")");
 	ignore->until = mem_strndup(m, day, (size_t)(colon - day));
 	if (check_policy_parse_day(ignore->until, &ignore->end) < 0)
-		return check_policy_refuse(ret_error, mem_printf(
-			m, "'%s' is no date (write: " IGNORE_FORM ")", ignore->until));
+		return check_policy_refuse(ret_error,
+					   mem_printf(m, "'%s' is no date (write: " IGNORE_FORM ")", ignore->until));
 	ignore->reason = colon + 1 + strspn(colon + 1, " \t");
 	return 0;
 }
 
-static int check_policy_set_ignore(struct mem *m, struct check_policy *policy, const char *const *ids,
-				   const char *id, const char *value, const char *where,
-				   const char **ret_error)
+static int check_policy_set_ignore(struct mem *m, struct check_policy *policy, const char *const *ids, const char *id,
+				   const char *value, const char *where, const char **ret_error)
 {
 	struct check_ignore ignore = { .end = INT64_MAX, .where = where }, *old = NULL;
 
 	if (!text_is_among(ids, id))
-		return check_policy_refuse(ret_error, mem_printf(m, "no check '%s' to ignore%s", id,
-								 nearest_name(id, ids) ? nearest_hint(m, id, ids) :
-								 "; see allocrun --check --list-checks"));
+		return check_policy_refuse(ret_error,
+					   mem_printf(m, "no check '%s' to ignore%s", id,
+						      nearest_name(id, ids) ? nearest_hint(m, id, ids) :
+									      "; see allocrun --check --list-checks"));
 	if (check_policy_read_until(m, mem_strdup(m, value), &ignore, ret_error) < 0)
 		return -EINVAL;
 	if (!*ignore.reason)
@@ -91,40 +91,38 @@ static int check_policy_set_ignore(struct mem *m, struct check_policy *policy, c
 	return 0;
 }
 
-static int check_policy_set_threshold(struct mem *m, struct check_policy *policy,
-				      const struct threshold_row *row, const char *value,
-				      const char *where, const char **ret_error)
+static int check_policy_set_threshold(struct mem *m, struct check_policy *policy, const struct threshold_row *row,
+				      const char *value, const char *where, const char **ret_error)
 {
 	size_t i = (size_t)(row - threshold_rows);
 	const char *end;
 	int64_t number;
 
 	if (text_parse_i64(value, &number, &end) < 0 || *end || number < row->least || number > row->most)
-		return check_policy_refuse(ret_error, mem_printf(
-			m, "bad value '%s' for %s (a number from %" PRId64 " to %" PRId64 ")", value,
-			row->name, row->least, row->most));
+		return check_policy_refuse(ret_error, mem_printf(m,
+								 "bad value '%s' for %s (a number from %" PRId64
+								 " to %" PRId64 ")",
+								 value, row->name, row->least, row->most));
 	policy->thresholds[i].value = number;
 	policy->thresholds[i].where = where;
 	return 0;
 }
 
-int check_policy_set(struct mem *m, struct check_policy *policy, const char *const *ids,
-		     const char *name, const char *value, const char *where, const char **ret_error)
+int check_policy_set(struct mem *m, struct check_policy *policy, const char *const *ids, const char *name,
+		     const char *value, const char *where, const char **ret_error)
 {
 	const char *names[THRESHOLD_COUNT + 2] = { NULL };
 
 	if (text_starts_with(name, IGNORE_PREFIX))
-		return check_policy_set_ignore(m, policy, ids, name + strlen(IGNORE_PREFIX), value, where,
-					       ret_error);
+		return check_policy_set_ignore(m, policy, ids, name + strlen(IGNORE_PREFIX), value, where, ret_error);
 	for (size_t i = 0; i < THRESHOLD_COUNT; i++) {
 		names[i] = threshold_rows[i].name;
 		if (strcmp(name, names[i]) == 0)
-			return check_policy_set_threshold(m, policy, &threshold_rows[i], value, where,
-							  ret_error);
+			return check_policy_set_threshold(m, policy, &threshold_rows[i], value, where, ret_error);
 	}
 	names[THRESHOLD_COUNT] = IGNORE_PREFIX "ID";
-	return check_policy_refuse(ret_error, mem_printf(m, "no key '%s' in [check]%s", name,
-							 nearest_hint(m, name, names)));
+	return check_policy_refuse(ret_error,
+				   mem_printf(m, "no key '%s' in [check]%s", name, nearest_hint(m, name, names)));
 }
 
 struct thresholds check_policy_thresholds(const struct check_policy *policy)
@@ -165,9 +163,9 @@ int check_policy_verify(struct mem *m, const struct check_policy *policy, const 
 			continue;
 		if (!where)
 			where = policy->thresholds[i + 1].where;
-		return check_policy_refuse(ret_error, mem_printf(
-			m, "%s: %s (%" PRId64 ") lies beyond %s (%" PRId64 ")", where ? where : "built in",
-			row[0].name, t.values[i], row[1].name, t.values[i + 1]));
+		return check_policy_refuse(ret_error, mem_printf(m, "%s: %s (%" PRId64 ") lies beyond %s (%" PRId64 ")",
+								 where ? where : "built in", row[0].name, t.values[i],
+								 row[1].name, t.values[i + 1]));
 	}
 	return 0;
 }

@@ -22,8 +22,7 @@ static int value_refuse(const char **ret_error, const char *reason)
 	return -EINVAL;
 }
 
-static int check_words(struct mem *m, const char *text, const char *const *words,
-		       const char **ret_error)
+static int check_words(struct mem *m, const char *text, const char *const *words, const char **ret_error)
 {
 	for (size_t i = 0; words[i]; i++) {
 		if (strcmp(words[i], text) == 0)
@@ -40,8 +39,7 @@ static int check_thp(struct mem *m, const char *text, const char **ret_error)
 }
 
 /* Those that mean yes first. */
-static const char *const switch_words[] = { "yes", "true", "on", "1", "no", "false", "off", "0",
-					    NULL };
+static const char *const switch_words[] = { "yes", "true", "on", "1", "no", "false", "off", "0", NULL };
 
 static int check_switch(struct mem *m, const char *text, const char **ret_error)
 {
@@ -137,8 +135,7 @@ static int check_steps(struct mem *m, const char *text, const char **ret_error)
 	return check_list(m, text, check_step, ret_error);
 }
 
-static int check_conf_kind(struct mem *m, enum conf_kind kind, const char *text,
-			   const char **ret_error)
+static int check_conf_kind(struct mem *m, enum conf_kind kind, const char *text, const char **ret_error)
 {
 	struct conf conf = { NULL, 0 };
 	struct conf_problems problems = { NULL, 0 };
@@ -235,41 +232,29 @@ struct key_row {
 
 static const struct key_row keys[KEY_COUNT] = {
 	[KEY_PROFILE] = { "profile", "NAME", check_text,
-		"balanced (default), memory, latency, throughput,\nembedding, debug, or one of the policy file's" },
+			  "balanced (default), memory, latency, throughput,\nembedding, debug, or one of the policy file's" },
 	[KEY_ALLOCATOR] = { "allocator", "NAME", check_allocator,
-		"auto (default), jemalloc, mimalloc, system,\nNAME-VERSION, /PATH.so, or several in order" },
-	[KEY_CONF] = { "conf", "K:V,...", check_conf,
-		"jemalloc options over the profile's and MALLOC_CONF's" },
-	[KEY_MIMALLOC] = { "mimalloc", "K=V,...", check_mimalloc,
-		"mimalloc options over the profile's" },
-	[KEY_GLIBC] = { "glibc", "K=V,...", check_glibc,
-		"glibc.malloc tunables over the profile's" },
-	[KEY_NUMA] = { "numa", "WHERE", check_numa,
-		"auto (default), off, gpu, interleave, or nodes (0,2-3)" },
-	[KEY_NUMA_STRICT] = { "numa-strict", "[=yes|no]", check_switch,
-		"bind memory instead of preferring its nodes" },
-	[KEY_THP] = { "thp", "MODE", check_thp,
-		"transparent hugepages: inherit, off, advised, on" },
+			    "auto (default), jemalloc, mimalloc, system,\nNAME-VERSION, /PATH.so, or several in order" },
+	[KEY_CONF] = { "conf", "K:V,...", check_conf, "jemalloc options over the profile's and MALLOC_CONF's" },
+	[KEY_MIMALLOC] = { "mimalloc", "K=V,...", check_mimalloc, "mimalloc options over the profile's" },
+	[KEY_GLIBC] = { "glibc", "K=V,...", check_glibc, "glibc.malloc tunables over the profile's" },
+	[KEY_NUMA] = { "numa", "WHERE", check_numa, "auto (default), off, gpu, interleave, or nodes (0,2-3)" },
+	[KEY_NUMA_STRICT] = { "numa-strict", "[=yes|no]", check_switch, "bind memory instead of preferring its nodes" },
+	[KEY_THP] = { "thp", "MODE", check_thp, "transparent hugepages: inherit, off, advised, on" },
 	[KEY_MEMLOCK] = { "memlock", "SIZE", check_limit,
-		"locked memory: hard (default: soft limit up to the\nhard one), inherit, unlimited, or a size" },
-	[KEY_CORE] = { "core", "SIZE", check_limit,
-		"core dumps: inherit (default), hard, unlimited, a size" },
-	[KEY_OOM_SCORE_ADJ] = { "oom-score-adj", "N", check_oom_score,
-		"inherit (default), or -1000 to 1000" },
-	[KEY_USER] = { "user", "USER[:GROUP]", check_user,
-		"run as this user, groups and HOME included" },
+			  "locked memory: hard (default: soft limit up to the\nhard one), inherit, unlimited, or a size" },
+	[KEY_CORE] = { "core", "SIZE", check_limit, "core dumps: inherit (default), hard, unlimited, a size" },
+	[KEY_OOM_SCORE_ADJ] = { "oom-score-adj", "N", check_oom_score, "inherit (default), or -1000 to 1000" },
+	[KEY_USER] = { "user", "USER[:GROUP]", check_user, "run as this user, groups and HOME included" },
 	[KEY_KEEP_CAPS] = { "keep-caps", "LIST", check_capabilities,
-		"capabilities to keep: all, none, or names; the rest\nis dropped for good" },
+			    "capabilities to keep: all, none, or names; the rest\nis dropped for good" },
 	[KEY_NO_NEW_PRIVS] = { "no-new-privs", "[=yes|no]", check_switch,
-		"no privileges through setuid programs from here on" },
+			       "no privileges through setuid programs from here on" },
 	[KEY_RECORD] = { "record", "FILE", check_text,
-		"launch record: auto (default: /run/allocrun/PID.json),\nnone, or a file" },
-	[KEY_REQUIRE] = { "require", "STEP,...", check_steps,
-		"refuse to start (125) when the step cannot be done" },
-	[KEY_PREFER] = { "prefer", "STEP,...", check_steps,
-		"go on without it, and say so" },
-	[KEY_OFF] = { "off", "STEP,...", check_steps,
-		"leave the step out" },
+			 "launch record: auto (default: /run/allocrun/PID.json),\nnone, or a file" },
+	[KEY_REQUIRE] = { "require", "STEP,...", check_steps, "refuse to start (125) when the step cannot be done" },
+	[KEY_PREFER] = { "prefer", "STEP,...", check_steps, "go on without it, and say so" },
+	[KEY_OFF] = { "off", "STEP,...", check_steps, "leave the step out" },
 };
 
 const char *key_name(enum key key)

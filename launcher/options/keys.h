@@ -44,9 +44,9 @@ enum key {
 #define KEY_PROFILE_COUNT KEY_PROFILE /* keys below this one may stand in [profile NAME] */
 
 struct setting {
-	const char *text;    /* NULL = not set */
+	const char *text; /* NULL = not set */
 	enum origin origin;
-	const char *where;   /* "--numa", "ALLOCRUN_NUMA", "/etc/allocrun/policy.conf:7", "built in" */
+	const char *where; /* "--numa", "ALLOCRUN_NUMA", "/etc/allocrun/policy.conf:7", "built in" */
 };
 
 /* "numa-strict" and its one-line help; for --help, the completions and error hints. */

@@ -26,8 +26,11 @@ static int node_refuse(const char **ret_error, const char *line)
 static const char *node_form(struct mem *m, const struct tune_setting *s)
 {
 	static const char *const tails[] = {
-		[TUNE_OF_MACHINE] = "", [TUNE_OF_SIZE] = ".SIZE", [TUNE_OF_NODE] = ".nodeN",
-		[TUNE_OF_POOL] = ".SIZE", [TUNE_OF_POOL_ON_NODE] = ".SIZE.nodeN",
+		[TUNE_OF_MACHINE] = "",
+		[TUNE_OF_SIZE] = ".SIZE",
+		[TUNE_OF_NODE] = ".nodeN",
+		[TUNE_OF_POOL] = ".SIZE",
+		[TUNE_OF_POOL_ON_NODE] = ".SIZE.nodeN",
 	};
 
 	return mem_printf(m, "%s%s", s->key, tails[s->subject]);
@@ -56,15 +59,15 @@ static int node_refuse_key(struct mem *m, const char *name, const char **ret_err
 	size_t n = 0;
 
 	if (forms)
-		return node_refuse(ret_error, mem_printf(m, "no key '%s' in [node] (write: %s; a SIZE is as in 64K, 2M)",
-							 name, forms));
+		return node_refuse(ret_error,
+				   mem_printf(m, "no key '%s' in [node] (write: %s; a SIZE is as in 64K, 2M)", name,
+					      forms));
 
 	for (const struct tune_setting *s = tune_settings; s->key; s++)
 		*MEM_PUSH(m, names, n) = node_form(m, s);
 	*MEM_PUSH(m, names, n) = "atomic";
 	*MEM_PUSH(m, names, n) = NULL;
-	return node_refuse(ret_error, mem_printf(m, "no key '%s' in [node]%s", name,
-						 nearest_hint(m, name, names)));
+	return node_refuse(ret_error, mem_printf(m, "no key '%s' in [node]%s", name, nearest_hint(m, name, names)));
 }
 
 /* "64K", "2M": a power of two of at least a KiB. */
@@ -73,8 +76,8 @@ static bool node_parse_size(const char *text, size_t length, struct mem *m, int6
 	int64_t size;
 	char *word = mem_strndup(m, text, length);
 
-	if (!length || text_is_digits(word) || !size_parse_boot(word, &size) || size < 1024 ||
-	    (size & (size - 1)) || size / 1024 > SIZE_MAX_KIB)
+	if (!length || text_is_digits(word) || !size_parse_boot(word, &size) || size < 1024 || (size & (size - 1)) ||
+	    size / 1024 > SIZE_MAX_KIB)
 		return false;
 	*ret = size;
 	return true;
@@ -98,8 +101,7 @@ static bool node_parse_node(const char *text, bool takes_each, int *ret)
 }
 
 /* What stands behind the row's key: nothing, ".64K", ".node1", ".2M.node1". */
-static bool node_parse_subject(struct mem *m, const struct tune_setting *s, const char *rest,
-			       struct node_item *item)
+static bool node_parse_subject(struct mem *m, const struct tune_setting *s, const char *rest, struct node_item *item)
 {
 	size_t size;
 
@@ -118,8 +120,7 @@ static bool node_parse_subject(struct mem *m, const struct tune_setting *s, cons
 	return *rest == '.' && node_parse_node(rest + 1, true, &item->node);
 }
 
-static int node_set_word(struct mem *m, struct node_item *item, const char *value,
-			 const char **ret_error)
+static int node_set_word(struct mem *m, struct node_item *item, const char *value, const char **ret_error)
 {
 	const char **names = NULL;
 	size_t n = 0;
@@ -135,12 +136,11 @@ static int node_set_word(struct mem *m, struct node_item *item, const char *valu
 		w += length;
 	}
 	*MEM_PUSH(m, names, n) = NULL;
-	return node_refuse(ret_error, mem_printf(m, "bad value '%s' for %s%s", value, item->key,
-						 nearest_hint(m, value, names)));
+	return node_refuse(ret_error,
+			   mem_printf(m, "bad value '%s' for %s%s", value, item->key, nearest_hint(m, value, names)));
 }
 
-static int node_set_number(struct mem *m, struct node_item *item, const char *value,
-			   const char **ret_error)
+static int node_set_number(struct mem *m, struct node_item *item, const char *value, const char **ret_error)
 {
 	const struct tune_setting *s = item->setting;
 	int64_t number, bytes;
@@ -148,29 +148,31 @@ static int node_set_number(struct mem *m, struct node_item *item, const char *va
 
 	if (s->form == TUNE_PAGES && !text_is_digits(value)) {
 		if (!size_parse_boot(value, &bytes) || bytes % item->size || bytes / item->size > s->most)
-			return node_refuse(ret_error, mem_printf(
-				m, "bad value '%s' for %s (a number of pages, or a multiple of the page as in 4G)",
-				value, item->key));
+			return node_refuse(
+				ret_error,
+				mem_printf(
+					m,
+					"bad value '%s' for %s (a number of pages, or a multiple of the page as in 4G)",
+					value, item->key));
 		item->value = mem_printf(m, "%" PRId64, bytes / item->size);
 		return 0;
 	}
-	if (!text_is_digits(value) || text_parse_i64(value, &number, &end) < 0 || *end ||
-	    number < s->least || number > s->most)
-		return node_refuse(ret_error, mem_printf(
-			m, "bad value '%s' for %s (a number from %" PRId64 " to %" PRId64 ")", value, item->key,
-			s->least, s->most));
+	if (!text_is_digits(value) || text_parse_i64(value, &number, &end) < 0 || *end || number < s->least ||
+	    number > s->most)
+		return node_refuse(ret_error,
+				   mem_printf(m, "bad value '%s' for %s (a number from %" PRId64 " to %" PRId64 ")",
+					      value, item->key, s->least, s->most));
 	item->value = mem_printf(m, "%" PRId64, number);
 	return 0;
 }
 
-static int node_set_atomic(struct mem *m, struct node_policy *policy, const char *value,
-			   const char **ret_error)
+static int node_set_atomic(struct mem *m, struct node_policy *policy, const char *value, const char **ret_error)
 {
 	static const char *const words[] = { "yes", "no", NULL };
 
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-		return node_refuse(ret_error, mem_printf(m, "bad value '%s' for atomic%s", value,
-							 nearest_hint(m, value, words)));
+		return node_refuse(ret_error,
+				   mem_printf(m, "bad value '%s' for atomic%s", value, nearest_hint(m, value, words)));
 	policy->is_atomic = strcmp(value, "yes") == 0;
 	return 0;
 }
@@ -181,8 +183,7 @@ static bool node_find_setting(struct mem *m, const char *name, struct node_item 
 	for (const struct tune_setting *s = tune_settings; s->key; s++) {
 		struct node_item item = { .setting = s, .key = mem_strdup(m, name), .node = NODE_NONE };
 
-		if (text_starts_with(name, s->key) &&
-		    node_parse_subject(m, s, name + strlen(s->key), &item)) {
+		if (text_starts_with(name, s->key) && node_parse_subject(m, s, name + strlen(s->key), &item)) {
 			*ret = item;
 			return true;
 		}
@@ -190,8 +191,8 @@ static bool node_find_setting(struct mem *m, const char *name, struct node_item 
 	return false;
 }
 
-int node_policy_set(struct mem *m, struct node_policy *policy, const char *name,
-		    const char *value, const char *where, const char **ret_error)
+int node_policy_set(struct mem *m, struct node_policy *policy, const char *name, const char *value, const char *where,
+		    const char **ret_error)
 {
 	struct node_item item, *old = NULL;
 	int r;
@@ -201,7 +202,7 @@ int node_policy_set(struct mem *m, struct node_policy *policy, const char *name,
 	if (!node_find_setting(m, name, &item))
 		return node_refuse_key(m, name, ret_error);
 	r = item.setting->form == TUNE_WORD ? node_set_word(m, &item, value, ret_error) :
-	    node_set_number(m, &item, value, ret_error);
+					      node_set_number(m, &item, value, ret_error);
 	if (r < 0)
 		return r;
 	item.where = where;
@@ -225,12 +226,13 @@ int node_policy_verify(struct mem *m, const struct node_policy *policy, const ch
 		for (size_t k = 0; k < policy->n; k++) {
 			const struct node_item *part = &policy->items[k];
 
-			if (total->setting->subject == TUNE_OF_POOL &&
-			    part->setting->subject == TUNE_OF_POOL_ON_NODE &&
+			if (total->setting->subject == TUNE_OF_POOL && part->setting->subject == TUNE_OF_POOL_ON_NODE &&
 			    strcmp(part->setting->key, total->setting->key) == 0 && part->size == total->size)
-				return node_refuse(ret_error, mem_printf(
-					m, "%s: %s contradicts %s (%s): all nodes together, or each by itself",
-					part->where, part->key, total->key, total->where));
+				return node_refuse(
+					ret_error,
+					mem_printf(m,
+						   "%s: %s contradicts %s (%s): all nodes together, or each by itself",
+						   part->where, part->key, total->key, total->where));
 		}
 	}
 	return 0;
@@ -246,8 +248,7 @@ const struct node_item *node_policy_find(const struct node_policy *policy, const
 	return NULL;
 }
 
-bool node_policy_covers(const struct node_policy *policy, const struct node_item *item,
-			const struct numa_node *node)
+bool node_policy_covers(const struct node_policy *policy, const struct node_item *item, const struct numa_node *node)
 {
 	if (item->node != NODE_EACH)
 		return item->node == node->id;

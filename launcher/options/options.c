@@ -7,11 +7,10 @@
 #include "options/profiles.h"
 #include "util/nearest.h"
 
-static void options_set_ladders(struct mem *m, struct options *o, enum key key, const char *text,
-				enum origin origin, const char *where)
+static void options_set_ladders(struct mem *m, struct options *o, enum key key, const char *text, enum origin origin,
+				const char *where)
 {
-	enum ladder ladder = key == KEY_REQUIRE ? LADDER_REQUIRE :
-			     key == KEY_PREFER  ? LADDER_PREFER : LADDER_OFF;
+	enum ladder ladder = key == KEY_REQUIRE ? LADDER_REQUIRE : key == KEY_PREFER ? LADDER_PREFER : LADDER_OFF;
 
 	for (size_t n; *text; text += n + (text[n] == ',')) {
 		n = strcspn(text, ",");
@@ -22,15 +21,14 @@ static void options_set_ladders(struct mem *m, struct options *o, enum key key, 
 	}
 }
 
-int options_assign(struct mem *m, struct options *o, enum key key, const char *text,
-		   enum origin origin, const char *where, const char **ret_error)
+int options_assign(struct mem *m, struct options *o, enum key key, const char *text, enum origin origin,
+		   const char *where, const char **ret_error)
 {
 	struct setting *setting = &o->settings[key];
 	const char *error;
 
 	if (key_check_value(m, key, text, &error) < 0) {
-		*ret_error = mem_printf(m, "%s: bad value '%s' for %s %s", where, text,
-					key_name(key), error);
+		*ret_error = mem_printf(m, "%s: bad value '%s' for %s %s", where, text, key_name(key), error);
 		return -EINVAL;
 	}
 	if (key == KEY_REQUIRE || key == KEY_PREFER || key == KEY_OFF)
@@ -39,8 +37,7 @@ int options_assign(struct mem *m, struct options *o, enum key key, const char *t
 		struct setting *conf = &o->confs[key - KEY_CONF][origin];
 
 		/* --conf a:1 --conf b:2 is --conf a:1,b:2 */
-		*conf = (struct setting){ conf->text ? mem_printf(m, "%s,%s", conf->text, text) : text,
-					  origin, where };
+		*conf = (struct setting){ conf->text ? mem_printf(m, "%s,%s", conf->text, text) : text, origin, where };
 		text = conf->text;
 	}
 	*setting = (struct setting){ text, origin, where };
@@ -69,7 +66,6 @@ int options_check_profile(struct mem *m, const struct options *o, const char **r
 	for (size_t i = 0; i < o->n_profiles; i++)
 		*MEM_PUSH(m, names, n) = o->profiles[i].name;
 	*MEM_PUSH(m, names, n) = NULL;
-	*ret_error = mem_printf(m, "%s: no profile '%s'%s", s->where, s->text,
-				nearest_hint(m, s->text, names));
+	*ret_error = mem_printf(m, "%s: no profile '%s'%s", s->where, s->text, nearest_hint(m, s->text, names));
 	return -EINVAL;
 }

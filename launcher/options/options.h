@@ -33,7 +33,7 @@ enum mode {
 extern const struct option_mode {
 	const char *name;
 	enum mode mode;
-	char letter; /* 0: no short form */
+	char letter;          /* 0: no short form */
 	const char *argument; /* its name in the help; NULL = none */
 	const char *help;
 } option_modes[MODE_COUNT];
@@ -54,15 +54,15 @@ struct profile_section {
 
 /* What only --tune has. */
 struct tune_options {
-	bool is_dry;          /* --dry-run */
+	bool is_dry; /* --dry-run */
 	bool is_revert;
 	bool is_atomic;
-	const char *first;    /* the first of these that was given; NULL */
+	const char *first; /* the first of these that was given; NULL */
 };
 
 struct options {
 	enum mode mode;
-	bool is_off;                /* ALLOCRUN=off */
+	bool is_off; /* ALLOCRUN=off */
 	bool is_quiet;
 	bool is_verbose;
 	bool is_json;               /* --format json */
@@ -78,16 +78,16 @@ struct options {
 	struct ladder_setting ladders[STEP_COUNT];
 	struct profile_section *profiles;
 	size_t n_profiles;
-	const char **warnings;      /* what is odd and yet not refused */
+	const char **warnings; /* what is odd and yet not refused */
 	size_t n_warnings;
-	struct check_options check; /* what only --check has */
+	struct check_options check;       /* what only --check has */
 	struct check_policy check_policy; /* [check] */
-	struct tune_options tune;   /* what only --tune has */
-	struct node_policy node_policy; /* [node] */
-	const char *capture;        /* the folder of --capture; NULL */
-	char **argv;                /* the command, NULL-terminated; NULL = none */
-	char **environment;         /* as it was at start */
-	const char *const *check_ids; /* of all checks, NULL-terminated; [check] names them */
+	struct tune_options tune;         /* what only --tune has */
+	struct node_policy node_policy;   /* [node] */
+	const char *capture;              /* the folder of --capture; NULL */
+	char **argv;                      /* the command, NULL-terminated; NULL = none */
+	char **environment;               /* as it was at start */
+	const char *const *check_ids;     /* of all checks, NULL-terminated; [check] names them */
 };
 
 /* The section of a policy file's profile; NULL = there is none of this name. */
@@ -97,8 +97,8 @@ struct profile_section *options_find_section(const struct options *o, const char
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error);
 
 /* One checked assignment. -EINVAL with "WHERE: …" in *ret_error, *o untouched then. */
-int options_assign(struct mem *m, struct options *o, enum key key, const char *text,
-		   enum origin origin, const char *where, const char **ret_error);
+int options_assign(struct mem *m, struct options *o, enum key key, const char *text, enum origin origin,
+		   const char *where, const char **ret_error);
 
 /* The help text, for stdout. Owned by the pool. */
 char *options_help(struct mem *m);

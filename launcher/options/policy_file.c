@@ -20,10 +20,10 @@ struct policy_reader {
 	struct mem *m;
 	struct options *options;
 	const char *name;
-	const char *rest;      /* of the text */
+	const char *rest; /* of the text */
 	const char *end;
-	int line;              /* the one that inih is working on */
-	const char *error;     /* the first one */
+	int line;          /* the one that inih is working on */
+	const char *error; /* the first one */
 	int error_line;
 };
 
@@ -86,13 +86,11 @@ static void policy_check_section(struct policy_reader *p, const char *line)
 	name = mem_strndup(p->m, start + 1, (size_t)(end - start) - 1);
 	profile = policy_profile_name(name);
 	if (strlen(name) > POLICY_SECTION_MAX)
-		policy_refuse(p, mem_printf(p->m, "the section's name is longer than %d bytes",
-					    POLICY_SECTION_MAX));
+		policy_refuse(p, mem_printf(p->m, "the section's name is longer than %d bytes", POLICY_SECTION_MAX));
 	else if (profile && *profile)
 		policy_find_profile(p, profile);
 	else if (strcmp(name, "launch") != 0 && strcmp(name, "check") != 0 && strcmp(name, "node") != 0)
-		policy_refuse(p, mem_printf(p->m, "no section [%s]%s", name,
-					    nearest_hint(p->m, name, sections)));
+		policy_refuse(p, mem_printf(p->m, "no section [%s]%s", name, nearest_hint(p->m, name, sections)));
 }
 
 /* inih asks for a line as by fgets(3); counting here tells the handler its line. */
@@ -123,8 +121,8 @@ static char *policy_read_line(char *buffer, int size, void *stream)
 }
 
 /* "no key 'profil' in [launch] (did you mean 'profile'?)" */
-static int policy_unknown_key(struct policy_reader *p, const char *section, const char *name,
-			      int n_keys, const char *extra)
+static int policy_unknown_key(struct policy_reader *p, const char *section, const char *name, int n_keys,
+			      const char *extra)
 {
 	const char *names[KEY_COUNT + 2] = { NULL };
 	int n = 0;
@@ -132,12 +130,11 @@ static int policy_unknown_key(struct policy_reader *p, const char *section, cons
 	for (; n < n_keys; n++)
 		names[n] = key_name((enum key)n);
 	names[n] = extra;
-	return policy_refuse(p, mem_printf(p->m, "no key '%s' in [%s]%s", name, section,
-					   nearest_hint(p->m, name, names)));
+	return policy_refuse(p,
+			     mem_printf(p->m, "no key '%s' in [%s]%s", name, section, nearest_hint(p->m, name, names)));
 }
 
-static int policy_set_profile(struct policy_reader *p, const char *section, const char *name,
-			      const char *value)
+static int policy_set_profile(struct policy_reader *p, const char *section, const char *name, const char *value)
 {
 	struct profile_section *target = policy_find_profile(p, policy_profile_name(section));
 	enum key key = key_find(name);
@@ -153,8 +150,7 @@ static int policy_set_profile(struct policy_reader *p, const char *section, cons
 	if (key >= KEY_PROFILE_COUNT)
 		return policy_unknown_key(p, section, name, KEY_PROFILE_COUNT, "base");
 	if (key_check_value(p->m, key, value, &error) < 0)
-		return policy_refuse(p, mem_printf(p->m, "bad value '%s' for %s %s", value,
-						   key_name(key), error));
+		return policy_refuse(p, mem_printf(p->m, "bad value '%s' for %s %s", value, key_name(key), error));
 	/* As under [launch]: options add up, the later of two equal keys wins. */
 	if (key >= KEY_CONF && key <= KEY_GLIBC && target->settings[key].text)
 		value = mem_printf(p->m, "%s,%s", target->settings[key].text, value);
@@ -171,8 +167,7 @@ static int policy_set_launch(struct policy_reader *p, const char *name, const ch
 
 	if (key == KEY_COUNT)
 		return policy_unknown_key(p, "launch", name, KEY_COUNT, NULL);
-	if (options_assign(p->m, p->options, key, mem_strdup(p->m, value), ORIGIN_POLICY_FILE, where,
-			   &error) < 0) {
+	if (options_assign(p->m, p->options, key, mem_strdup(p->m, value), ORIGIN_POLICY_FILE, where, &error) < 0) {
 		p->error = error;
 		p->error_line = p->line;
 		return 0;
@@ -184,8 +179,7 @@ static int policy_set_check(struct policy_reader *p, const char *name, const cha
 {
 	const char *where = mem_printf(p->m, "%s:%d", p->name, p->line), *error;
 
-	if (check_policy_set(p->m, &p->options->check_policy, p->options->check_ids, name, value,
-			     where, &error) < 0)
+	if (check_policy_set(p->m, &p->options->check_policy, p->options->check_ids, name, value, where, &error) < 0)
 		return policy_refuse(p, error);
 	return 1;
 }
@@ -207,17 +201,18 @@ static int policy_handle(void *user, const char *section, const char *name, cons
 	if (p->error)
 		return 0;
 	if (!*section)
-		return policy_refuse(p, mem_printf(p->m, "'%s' stands before any section; put it below [launch]", name));
+		return policy_refuse(p,
+				     mem_printf(p->m, "'%s' stands before any section; put it below [launch]", name));
 	if (strcmp(section, "check") == 0)
 		return policy_set_check(p, name, value);
 	if (strcmp(section, "node") == 0)
 		return policy_set_node(p, name, value);
 	return policy_profile_name(section) ? policy_set_profile(p, section, name, value) :
-	       policy_set_launch(p, name, value);
+					      policy_set_launch(p, name, value);
 }
 
-int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text,
-		      size_t length, const char **ret_error)
+int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text, size_t length,
+		      const char **ret_error)
 {
 	struct policy_reader p = { m, o, name, text, text + length, 0, NULL, 0 };
 	int line;
@@ -238,8 +233,8 @@ int policy_file_parse(struct mem *m, struct options *o, const char *name, const 
 	return -EINVAL;
 }
 
-static int policy_file_read(struct mem *m, const struct root *root, struct options *o,
-			    const char *path, const char **ret_error)
+static int policy_file_read(struct mem *m, const struct root *root, struct options *o, const char *path,
+			    const char **ret_error)
 {
 	struct stat st;
 	char *text;
@@ -270,8 +265,7 @@ static int policy_verify(struct mem *m, const struct options *o, const char **re
 }
 
 /* The default file and its drop-ins; none of them has to be there. */
-static int policy_load_defaults(struct mem *m, const struct root *root, struct options *o,
-				const char **ret_error)
+static int policy_load_defaults(struct mem *m, const struct root *root, struct options *o, const char **ret_error)
 {
 	char **names = NULL;
 	int r = policy_file_read(m, root, o, POLICY_FILE, ret_error);
@@ -289,8 +283,7 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 		/* A hidden one is an editor's. */
 		if (**names == '.' || n < 6 || strcmp(*names + n - 5, ".conf") != 0)
 			continue;
-		r = policy_file_read(m, root, o, mem_printf(m, POLICY_FOLDER "/%s", *names),
-				     ret_error);
+		r = policy_file_read(m, root, o, mem_printf(m, POLICY_FOLDER "/%s", *names), ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -299,8 +292,7 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 	return r < 0 ? r : options_check_profile(m, o, ret_error);
 }
 
-int policy_file_load(struct mem *m, const struct root *root, struct options *o,
-		     const char **ret_error)
+int policy_file_load(struct mem *m, const struct root *root, struct options *o, const char **ret_error)
 {
 	struct options before = *o;
 	const char *error = POLICY_FOLDER " cannot be read";

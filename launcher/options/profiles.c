@@ -12,6 +12,7 @@
 
 #include "facts/machine.h"
 
+/* clang-format off */
 #define BACKGROUND \
 	{ "background_thread", "true", "purges off the request path, and when the server is idle (bench c)" }
 /* Smaller blocks would crowd that arena's lock where there are many CPUs. */
@@ -108,6 +109,7 @@ const struct profile profiles[] = {
 	},
 	{ .name = NULL },
 };
+/* clang-format on */
 
 const struct profile *profile_find(const char *name)
 {

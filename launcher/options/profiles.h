@@ -25,7 +25,7 @@ struct profile {
 	struct conf_item glibc[4];
 };
 
-extern const struct profile profiles[]; /* ended by name NULL */
+extern const struct profile profiles[];               /* ended by name NULL */
 const struct profile *profile_find(const char *name); /* NULL = none */
 const char *const *profile_names(void);               /* NULL-terminated */
 

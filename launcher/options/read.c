@@ -22,17 +22,16 @@ static void options_set_defaults(struct options *o)
 		enum key key;
 		const char *text;
 	} defaults[] = {
-		{ KEY_PROFILE, "balanced" }, { KEY_NUMA_STRICT, "no" }, { KEY_MEMLOCK, "hard" },
-		{ KEY_CORE, "inherit" },     { KEY_OOM_SCORE_ADJ, "inherit" },
-		{ KEY_NO_NEW_PRIVS, "no" },  { KEY_RECORD, "auto" },
+		{ KEY_PROFILE, "balanced" }, { KEY_NUMA_STRICT, "no" },        { KEY_MEMLOCK, "hard" },
+		{ KEY_CORE, "inherit" },     { KEY_OOM_SCORE_ADJ, "inherit" }, { KEY_NO_NEW_PRIVS, "no" },
+		{ KEY_RECORD, "auto" },
 	};
 
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-		o->settings[defaults[i].key] =
-			(struct setting){ defaults[i].text, ORIGIN_BUILT_IN, "built in" };
+		o->settings[defaults[i].key] = (struct setting){ defaults[i].text, ORIGIN_BUILT_IN, "built in" };
 	for (int s = 0; s < STEP_COUNT; s++)
-		o->ladders[s] = (struct ladder_setting){ step_default_ladder((enum step)s),
-							 ORIGIN_BUILT_IN, "built in" };
+		o->ladders[s] = (struct ladder_setting){ step_default_ladder((enum step)s), ORIGIN_BUILT_IN,
+							 "built in" };
 }
 
 /* A profile that may stand in the ignored policy file must not stop the server either. */
@@ -46,14 +45,13 @@ static int options_settle_profile(struct mem *m, struct options *o, const char *
 		*ret_error = error;
 		return -EINVAL;
 	}
-	*MEM_PUSH(m, o->warnings, o->n_warnings) =
-		mem_printf(m, "%s; balanced is used, for the policy is ignored", error);
+	*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(m, "%s; balanced is used, for the policy is ignored",
+							      error);
 	o->settings[KEY_PROFILE] = (struct setting){ "balanced", ORIGIN_BUILT_IN, "built in" };
 	return 0;
 }
 
-static int options_merge(struct mem *m, struct options *o, const struct command_line *line,
-			 const char **ret_error)
+static int options_merge(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
 {
 	int r = policy_file_load(m, &o->root, o, ret_error);
 
@@ -65,8 +63,8 @@ static int options_merge(struct mem *m, struct options *o, const struct command_
 	for (size_t i = 0; i < line->n_assignments; i++) {
 		const struct assignment *a = &line->assignments[i];
 
-		r = options_assign(m, o, a->key, a->text, ORIGIN_COMMAND_LINE,
-				   mem_printf(m, "--%s", key_name(a->key)), ret_error);
+		r = options_assign(m, o, a->key, a->text, ORIGIN_COMMAND_LINE, mem_printf(m, "--%s", key_name(a->key)),
+				   ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -75,11 +73,9 @@ static int options_merge(struct mem *m, struct options *o, const struct command_
 }
 
 /* What the modes that look at a machine need: its root, and all settings. */
-static int options_complete(struct mem *m, struct options *o, const struct command_line *line,
-			    const char **ret_error)
+static int options_complete(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
 {
-	const char *policy = environment_get((const char *const *)o->environment,
-					     "ALLOCRUN_POLICY");
+	const char *policy = environment_get((const char *const *)o->environment, "ALLOCRUN_POLICY");
 	int r;
 
 	if (!o->policy && policy && *policy)
@@ -88,19 +84,19 @@ static int options_complete(struct mem *m, struct options *o, const struct comma
 		return options_refuse(ret_error, "--sysroot only looks: it goes with --explain, --list or --check");
 	r = root_open(o->sysroot, &o->root);
 	if (r < 0)
-		return options_refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s",
-							    o->sysroot, strerror(-r)));
+		return options_refuse(ret_error,
+				      mem_printf(m, "--sysroot: cannot open '%s': %s", o->sysroot, strerror(-r)));
 	r = options_merge(m, o, line, ret_error);
 	if (r < 0)
 		root_close(&o->root);
 	return r;
 }
 
-int options_parse(struct mem *m, int argc, char **argv, char **environment,
-		  const char *const *check_ids,
+int options_parse(struct mem *m, int argc, char **argv, char **environment, const char *const *check_ids,
 		  struct options *ret, const char **ret_error)
 {
-	struct options o = { .environment = environment, .check_ids = check_ids,
+	struct options o = { .environment = environment,
+			     .check_ids = check_ids,
 			     .root = { .fd = AT_FDCWD, .live = true } };
 	struct command_line line = { NULL, 0, false, NULL, NULL };
 	int r;

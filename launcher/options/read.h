@@ -17,8 +17,7 @@
  * With ALLOCRUN=off nothing but the command is looked at and nothing is refused; it
  * does not concern --check, --tune and --capture.
  */
-int options_parse(struct mem *m, int argc, char **argv, char **environment,
-		  const char *const *check_ids,
+int options_parse(struct mem *m, int argc, char **argv, char **environment, const char *const *check_ids,
 		  struct options *ret, const char **ret_error);
 
 /* Does ALLOCRUN in this environment switch allocrun off? Pure. */
@@ -28,11 +27,10 @@ bool options_switch_off(const char *const *environment);
  * A policy file's text into *o. -EINVAL: *ret_error is "NAME:LINE: …". Pure; the
  * fuzzer's entry.
  */
-int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text,
-		      size_t length, const char **ret_error);
+int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text, size_t length,
+		      const char **ret_error);
 /* Reads --policy or the default files. -EINVAL only for the former. */
-int policy_file_load(struct mem *m, const struct root *root, struct options *o,
-		     const char **ret_error);
+int policy_file_load(struct mem *m, const struct root *root, struct options *o, const char **ret_error);
 
 /* The parts of options_parse(), in variables.c. */
 

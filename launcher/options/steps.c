@@ -4,18 +4,10 @@
 #include <stddef.h>
 
 const char *const step_names[] = {
-	[STEP_AFFINITY] = "affinity",
-	[STEP_MEMPOLICY] = "mempolicy",
-	[STEP_THP] = "thp",
-	[STEP_RLIMITS] = "rlimits",
-	[STEP_OOM_SCORE] = "oom-score",
-	[STEP_PRELOAD] = "preload",
-	[STEP_INTEGRITY] = "integrity",
-	[STEP_OPTIONS] = "options",
-	[STEP_USER] = "user",
-	[STEP_CAPS] = "caps",
-	[STEP_NO_NEW_PRIVS] = "no-new-privs",
-	[STEP_COUNT] = NULL,
+	[STEP_AFFINITY] = "affinity",   [STEP_MEMPOLICY] = "mempolicy",       [STEP_THP] = "thp",
+	[STEP_RLIMITS] = "rlimits",     [STEP_OOM_SCORE] = "oom-score",       [STEP_PRELOAD] = "preload",
+	[STEP_INTEGRITY] = "integrity", [STEP_OPTIONS] = "options",           [STEP_USER] = "user",
+	[STEP_CAPS] = "caps",           [STEP_NO_NEW_PRIVS] = "no-new-privs", [STEP_COUNT] = NULL,
 };
 
 const char *step_name(enum step step)

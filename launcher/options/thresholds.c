@@ -9,22 +9,17 @@
  */
 #define OOM_SOURCE \
 	"start value: kubelet evicts and systemd-oomd acts from about 90 % on, so warn before and fail behind that"
-#define LOCAL_SOURCE \
-	"start value: 22 % remote memory is what TensorRT-LLM#18117 reports as a fault"
+#define LOCAL_SOURCE "start value: 22 % remote memory is what TensorRT-LLM#18117 reports as a fault"
 #define FALLBACK_SOURCE \
 	"start value: counters of a healthy host stay below 5 %, those of TensorRT-LLM#15431 were far above"
 #define ARENAS_SOURCE \
 	"jemalloc's default is 4 for each CPU and glibc's 8 (manuals); flink-docker#266 lost 3.9 GB to the former"
 #define RETENTION_SOURCE \
 	"start value: the table of profiles, live 260 MB: 1.1 after idling with jemalloc, 3.8 with glibc"
-#define MAPS_SOURCE \
-	"start value: at the limit mmap and munmap fail with ENOMEM (vm.max_map_count, sysctl/vm.rst)"
-#define LOCKED_SOURCE \
-	"as oom-headroom: what is locked or pinned cannot be taken back"
-#define COMMIT_SOURCE \
-	"as oom-headroom: beyond CommitLimit malloc and mmap fail (vm/overcommit-accounting.rst)"
-#define CACHE_SOURCE \
-	"start value: with less than a tenth left, files that are mapped are read again and again"
+#define MAPS_SOURCE "start value: at the limit mmap and munmap fail with ENOMEM (vm.max_map_count, sysctl/vm.rst)"
+#define LOCKED_SOURCE "as oom-headroom: what is locked or pinned cannot be taken back"
+#define COMMIT_SOURCE "as oom-headroom: beyond CommitLimit malloc and mmap fail (vm/overcommit-accounting.rst)"
+#define CACHE_SOURCE "start value: with less than a tenth left, files that are mapped are read again and again"
 
 const struct threshold_row threshold_rows[THRESHOLD_COUNT] = {
 	[THRESHOLD_OOM_HEADROOM_WARN] = { "oom-headroom-warn", 80, 1, 100, OOM_SOURCE },
@@ -38,11 +33,11 @@ const struct threshold_row threshold_rows[THRESHOLD_COUNT] = {
 	[THRESHOLD_RETENTION_WARN] = { "retention-warn", 130, 100, 10000, RETENTION_SOURCE },
 	[THRESHOLD_RETENTION_FAIL] = { "retention-fail", 200, 100, 10000, RETENTION_SOURCE },
 	[THRESHOLD_NOT_ALLOCATOR] = { "not-allocator", 20, 0, 100,
-		"start value: below a fifth, pymalloc's own arenas and thread stacks explain the gap" },
+				      "start value: below a fifth, pymalloc's own arenas and thread stacks explain the gap" },
 	[THRESHOLD_MAPS_WARN] = { "maps-warn", 50, 1, 100, MAPS_SOURCE },
 	[THRESHOLD_MAPS_FAIL] = { "maps-fail", 80, 1, 100, MAPS_SOURCE },
 	[THRESHOLD_SPARE] = { "spare", 10, 0, 100,
-		"start value: a hugetlb fault without a page, or a write to a full /dev/shm, ends with SIGBUS" },
+			      "start value: a hugetlb fault without a page, or a write to a full /dev/shm, ends with SIGBUS" },
 	[THRESHOLD_LOCKED_WARN] = { "locked-warn", 80, 1, 100, LOCKED_SOURCE },
 	[THRESHOLD_LOCKED_FAIL] = { "locked-fail", 92, 1, 100, LOCKED_SOURCE },
 	[THRESHOLD_COMMIT_WARN] = { "commit-warn", 80, 1, 100, COMMIT_SOURCE },
@@ -50,7 +45,7 @@ const struct threshold_row threshold_rows[THRESHOLD_COUNT] = {
 	[THRESHOLD_PAGE_CACHE_WARN] = { "page-cache-warn", 10, 0, 100, CACHE_SOURCE },
 	[THRESHOLD_PAGE_CACHE_FAIL] = { "page-cache-fail", 3, 0, 100, CACHE_SOURCE },
 	[THRESHOLD_MAX_MAP_COUNT] = { "max-map-count", 65530, 0, INT64_C(1) << 31,
-		"the kernel's default (sysctl/vm.rst): nobody should be below it" },
+				      "the kernel's default (sysctl/vm.rst): nobody should be below it" },
 };
 
 struct thresholds thresholds_default(void)
@@ -67,8 +62,8 @@ static int threshold_find(const char *brace, size_t length)
 {
 	int i = 0;
 
-	while (i < THRESHOLD_COUNT && (strlen(threshold_rows[i].name) != length ||
-				       strncmp(threshold_rows[i].name, brace + 1, length) != 0))
+	while (i < THRESHOLD_COUNT &&
+	       (strlen(threshold_rows[i].name) != length || strncmp(threshold_rows[i].name, brace + 1, length) != 0))
 		i++;
 	return i;
 }

@@ -56,9 +56,9 @@ void options_warn_variables(struct mem *m, struct options *o)
 			continue;
 		near = nearest_name(name + prefix, names);
 		if (near && strcmp(near, name + prefix) != 0)
-			*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
-				m, "%s means nothing to allocrun (did you mean " VARIABLE_PREFIX "%s?)",
-				name, near);
+			*MEM_PUSH(m, o->warnings, o->n_warnings) =
+				mem_printf(m, "%s means nothing to allocrun (did you mean " VARIABLE_PREFIX "%s?)",
+					   name, near);
 	}
 }
 
@@ -81,7 +81,7 @@ bool options_read_switch(struct mem *m, struct options *o)
 	if (options_switch_off((const char *const *)o->environment))
 		return true;
 	if (value && *value && strcasecmp(value, "on") != 0)
-		*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
-			m, "ALLOCRUN=%s means nothing (ALLOCRUN=off switches allocrun off)", value);
+		*MEM_PUSH(m, o->warnings, o->n_warnings) =
+			mem_printf(m, "ALLOCRUN=%s means nothing (ALLOCRUN=off switches allocrun off)", value);
 	return false;
 }

@@ -51,8 +51,7 @@ static int64_t catalog_parse_isa(const char *text)
 {
 	static const char prefix[] = "x86-64-v";
 
-	if (!text || !text_starts_with(text, prefix) || text[sizeof prefix - 1] < '1' ||
-	    text[sizeof prefix - 1] > '4')
+	if (!text || !text_starts_with(text, prefix) || text[sizeof prefix - 1] < '1' || text[sizeof prefix - 1] > '4')
 		return FACT_UNKNOWN;
 	return text[sizeof prefix - 1] - '0';
 }
@@ -63,7 +62,7 @@ static char **catalog_dup_features(struct mem *m, const json_t *list)
 	size_t n = 0, i;
 	json_t *item;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach (list, i, item) {
 		if (json_is_string(item))
 			*MEM_PUSH(m, features, n) = mem_strdup(m, json_string_value(item));
 	}
@@ -82,8 +81,7 @@ static bool catalog_is_own_file(const char *file)
 }
 
 /* NULL, or what is wrong with the entry. */
-static const char *catalog_parse_build(struct mem *m, const char *prefix, const json_t *entry,
-				       struct build_facts *ret)
+static const char *catalog_parse_build(struct mem *m, const char *prefix, const json_t *entry, struct build_facts *ret)
 {
 	const json_t *page_size = json_object_get(entry, "page_size");
 	const char *file = json_string_value(json_object_get(entry, "file"));
@@ -96,8 +94,7 @@ static const char *catalog_parse_build(struct mem *m, const char *prefix, const 
 	ret->variant = catalog_dup(m, entry, "variant");
 	ret->machine = catalog_dup(m, entry, "machine");
 	ret->libc = catalog_parse_libc(libc);
-	ret->libc_minor = catalog_parse_glibc(
-		json_string_value(json_object_get(entry, "min_glibc")));
+	ret->libc_minor = catalog_parse_glibc(json_string_value(json_object_get(entry, "min_glibc")));
 	ret->page_size = json_is_integer(page_size) ? json_integer_value(page_size) : FACT_UNKNOWN;
 	ret->x86_level = catalog_parse_isa(json_string_value(json_object_get(entry, "isa")));
 	ret->build_id = catalog_dup(m, entry, "build_id");
@@ -119,8 +116,8 @@ static const char *catalog_parse_build(struct mem *m, const char *prefix, const 
 	return NULL;
 }
 
-static char *catalog_parse_manifest(struct mem *m, const char *prefix, const char *path,
-				    const json_t *manifest, struct catalog_facts *facts)
+static char *catalog_parse_manifest(struct mem *m, const char *prefix, const char *path, const json_t *manifest,
+				    struct catalog_facts *facts)
 {
 	const json_t *builds = json_object_get(manifest, "builds");
 	json_int_t version = json_integer_value(json_object_get(manifest, "manifest"));
@@ -131,7 +128,7 @@ static char *catalog_parse_manifest(struct mem *m, const char *prefix, const cha
 		return mem_printf(m, "%s: not a manifest of version %d", path, CATALOG_VERSION);
 	if (!json_is_array(builds))
 		return mem_printf(m, "%s: has no list of builds", path);
-	json_array_foreach(builds, i, entry) {
+	json_array_foreach (builds, i, entry) {
 		struct build_facts build = { 0 };
 		const char *problem = catalog_parse_build(m, prefix, entry, &build);
 
@@ -154,7 +151,7 @@ static void catalog_read_manifest(const struct root *own, struct mem *m, const c
 
 	if (r < 0) {
 		facts->problem = r == -ENOENT ? mem_printf(m, "%s is missing", path) :
-				 mem_printf(m, "%s cannot be read: %s", path, strerrordesc_np(-r));
+						mem_printf(m, "%s cannot be read: %s", path, strerrordesc_np(-r));
 		return;
 	}
 	manifest = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
@@ -179,8 +176,8 @@ static bool catalog_may_fit(const struct build_facts *build, const struct comman
 }
 
 static void catalog_add_foreign(const struct root *root, struct mem *m, const char *path,
-				const struct detect_request *request,
-				const struct command_facts *command, struct catalog_facts *facts)
+				const struct detect_request *request, const struct command_facts *command,
+				struct catalog_facts *facts)
 {
 	static const char *const known[] = { "jemalloc", "mimalloc", "tcmalloc" };
 	struct build_facts *build = MEM_PUSH(m, facts->builds, facts->n_builds);
@@ -208,9 +205,8 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 		digest_file(root, m, path, &build->digest);
 }
 
-void catalog_read(const struct root *own, const struct root *root, struct mem *m,
-		  const char *prefix, const struct detect_request *request,
-		  const struct command_facts *command, struct catalog_facts *ret)
+void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
+		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret)
 {
 	if (prefix) {
 		ret->prefix = mem_strdup(m, prefix);
@@ -227,8 +223,7 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		size_t length = strcspn(word, ",");
 
 		if (*word == '/')
-			catalog_add_foreign(root, m, mem_strndup(m, word, length), request,
-					    command, ret);
+			catalog_add_foreign(root, m, mem_strndup(m, word, length), request, command, ret);
 		word += length + (word[length] == ',');
 	}
 }

@@ -18,15 +18,14 @@ void catalog_detect(const struct root *root, struct mem *m, const struct detect_
  * launcher's tree lies, `root` the one in which the command runs. *ret is zeroed, or
  * says why there is no prefix (NULL): then a foreign library is all that is read.
  */
-void catalog_read(const struct root *own, const struct root *root, struct mem *m,
-		  const char *prefix, const struct detect_request *request,
-		  const struct command_facts *command, struct catalog_facts *ret);
+void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
+		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret);
 
 /* The SHA-256 of a file in hex, in the pool. -errno. */
 int digest_file(const struct root *root, struct mem *m, const char *path, char **ret);
 
 /* The file behind build->path, in `own`: fills build->problem, and build_id if unknown. */
-void library_check(const struct root *own, const struct root *root, struct mem *m,
-		   const char *const *environment, struct build_facts *build);
+void library_check(const struct root *own, const struct root *root, struct mem *m, const char *const *environment,
+		   struct build_facts *build);
 
 #endif

@@ -34,12 +34,11 @@ int command_check(const struct root *root, const char *path, struct stat *ret)
 /* Errors at which execvp() goes on with the next folder. */
 static bool command_is_search_error(int r)
 {
-	return r == -EACCES || r == -ENOENT || r == -ESTALE || r == -ENOTDIR || r == -ENODEV ||
-	       r == -ETIMEDOUT;
+	return r == -EACCES || r == -ENOENT || r == -ESTALE || r == -ENOTDIR || r == -ENODEV || r == -ETIMEDOUT;
 }
 
-int command_find(const struct root *root, struct mem *m, const char *const *environment,
-		 const char *name, char **ret_path)
+int command_find(const struct root *root, struct mem *m, const char *const *environment, const char *name,
+		 char **ret_path)
 {
 	const char *folders = environment_get(environment, "PATH");
 	int result = -ENOENT;
@@ -93,8 +92,7 @@ static void command_detect_privilege(const struct root *root, int fd, struct com
 		facts->file_capabilities = TRI_YES;
 	else if (errno == ENODATA || errno == ENOTSUP)
 		facts->file_capabilities = TRI_NO;
-	is_privileged = facts->is_setuid || facts->is_setgid ||
-			facts->file_capabilities == TRI_YES;
+	is_privileged = facts->is_setuid || facts->is_setgid || facts->file_capabilities == TRI_YES;
 	/* Only asked where it makes a difference. */
 	if (root->live && is_privileged && fstatvfs(fd, &filesystem) == 0)
 		facts->nosuid = filesystem.f_flag & ST_NOSUID ? TRI_YES : TRI_NO;
@@ -105,8 +103,7 @@ static void command_detect_privilege(const struct root *root, int fd, struct com
  * "env", to the program that it will find; env itself is glibc's or musl's as that is.
  */
 static int command_next(const struct root *root, struct mem *m, const char *const *environment,
-			const struct elf_reader *reader, struct command_facts *facts,
-			char **ret_path)
+			const struct elf_reader *reader, struct command_facts *facts, char **ret_path)
 {
 	char *interpreter, *argument, *program;
 	struct stat st;
@@ -129,8 +126,8 @@ static int command_next(const struct root *root, struct mem *m, const char *cons
 }
 
 /* Follows the chain to the file that the kernel loads in the end. */
-static void command_follow(const struct root *root, struct mem *m,
-			   const char *const *environment, struct command_facts *facts)
+static void command_follow(const struct root *root, struct mem *m, const char *const *environment,
+			   struct command_facts *facts)
 {
 	struct elf_reader reader;
 	struct elf_file file;
@@ -153,7 +150,7 @@ static void command_follow(const struct root *root, struct mem *m,
 			break;
 		}
 		r = facts->n_chain > COMMAND_CHAIN_MAX ? -ELOOP :
-		    command_next(root, m, environment, &reader, facts, &path);
+							 command_next(root, m, environment, &reader, facts, &path);
 		elf_reader_close(&reader);
 		if (r < 0) {
 			facts->elf.problem = r;
@@ -165,8 +162,8 @@ static void command_follow(const struct root *root, struct mem *m,
 	elf_reader_close(&reader);
 }
 
-void command_detect(const struct root *root, struct mem *m, const char *const *argv,
-		    const char *const *environment, struct command_facts *ret)
+void command_detect(const struct root *root, struct mem *m, const char *const *argv, const char *const *environment,
+		    struct command_facts *ret)
 {
 	char *path = NULL;
 

@@ -43,8 +43,7 @@ static const char *command_triplet(const char *machine, char *buffer, size_t siz
 }
 
 /* False when there is no such library, or one for another machine. */
-static bool command_read_glibc(const struct root *root, struct mem *m, const char *folder,
-			       struct command_facts *facts)
+static bool command_read_glibc(const struct root *root, struct mem *m, const char *folder, struct command_facts *facts)
 {
 	struct elf_reader reader;
 	struct elf_facts elf;
@@ -54,16 +53,14 @@ static bool command_read_glibc(const struct root *root, struct mem *m, const cha
 	if (elf_reader_open(root, mem_printf(m, "%s/" COMMAND_LIBC, folder), &reader) < 0)
 		return false;
 	elf_parse_reader(&reader, m, &elf, &file);
-	if (elf.problem == 0 && elf.bits == facts->elf.bits &&
-	    strcmp(elf.machine, facts->elf.machine) == 0)
+	if (elf.problem == 0 && elf.bits == facts->elf.bits && strcmp(elf.machine, facts->elf.machine) == 0)
 		is_found = elf_glibc_minor(&file, m, &facts->libc_minor) == 0;
 	elf_reader_close(&reader);
 	return is_found;
 }
 
 /* The loader loads the libc of its own package: next to it, then where distributions keep it. */
-static void command_find_glibc(const struct root *root, struct mem *m, const char *loader,
-			       struct command_facts *facts)
+static void command_find_glibc(const struct root *root, struct mem *m, const char *loader, struct command_facts *facts)
 {
 	char buffer[64];
 	const char *triplet = command_triplet(facts->elf.machine, buffer, sizeof buffer);
@@ -91,8 +88,7 @@ static const char *command_find_loader(const struct root *root, struct mem *m, c
 
 	if (root_readlink(root, interpreter, target, sizeof target) < 0)
 		return interpreter;
-	return target[0] == '/' ? mem_strdup(m, target) :
-	       mem_printf(m, "%s/%s", text_dirname(m, interpreter), target);
+	return target[0] == '/' ? mem_strdup(m, target) : mem_printf(m, "%s/%s", text_dirname(m, interpreter), target);
 }
 
 void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts)
@@ -110,8 +106,7 @@ void command_detect_libc(const struct root *root, struct mem *m, struct command_
 		facts->libc = LIBC_MUSL;
 }
 
-void command_detect_glibc_version(const struct root *root, struct mem *m,
-				  struct command_facts *facts)
+void command_detect_glibc_version(const struct root *root, struct mem *m, struct command_facts *facts)
 {
 	if (facts->libc == LIBC_GLIBC)
 		command_find_glibc(root, m, command_find_loader(root, m, facts->elf.interpreter), facts);

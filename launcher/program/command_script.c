@@ -14,8 +14,8 @@ static const char *command_skip_blanks(const char *text)
 	return text + strspn(text, " \t");
 }
 
-int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size,
-			 char **ret_interpreter, char **ret_argument)
+int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size, char **ret_interpreter,
+			 char **ret_argument)
 {
 	size_t limit = size < COMMAND_SCRIPT_MAX ? size : COMMAND_SCRIPT_MAX;
 	const unsigned char *end;
@@ -32,8 +32,7 @@ int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size,
 	name = command_skip_blanks(line);
 	length = strcspn(name, " \t");
 	/* A name that runs on behind the buffer: not to be executed as what it looks like. */
-	if (!length || (!end && limit == COMMAND_SCRIPT_MAX && !name[length] &&
-			strlen(line) == limit - 2))
+	if (!length || (!end && limit == COMMAND_SCRIPT_MAX && !name[length] && strlen(line) == limit - 2))
 		return -ENOEXEC;
 	rest = command_skip_blanks(name + length);
 	*ret_interpreter = mem_strndup(m, name, length);
@@ -55,8 +54,7 @@ static char *command_next_word(struct mem *m, const char **cursor)
 static bool command_env_takes_value(const char *word)
 {
 	return strcmp(word, "-u") == 0 || strcmp(word, "-C") == 0 || strcmp(word, "-a") == 0 ||
-	       strcmp(word, "--unset") == 0 || strcmp(word, "--chdir") == 0 ||
-	       strcmp(word, "--argv0") == 0;
+	       strcmp(word, "--unset") == 0 || strcmp(word, "--chdir") == 0 || strcmp(word, "--argv0") == 0;
 }
 
 /* What follows "-S", "-vS" or "--split-string=" within the argument; NULL without it. */

@@ -30,20 +30,35 @@ struct elf_dynamic {
 	size_t n_needed;
 };
 
-static void elf_name_machine(const struct elf_file *file, unsigned int machine, bool is_little,
-			     char *ret, size_t size)
+static void elf_name_machine(const struct elf_file *file, unsigned int machine, bool is_little, char *ret, size_t size)
 {
 	const char *name = NULL;
 
 	switch (machine) {
-	case EM_X86_64: name = "x86_64"; break;
-	case EM_AARCH64: name = is_little ? "aarch64" : "aarch64_be"; break;
-	case EM_386: name = "i686"; break;
-	case EM_ARM: name = "armv7l"; break;
-	case EM_PPC64: name = is_little ? "ppc64le" : "ppc64"; break;
-	case EM_RISCV: name = file->is_64 ? "riscv64" : "riscv32"; break;
-	case EM_S390: name = file->is_64 ? "s390x" : "s390"; break;
-	case EM_LOONGARCH: name = file->is_64 ? "loongarch64" : "loongarch32"; break;
+	case EM_X86_64:
+		name = "x86_64";
+		break;
+	case EM_AARCH64:
+		name = is_little ? "aarch64" : "aarch64_be";
+		break;
+	case EM_386:
+		name = "i686";
+		break;
+	case EM_ARM:
+		name = "armv7l";
+		break;
+	case EM_PPC64:
+		name = is_little ? "ppc64le" : "ppc64";
+		break;
+	case EM_RISCV:
+		name = file->is_64 ? "riscv64" : "riscv32";
+		break;
+	case EM_S390:
+		name = file->is_64 ? "s390x" : "s390";
+		break;
+	case EM_LOONGARCH:
+		name = file->is_64 ? "loongarch64" : "loongarch32";
+		break;
 	}
 	if (name)
 		snprintf(ret, size, "%s", name);
@@ -71,8 +86,8 @@ static int elf_parse_header(struct elf_facts *facts, struct elf_file *file)
 	if (!h)
 		return -ENODATA;
 	facts->bits = file->is_64 ? 64 : 32;
-	elf_name_machine(file, elf_get16(file, h + offsetof(Elf64_Ehdr, e_machine)), is_little,
-			 facts->machine, sizeof facts->machine);
+	elf_name_machine(file, elf_get16(file, h + offsetof(Elf64_Ehdr, e_machine)), is_little, facts->machine,
+			 sizeof facts->machine);
 	if (file->is_64) {
 		file->phoff = elf_get64(file, h + offsetof(Elf64_Ehdr, e_phoff));
 		file->phentsize = elf_get16(file, h + offsetof(Elf64_Ehdr, e_phentsize));
@@ -89,8 +104,7 @@ static int elf_parse_header(struct elf_facts *facts, struct elf_file *file)
 		shnum = elf_get16(file, h + offsetof(Elf32_Ehdr, e_shnum));
 	}
 	/* The section headers end a file: a copy that was cut off lacks them first. */
-	if (shoff && (shoff > file->reader->size ||
-		      (uint64_t)shentsize * shnum > file->reader->size - shoff))
+	if (shoff && (shoff > file->reader->size || (uint64_t)shentsize * shnum > file->reader->size - shoff))
 		return -ENODATA;
 	return 0;
 }
@@ -127,16 +141,14 @@ static uint64_t elf_offset_of(const struct elf_file *file, uint64_t address)
 	struct elf_program p;
 
 	for (unsigned int i = 0; i < file->phnum; i++) {
-		if (elf_read_program(file, i, &p) == 0 && p.type == PT_LOAD &&
-		    address >= p.address && address - p.address < p.size &&
-		    p.offset <= UINT64_MAX - (address - p.address))
+		if (elf_read_program(file, i, &p) == 0 && p.type == PT_LOAD && address >= p.address &&
+		    address - p.address < p.size && p.offset <= UINT64_MAX - (address - p.address))
 			return p.offset + (address - p.address);
 	}
 	return 0;
 }
 
-static char *elf_string_at(struct elf_reader *reader, struct mem *m, uint64_t offset,
-			   uint64_t available)
+static char *elf_string_at(struct elf_reader *reader, struct mem *m, uint64_t offset, uint64_t available)
 {
 	uint64_t rest;
 	size_t length;
@@ -156,23 +168,21 @@ static char *elf_string_at(struct elf_reader *reader, struct mem *m, uint64_t of
 
 char *elf_dynamic_string(const struct elf_file *file, struct mem *m, uint64_t offset)
 {
-	if (!file->strings || offset >= file->strings_size ||
-	    file->strings > UINT64_MAX - offset)
+	if (!file->strings || offset >= file->strings_size || file->strings > UINT64_MAX - offset)
 		return NULL;
-	return elf_string_at(file->reader, m, file->strings + offset,
-			     file->strings_size - offset);
+	return elf_string_at(file->reader, m, file->strings + offset, file->strings_size - offset);
 }
 
-static void elf_parse_interpreter(const struct elf_file *file, struct mem *m,
-				  const struct elf_program *p, struct elf_facts *facts)
+static void elf_parse_interpreter(const struct elf_file *file, struct mem *m, const struct elf_program *p,
+				  struct elf_facts *facts)
 {
 	if (p->size && p->size <= ELF_INTERPRETER_MAX && !facts->interpreter)
 		facts->interpreter = elf_string_at(file->reader, m, p->offset, p->size);
 }
 
 /* Looks for the GNU build ID among the notes of one segment. */
-static void elf_parse_notes(const struct elf_file *file, struct mem *m,
-			    const struct elf_program *p, struct elf_facts *facts)
+static void elf_parse_notes(const struct elf_file *file, struct mem *m, const struct elf_program *p,
+			    struct elf_facts *facts)
 {
 	uint64_t align = p->align == 8 ? 8 : 4, at = 0;
 
@@ -209,13 +219,11 @@ static int elf_parse_programs(struct elf_file *file, struct mem *m, struct elf_f
 
 		if (r < 0)
 			return r;
-		if (p.type != PT_LOAD && p.type != PT_INTERP && p.type != PT_DYNAMIC &&
-		    p.type != PT_NOTE)
+		if (p.type != PT_LOAD && p.type != PT_INTERP && p.type != PT_DYNAMIC && p.type != PT_NOTE)
 			continue;
 		if (p.size && (p.offset > end || p.size > end - p.offset))
 			return -ENODATA;
-		if (p.type == PT_LOAD && p.align <= INT64_MAX &&
-		    (int64_t)p.align > facts->page_size)
+		if (p.type == PT_LOAD && p.align <= INT64_MAX && (int64_t)p.align > facts->page_size)
 			facts->page_size = (int64_t)p.align;
 		if (p.type == PT_INTERP)
 			elf_parse_interpreter(file, m, &p, facts);
@@ -234,12 +242,24 @@ static int elf_parse_programs(struct elf_file *file, struct mem *m, struct elf_f
 static void elf_add_dynamic(struct elf_dynamic *dynamic, uint64_t tag, uint64_t value)
 {
 	switch (tag) {
-	case DT_STRTAB: dynamic->strings = value; break;
-	case DT_STRSZ: dynamic->strings_size = value; break;
-	case DT_VERDEF: dynamic->verdef = value; break;
-	case DT_VERDEFNUM: dynamic->verdef_count = value; break;
-	case DT_VERNEED: dynamic->verneed = value; break;
-	case DT_VERNEEDNUM: dynamic->verneed_count = value; break;
+	case DT_STRTAB:
+		dynamic->strings = value;
+		break;
+	case DT_STRSZ:
+		dynamic->strings_size = value;
+		break;
+	case DT_VERDEF:
+		dynamic->verdef = value;
+		break;
+	case DT_VERDEFNUM:
+		dynamic->verdef_count = value;
+		break;
+	case DT_VERNEED:
+		dynamic->verneed = value;
+		break;
+	case DT_VERNEEDNUM:
+		dynamic->verneed_count = value;
+		break;
 	case DT_SONAME:
 		dynamic->soname = value;
 		dynamic->has_soname = true;
@@ -273,8 +293,7 @@ static int elf_read_dynamic(const struct elf_file *file, struct elf_dynamic *ret
 		tag = file->is_64 ? elf_get64(file, d) : elf_get32(file, d);
 		if (tag == DT_NULL)
 			break;
-		elf_add_dynamic(ret, tag, file->is_64 ? elf_get64(file, d + 8) :
-							elf_get32(file, d + 4));
+		elf_add_dynamic(ret, tag, file->is_64 ? elf_get64(file, d + 8) : elf_get32(file, d + 4));
 	}
 	return 0;
 }
@@ -309,8 +328,7 @@ static int elf_parse_dynamic(struct elf_file *file, struct mem *m, struct elf_fa
 	return 0;
 }
 
-void elf_parse_reader(struct elf_reader *reader, struct mem *m, struct elf_facts *ret,
-		      struct elf_file *ret_file)
+void elf_parse_reader(struct elf_reader *reader, struct mem *m, struct elf_facts *ret, struct elf_file *ret_file)
 {
 	*ret_file = (struct elf_file){ .reader = reader };
 	*ret = (struct elf_facts){ 0 };

@@ -67,8 +67,7 @@ const unsigned char *elf_view(struct elf_reader *reader, uint64_t offset, size_t
 		return reader->head + offset;
 	if (length > sizeof reader->window)
 		return NULL;
-	if (offset >= reader->window_start &&
-	    offset - reader->window_start <= reader->window_size &&
+	if (offset >= reader->window_start && offset - reader->window_start <= reader->window_size &&
 	    length <= reader->window_size - (offset - reader->window_start))
 		return reader->window + (offset - reader->window_start);
 	/* A little before as well: names are seldom asked for in ascending order. */

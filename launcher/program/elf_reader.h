@@ -27,8 +27,8 @@ void elf_parse(struct mem *m, const unsigned char *bytes, size_t size, struct el
 struct elf_reader {
 	const unsigned char *bytes; /* the whole file; NULL = read from fd */
 	int fd;
-	uint64_t size;              /* of the file */
-	struct stat status;         /* the file's, when it is one */
+	uint64_t size;      /* of the file */
+	struct stat status; /* the file's, when it is one */
 	size_t head_size;
 	uint64_t window_start;
 	size_t window_size;
@@ -40,7 +40,7 @@ struct elf_reader {
 struct elf_file {
 	struct elf_reader *reader;
 	bool is_64;
-	bool is_swapped;       /* the other byte order than ours */
+	bool is_swapped; /* the other byte order than ours */
 	uint64_t phoff;
 	unsigned int phnum, phentsize;
 	/* From PT_DYNAMIC, as file offsets; 0 = absent. */
@@ -58,8 +58,7 @@ void elf_reader_close(struct elf_reader *reader);
 const unsigned char *elf_view(struct elf_reader *reader, uint64_t offset, size_t length);
 
 /* As elf_parse() for a reader; *ret_file can be given to the functions below afterwards. */
-void elf_parse_reader(struct elf_reader *reader, struct mem *m, struct elf_facts *ret,
-		      struct elf_file *ret_file);
+void elf_parse_reader(struct elf_reader *reader, struct mem *m, struct elf_facts *ret, struct elf_file *ret_file);
 /* A string of the dynamic string table, NULL when there is none at this place. */
 char *elf_dynamic_string(const struct elf_file *file, struct mem *m, uint64_t offset);
 

@@ -70,8 +70,7 @@ static size_t elf_list_needed_versions(const struct elf_file *file, uint64_t *re
 }
 
 /* The highest N among the names that are GLIBC_2.N. */
-static int elf_highest_glibc(const struct elf_file *file, struct mem *m, const uint64_t *names,
-			     size_t n, int64_t *ret)
+static int elf_highest_glibc(const struct elf_file *file, struct mem *m, const uint64_t *names, size_t n, int64_t *ret)
 {
 	int64_t highest = -1;
 
@@ -81,8 +80,7 @@ static int elf_highest_glibc(const struct elf_file *file, struct mem *m, const u
 
 		/* "GLIBC_2.2.5" is 2.2; "GLIBC_PRIVATE" is none. */
 		if (name && text_starts_with(name, ELF_GLIBC_PREFIX) &&
-		    text_parse_i64(name + sizeof ELF_GLIBC_PREFIX - 1, &minor, NULL) == 0 &&
-		    minor > highest)
+		    text_parse_i64(name + sizeof ELF_GLIBC_PREFIX - 1, &minor, NULL) == 0 && minor > highest)
 			highest = minor;
 	}
 	if (highest < 0)

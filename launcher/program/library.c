@@ -13,8 +13,7 @@
 /* What comes with the C library, and so is there when the command is. */
 static bool library_is_system(const char *name, enum libc_kind libc)
 {
-	static const char *const glibc[] = { "libc.so.6", "libm.so.6", "libpthread.so.0",
-					     "libdl.so.2", "librt.so.1" };
+	static const char *const glibc[] = { "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1" };
 
 	if (libc == LIBC_MUSL)
 		return strcmp(name, "libc.so") == 0 || text_starts_with(name, "libc.musl-") ||
@@ -26,18 +25,15 @@ static bool library_is_system(const char *name, enum libc_kind libc)
 	return text_starts_with(name, "ld-linux") || text_starts_with(name, "ld64.so.");
 }
 
-static bool library_exists(const struct root *root, struct mem *m, const char *folder,
-			   size_t length, const char *name)
+static bool library_exists(const struct root *root, struct mem *m, const char *folder, size_t length, const char *name)
 {
 	struct stat st;
 
-	return length &&
-	       root_stat(root, mem_printf(m, "%.*s/%s", (int)length, folder, name), &st) == 0;
+	return length && root_stat(root, mem_printf(m, "%.*s/%s", (int)length, folder, name), &st) == 0;
 }
 
 /* One of the folders that colons (or, for the loader, semicolons) divide. */
-static bool library_is_on_path(const struct root *root, struct mem *m, const char *folders,
-			       const char *name)
+static bool library_is_on_path(const struct root *root, struct mem *m, const char *folders, const char *name)
 {
 	while (folders && *folders) {
 		size_t length = strcspn(folders, ":;");
@@ -50,8 +46,8 @@ static bool library_is_on_path(const struct root *root, struct mem *m, const cha
 }
 
 /* RUNPATH, where only $ORIGIN is replaced: $LIB and $PLATFORM are not used by builds. */
-static bool library_is_on_runpath(const struct root *own, struct mem *m, const char *path,
-				  const char *runpath, const char *name)
+static bool library_is_on_runpath(const struct root *own, struct mem *m, const char *path, const char *runpath,
+				  const char *name)
 {
 	static const char *const origins[] = { "$ORIGIN", "${ORIGIN}" };
 	char *origin = text_dirname(m, path);
@@ -79,40 +75,37 @@ static bool library_is_in_cache(const struct root *root, struct mem *m, const ch
 
 	if (root_read(root, m, "/etc/ld.so.cache", LIBRARY_CACHE_MAX, &cache, &size) < 0)
 		return false;
-	for (const char *at = cache; (at = memmem(at, size - (size_t)(at - cache), name, length));
-	     at++) {
+	for (const char *at = cache; (at = memmem(at, size - (size_t)(at - cache), name, length)); at++) {
 		if (at > cache && at[-1] == '\0')
 			return true;
 	}
 	return false;
 }
 
-static bool library_is_in_usual_folder(const struct root *root, struct mem *m,
-				       const struct elf_facts *elf, const char *name)
+static bool library_is_in_usual_folder(const struct root *root, struct mem *m, const struct elf_facts *elf,
+				       const char *name)
 {
-	char *folders = mem_printf(m, "/lib/%s-linux-gnu:/usr/lib/%s-linux-gnu:%s:"
-				   "/lib:/usr/lib:/usr/local/lib", elf->machine, elf->machine,
+	char *folders = mem_printf(m,
+				   "/lib/%s-linux-gnu:/usr/lib/%s-linux-gnu:%s:"
+				   "/lib:/usr/lib:/usr/local/lib",
+				   elf->machine, elf->machine,
 				   elf->bits == 64 ? "/lib64:/usr/lib64" : "/lib32:/usr/lib32");
 
 	return library_is_on_path(root, m, folders, name);
 }
 
 static void library_check_needed(const struct root *own, const struct root *root, struct mem *m,
-				 const char *const *environment, const struct elf_facts *elf,
-				 struct build_facts *build)
+				 const char *const *environment, const struct elf_facts *elf, struct build_facts *build)
 {
 	for (size_t i = 0; i < elf->n_needed; i++) {
 		const char *name = elf->needed[i];
 
 		if (library_is_system(name, build->libc) ||
 		    library_is_on_runpath(own, m, build->path, elf->runpath, name) ||
-		    library_is_on_path(root, m, environment_get(environment, "LD_LIBRARY_PATH"),
-				       name) ||
-		    library_is_in_cache(root, m, name) ||
-		    library_is_in_usual_folder(root, m, elf, name))
+		    library_is_on_path(root, m, environment_get(environment, "LD_LIBRARY_PATH"), name) ||
+		    library_is_in_cache(root, m, name) || library_is_in_usual_folder(root, m, elf, name))
 			continue;
-		build->problem = mem_printf(m, "%s needs %s, which is not installed", build->path,
-					    name);
+		build->problem = mem_printf(m, "%s needs %s, which is not installed", build->path, name);
 		return;
 	}
 }
@@ -140,13 +133,12 @@ static char *library_describe(struct mem *m, const char *path, int problem)
 static void library_compare(struct mem *m, const struct elf_facts *elf, struct build_facts *build)
 {
 	if (build->machine && strcmp(elf->machine, build->machine) != 0)
-		build->problem = mem_printf(m, "%s is for %s, not for %s", build->path,
-					    elf->machine, build->machine);
+		build->problem = mem_printf(m, "%s is for %s, not for %s", build->path, elf->machine, build->machine);
 	else if (!elf->is_dynamic || elf->interpreter)
 		build->problem = mem_printf(m, "%s is not a shared library", build->path);
 	else if (build->build_id && elf->build_id && strcmp(build->build_id, elf->build_id) != 0)
-		build->problem = mem_printf(m, "%s has build ID %s, the manifest says %s",
-					    build->path, elf->build_id, build->build_id);
+		build->problem = mem_printf(m, "%s has build ID %s, the manifest says %s", build->path, elf->build_id,
+					    build->build_id);
 }
 
 /* A manifest has the version; of a library that was named by its path only it itself knows. */
@@ -164,8 +156,8 @@ static void library_read_glibc(const struct root *own, struct mem *m, struct bui
 	elf_reader_close(&reader);
 }
 
-void library_check(const struct root *own, const struct root *root, struct mem *m,
-		   const char *const *environment, struct build_facts *build)
+void library_check(const struct root *own, const struct root *root, struct mem *m, const char *const *environment,
+		   struct build_facts *build)
 {
 	struct elf_facts elf;
 

@@ -11,8 +11,9 @@
 static const char *builds_describe(struct mem *m, const struct build_facts *b)
 {
 	const char *line = b->libc == LIBC_MUSL ? "musl" :
-			   b->libc_minor == FACT_UNKNOWN ? "glibc" :
-			   mem_printf(m, "glibc 2.%lld or newer", (long long)b->libc_minor);
+			   b->libc_minor == FACT_UNKNOWN ?
+						  "glibc" :
+						  mem_printf(m, "glibc 2.%lld or newer", (long long)b->libc_minor);
 
 	line = mem_printf(m, "%s, %s", b->machine, line);
 	if (b->x86_level != FACT_UNKNOWN)
@@ -27,9 +28,9 @@ static const char *builds_describe(struct mem *m, const struct build_facts *b)
 static const char *builds_describe_bytes(struct mem *m, const struct build_facts *b)
 {
 	return mem_printf(m, "build ID %s; sha256 %s", b->build_id ? b->build_id : "unknown",
-			  !b->digest || !b->sha256 ? "not checked" :
+			  !b->digest || !b->sha256          ? "not checked" :
 			  strcmp(b->digest, b->sha256) == 0 ? "as in the manifest" :
-			  "OTHER THAN in the manifest");
+							      "OTHER THAN in the manifest");
 }
 
 char *report_builds(struct mem *m, const struct facts *facts, const struct options *options)

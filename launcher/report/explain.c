@@ -14,8 +14,7 @@ static const char *report_word(const char *word)
 	return *word ? word : "unknown";
 }
 
-static void report_command(struct page *t, const struct facts *f, const struct plan *plan,
-			   const struct options *o)
+static void report_command(struct page *t, const struct facts *f, const struct plan *plan, const struct options *o)
 {
 	const struct command_facts *c = &f->command;
 	static const char *const libcs[] = { "libc unknown", "glibc", "musl", "another libc" };
@@ -49,15 +48,15 @@ static void report_cpus(struct page *t, const struct facts *f)
 {
 	const struct cpu_facts *c = &f->cpu;
 	const char *quota = c->quota_milli == FACT_UNLIMITED ? "no quota" :
-			    c->quota_milli < 0 ? "quota unknown" :
-			    mem_printf(t->out.m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
+			    c->quota_milli < 0               ? "quota unknown" :
+						 mem_printf(t->out.m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
 
 	if (c->effective == FACT_UNKNOWN)
 		page_row(t, "CPUs", "unknown");
 	else
-		page_row(t, "CPUs", mem_printf(t->out.m, "%lld usable (%d online, %d allowed, %s)",
-					       (long long)c->effective, bitmap_count(&c->online),
-					       bitmap_count(&c->allowed), quota));
+		page_row(t, "CPUs",
+			 mem_printf(t->out.m, "%lld usable (%d online, %d allowed, %s)", (long long)c->effective,
+				    bitmap_count(&c->online), bitmap_count(&c->allowed), quota));
 }
 
 static void report_memory(struct page *t, const struct facts *f)
@@ -65,11 +64,13 @@ static void report_memory(struct page *t, const struct facts *f)
 	static const char *const versions[] = { "cgroup unknown", "no cgroup", "cgroup v1", "cgroup v2",
 						"cgroup v1 and v2" };
 	const struct cgroup_facts *c = &f->cgroup;
-	const char *limit = c->memory_max == FACT_UNLIMITED ? "no limit" :
-			    mem_printf(t->out.m, "limit %s", size_format(t->out.m, c->memory_max));
+	const char *limit = c->memory_max == FACT_UNLIMITED ?
+				    "no limit" :
+				    mem_printf(t->out.m, "limit %s", size_format(t->out.m, c->memory_max));
 
-	page_row(t, "Memory", mem_printf(t->out.m, "%s, %s (%s)", size_format(t->out.m, f->memory_total), limit,
-					 versions[c->version]));
+	page_row(t, "Memory",
+		 mem_printf(t->out.m, "%s, %s (%s)", size_format(t->out.m, f->memory_total), limit,
+			    versions[c->version]));
 }
 
 static void report_numa(struct page *t, const struct facts *f)
@@ -86,8 +87,9 @@ static void report_numa(struct page *t, const struct facts *f)
 		const struct numa_node *node = &n->nodes[i];
 
 		line = mem_printf(t->out.m, "%s%s node %d %s, %s", line, i ? ";" : ":", node->id,
-				  bitmap_is_empty(&node->cpus) ? "without CPUs" :
-				  mem_printf(t->out.m, "CPUs %s", bitmap_format_list(t->out.m, &node->cpus)),
+				  bitmap_is_empty(&node->cpus) ?
+					  "without CPUs" :
+					  mem_printf(t->out.m, "CPUs %s", bitmap_format_list(t->out.m, &node->cpus)),
 				  size_format(t->out.m, node->memory_total));
 	}
 	page_row(t, "NUMA", mem_printf(t->out.m, "%s%s", line, n->n_nodes > 8 ? "; ..." : ""));
@@ -97,15 +99,17 @@ static void report_thp(struct page *t, const struct facts *f)
 {
 	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
 	const struct thp_facts *thp = &f->thp;
-	const char *process = thp->process == THP_PROCESS_ALLOWED ? "allowed" :
-			      thp->process == THP_PROCESS_DISABLED ? "off" :
-			      thp->process == THP_PROCESS_EXCEPT_ADVISED ? "only where advised" : "unknown";
+	const char *process = thp->process == THP_PROCESS_ALLOWED        ? "allowed" :
+			      thp->process == THP_PROCESS_DISABLED       ? "off" :
+			      thp->process == THP_PROCESS_EXCEPT_ADVISED ? "only where advised" :
+									   "unknown";
 
 	if (thp->known == TRI_NO)
 		page_row(t, "THP", "not in this kernel");
 	else
-		page_row(t, "THP", mem_printf(t->out.m, "enabled=%s, defrag=%s; for this process: %s",
-					      modes[thp->enabled], report_word(thp->defrag), process));
+		page_row(t, "THP",
+			 mem_printf(t->out.m, "enabled=%s, defrag=%s; for this process: %s", modes[thp->enabled],
+				    report_word(thp->defrag), process));
 }
 
 static void report_hugepages(struct page *t, const struct facts *f)
@@ -116,8 +120,7 @@ static void report_hugepages(struct page *t, const struct facts *f)
 		const struct hugetlb_pool *p = &f->hugetlb.pools[i];
 
 		line = mem_printf(t->out.m, "%s%s%s: %lld of %lld free", line, i ? "; " : "",
-				  size_format(t->out.m, p->page_size), (long long)p->free,
-				  (long long)p->total);
+				  size_format(t->out.m, p->page_size), (long long)p->free, (long long)p->total);
 	}
 	page_row(t, "Hugepages", line);
 }
@@ -131,12 +134,12 @@ static void report_gpus(struct page *t, const struct facts *f)
 	for (size_t i = 0; i < g->n_gpus; i++)
 		n_visible += g->gpus[i].visible != TRI_NO;
 	line = g->n_gpus == 0 ? mem_strdup(t->out.m, "none") :
-	       mem_printf(t->out.m, "%zu, %zu visible", g->n_gpus, n_visible);
+				mem_printf(t->out.m, "%zu, %zu visible", g->n_gpus, n_visible);
 	for (size_t i = 0; i < g->n_gpus; i++) {
 		if (g->gpus[i].visible != TRI_NO)
 			line = mem_printf(t->out.m, "%s; %s on node %s", line, g->gpus[i].address,
 					  g->gpus[i].node < 0 ? "unknown" :
-					  mem_printf(t->out.m, "%d", g->gpus[i].node));
+								mem_printf(t->out.m, "%d", g->gpus[i].node));
 	}
 	page_row(t, "GPUs", g->visible_by ? mem_printf(t->out.m, "%s (%s)", line, g->visible_by) : line);
 }
@@ -145,20 +148,25 @@ static void report_process(struct page *t, const struct facts *f)
 {
 	const struct process_facts *p = &f->process;
 
-	page_row(t, "Process", mem_printf(
-		t->out.m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",
-		p->uid == FACT_UNKNOWN ? "unknown" : mem_printf(t->out.m, "%lld", (long long)p->uid),
-		p->capabilities_known != TRI_YES ? "unknown" :
-			mem_printf(t->out.m, "%d", __builtin_popcountll(p->effective)),
-		p->no_new_privs == TRI_YES ? "on" : p->no_new_privs == TRI_NO ? "off" : "unknown",
-		p->seccomp == 0 ? "off" : p->seccomp > 0 ? "on" : "unknown"));
+	page_row(t, "Process",
+		 mem_printf(t->out.m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",
+			    p->uid == FACT_UNKNOWN ? "unknown" : mem_printf(t->out.m, "%lld", (long long)p->uid),
+			    p->capabilities_known != TRI_YES ?
+				    "unknown" :
+				    mem_printf(t->out.m, "%d", __builtin_popcountll(p->effective)),
+			    p->no_new_privs == TRI_YES ? "on" :
+			    p->no_new_privs == TRI_NO  ? "off" :
+							 "unknown",
+			    p->seccomp == 0 ? "off" :
+			    p->seccomp > 0  ? "on" :
+					      "unknown"));
 }
 
 static void report_machine(struct page *t, const struct facts *f)
 {
-	page_row(t, "Machine", mem_printf(t->out.m, "Linux %s, %s, %s pages%s", report_word(f->kernel),
-					  report_word(f->machine), size_format(t->out.m, f->page_size),
-					  f->is_live ? "" : " (captured)"));
+	page_row(t, "Machine",
+		 mem_printf(t->out.m, "Linux %s, %s, %s pages%s", report_word(f->kernel), report_word(f->machine),
+			    size_format(t->out.m, f->page_size), f->is_live ? "" : " (captured)"));
 	report_cpus(t, f);
 	report_memory(t, f);
 	report_numa(t, f);
@@ -242,8 +250,8 @@ static void report_operation(struct page *t, const struct operation *op)
 	}
 }
 
-char *report_explain(struct mem *m, const struct facts *facts, const struct options *options,
-		     const struct plan *plan, enum report_stage stage, bool has_color)
+char *report_explain(struct mem *m, const struct facts *facts, const struct options *options, const struct plan *plan,
+		     enum report_stage stage, bool has_color)
 {
 	static const char *const headings[] = {
 		[REPORT_PLANNED] = "Plan, not tried here",
@@ -269,9 +277,8 @@ char *report_explain(struct mem *m, const struct facts *facts, const struct opti
 
 char *report_blocker(struct mem *m, const struct operation *op)
 {
-	return utf8_clean(m, mem_printf(m, "%s is required and cannot be done: %s: %s",
-					   step_name(op->step), op->name,
-					   op->detail ? op->detail : op->why));
+	return utf8_clean(m, mem_printf(m, "%s is required and cannot be done: %s: %s", step_name(op->step), op->name,
+					op->detail ? op->detail : op->why));
 }
 
 char *report_warnings(struct mem *m, const struct plan *plan)
@@ -286,11 +293,11 @@ char *report_warnings(struct mem *m, const struct plan *plan)
 
 		/* What the policy itself refused to preload is among the warnings already. */
 		if (op->outcome == OUTCOME_REFUSED && (op->step != STEP_PRELOAD || op->detail))
-			text = mem_printf(m, "%sallocrun: going on without %s: %s: %s\n", text,
-					  step_name(op->step), op->name, utf8_clean(m, reason));
+			text = mem_printf(m, "%sallocrun: going on without %s: %s: %s\n", text, step_name(op->step),
+					  op->name, utf8_clean(m, reason));
 		else if (op->outcome == OUTCOME_DEGRADED)
-			text = mem_printf(m, "%sallocrun: %s is degraded: %s\n", text,
-					  step_name(op->step), utf8_clean(m, reason));
+			text = mem_printf(m, "%sallocrun: %s is degraded: %s\n", text, step_name(op->step),
+					  utf8_clean(m, reason));
 	}
 	return text;
 }

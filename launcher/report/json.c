@@ -114,15 +114,15 @@ static json_t *json_environment(const struct plan *plan, char *const *environmen
 		const struct operation *op = &plan->operations[i];
 
 		if (op->kind == OP_ENVIRONMENT && environment)
-			json_object_set_new(o, op->u.environment.variable, json_text(
-				environment_get((const char *const *)environment,
-						op->u.environment.variable)));
+			json_object_set_new(o, op->u.environment.variable,
+					    json_text(environment_get((const char *const *)environment,
+								      op->u.environment.variable)));
 	}
 	return o;
 }
 
-json_t *report_plan_json(const struct facts *facts, const struct options *options,
-			 const struct plan *plan, char *const *environment)
+json_t *report_plan_json(const struct facts *facts, const struct options *options, const struct plan *plan,
+			 char *const *environment)
 {
 	json_t *o = json_object(), *operations = json_array(), *warnings = json_array();
 
@@ -168,4 +168,3 @@ json_t *report_builds_json(struct mem *m, const struct facts *facts, const struc
 	json_object_set_new(o, "problem", json_text(facts->catalog.problem));
 	return o;
 }
-

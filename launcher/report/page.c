@@ -25,8 +25,8 @@ void page_paint(struct page *page, const char *color, const char *words)
 {
 	const char *escaped = utf8_clean(page->out.m, words);
 
-	buffer_append(&page->out, page->has_color ? mem_printf(page->out.m, "\033[%sm%s\033[0m", color, escaped) :
-		    escaped);
+	buffer_append(&page->out,
+		      page->has_color ? mem_printf(page->out.m, "\033[%sm%s\033[0m", color, escaped) : escaped);
 }
 
 void page_heading(struct page *page, const char *words)

@@ -20,8 +20,8 @@ enum report_stage {
 };
 
 /* For --explain and --verbose. */
-char *report_explain(struct mem *m, const struct facts *facts, const struct options *options,
-		     const struct plan *plan, enum report_stage stage, bool has_color);
+char *report_explain(struct mem *m, const struct facts *facts, const struct options *options, const struct plan *plan,
+		     enum report_stage stage, bool has_color);
 /* For --list. */
 char *report_builds(struct mem *m, const struct facts *facts, const struct options *options);
 /* What did not go as wanted, a line each, "" when all did. */
@@ -30,8 +30,8 @@ char *report_warnings(struct mem *m, const struct plan *plan);
 char *report_blocker(struct mem *m, const struct operation *op);
 
 /* The object of --explain --format json and of the launch record. */
-json_t *report_plan_json(const struct facts *facts, const struct options *options,
-			 const struct plan *plan, char *const *environment);
+json_t *report_plan_json(const struct facts *facts, const struct options *options, const struct plan *plan,
+			 char *const *environment);
 json_t *report_builds_json(struct mem *m, const struct facts *facts, const struct options *options);
 
 #endif

@@ -50,8 +50,7 @@ static const char *apply_read(const struct root *root, struct mem *m, const char
 	const char *value, *offered;
 	char *text;
 
-	if (root_read_record(root, m, path, &text) < 0 ||
-	    tune_parse_value(m, setting, text, &value, &offered) < 0)
+	if (root_read_record(root, m, path, &text) < 0 || tune_parse_value(m, setting, text, &value, &offered) < 0)
 		return NULL;
 	return value;
 }
@@ -59,8 +58,8 @@ static const char *apply_read(const struct root *root, struct mem *m, const char
 static bool apply_grows(const struct tune_write *w)
 {
 	return (w->setting == tune_setting_of_pool(TUNE_OF_POOL) ||
-		w->setting == tune_setting_of_pool(TUNE_OF_POOL_ON_NODE)) && w->from &&
-	       strtoll(w->to, NULL, 10) > strtoll(w->from, NULL, 10);
+		w->setting == tune_setting_of_pool(TUNE_OF_POOL_ON_NODE)) &&
+	       w->from && strtoll(w->to, NULL, 10) > strtoll(w->from, NULL, 10);
 }
 
 /* The node's own file, else the machine's; -errno where the kernel cannot compact. */
@@ -80,10 +79,10 @@ static const char *apply_explain_short(struct mem *m, const struct tune_write *w
 
 	if (is_surplus)
 		return mem_printf(m, "%s pages of %s stay: they are in use", w->got, size);
-	return mem_printf(m, "the kernel gave %s of %s pages of %s: there are no more free blocks of that size%s; "
-			     "hugepages= on the kernel command line takes them before memory is in pieces",
-			  w->got, w->to, size,
-			  compacted < 0 ? " (and memory could not be compacted first)" : "");
+	return mem_printf(m,
+			  "the kernel gave %s of %s pages of %s: there are no more free blocks of that size%s; "
+			  "hugepages= on the kernel command line takes them before memory is in pieces",
+			  w->got, w->to, size, compacted < 0 ? " (and memory could not be compacted first)" : "");
 }
 
 const char *tune_explain_error(struct mem *m, const struct tune_write *w, int error)
@@ -204,8 +203,9 @@ static void apply_restore_all(const struct root *root, struct mem *m, struct tun
 			continue;
 		r = apply_restore(root, m, w);
 		if (r < 0) {
-			apply_fail(w, mem_printf(m, "%s; and %s could not be put back: %s", w->detail ? w->detail :
-						 "another one did not take", w->from, strerror(-r)));
+			apply_fail(w, mem_printf(m, "%s; and %s could not be put back: %s",
+						 w->detail ? w->detail : "another one did not take", w->from,
+						 strerror(-r)));
 			continue;
 		}
 		if (w->outcome == TUNE_CHANGED) {
@@ -228,8 +228,7 @@ bool tune_has_changed(const struct tune_write *w)
 	return w->outcome == TUNE_CHANGED;
 }
 
-int tune_probe(const struct root *root, const struct tune_plan *plan,
-	       const struct tune_write **ret_write)
+int tune_probe(const struct root *root, const struct tune_plan *plan, const struct tune_write **ret_write)
 {
 	for (size_t i = 0; i < plan->n; i++) {
 		int fd;
@@ -259,15 +258,16 @@ static bool apply_has_stayed(const struct root *root, struct mem *m, struct tune
 		w->got = apply_read(root, m, w->path, w->setting);
 		if (w->got && strcmp(w->got, w->to) == 0)
 			continue;
-		apply_fail(w, mem_printf(m, "it was set, and something else has set it to %s since (tuned, hugeadm, "
-					    "another program)", w->got ? w->got : "what cannot be read"));
+		apply_fail(w, mem_printf(m,
+					 "it was set, and something else has set it to %s since (tuned, hugeadm, "
+					 "another program)",
+					 w->got ? w->got : "what cannot be read"));
 		has_stayed = false;
 	}
 	return has_stayed;
 }
 
-void tune_apply(const struct root *root, struct mem *m, struct tune_plan *plan, bool is_atomic,
-		bool is_revert)
+void tune_apply(const struct root *root, struct mem *m, struct tune_plan *plan, bool is_atomic, bool is_revert)
 {
 	bool has_failed = false;
 

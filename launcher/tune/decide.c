@@ -13,8 +13,8 @@
 const char *tune_outcome_name(enum tune_outcome outcome)
 {
 	static const char *const names[] = {
-		[TUNE_SAME] = "unchanged", [TUNE_SKIPPED] = "skipped", [TUNE_IMPOSSIBLE] = "impossible",
-		[TUNE_PLANNED] = "planned", [TUNE_CHANGED] = "changed", [TUNE_FAILED] = "failed",
+		[TUNE_SAME] = "unchanged",    [TUNE_SKIPPED] = "skipped",         [TUNE_IMPOSSIBLE] = "impossible",
+		[TUNE_PLANNED] = "planned",   [TUNE_CHANGED] = "changed",         [TUNE_FAILED] = "failed",
 		[TUNE_RESTORED] = "restored", [TUNE_NOT_WRITTEN] = "not written",
 	};
 
@@ -61,8 +61,7 @@ static const struct tune_setting *decide_size_row(const struct tune_setting *set
 }
 
 /* The page sizes of a kind that there are: "64K, 2M"; NULL = none. */
-static const char *decide_list_sizes(struct mem *m, const struct tune_facts *facts,
-				     const struct tune_setting *setting)
+static const char *decide_list_sizes(struct mem *m, const struct tune_facts *facts, const struct tune_setting *setting)
 {
 	const char *list = NULL;
 
@@ -72,7 +71,7 @@ static const char *decide_list_sizes(struct mem *m, const struct tune_facts *fac
 
 		if (file->setting == setting)
 			list = list ? mem_printf(m, "%s, %s", list, size_format_boot(m, file->size)) :
-			       size_format_boot(m, file->size);
+				      size_format_boot(m, file->size);
 	}
 	return list;
 }
@@ -210,21 +209,24 @@ static void decide_file(struct mem *m, const struct tune_facts *facts, const str
 	}
 }
 
-static struct tune_write *decide_add(struct mem *m, struct tune_plan *plan,
-				     const struct node_item *item, int node)
+static struct tune_write *decide_add(struct mem *m, struct tune_plan *plan, const struct node_item *item, int node)
 {
 	struct tune_write *w = MEM_PUSH(m, plan->writes, plan->n);
 
 	*w = (struct tune_write){
-		.setting = item->setting, .where = item->where, .node = node, .size = item->size,
+		.setting = item->setting,
+		.where = item->where,
+		.node = node,
+		.size = item->size,
 		.key = item->node == NODE_EACH ? tune_setting_name(m, item->setting, node, item->size) : item->key,
-		.path = tune_setting_path(m, item->setting, node < 0 ? 0 : node, item->size), .to = item->value,
+		.path = tune_setting_path(m, item->setting, node < 0 ? 0 : node, item->size),
+		.to = item->value,
 	};
 	return w;
 }
 
-static void decide_one(struct mem *m, const struct tune_facts *facts, const struct node_item *item,
-		       int node, struct tune_plan *plan)
+static void decide_one(struct mem *m, const struct tune_facts *facts, const struct node_item *item, int node,
+		       struct tune_plan *plan)
 {
 	struct tune_write *w = decide_add(m, plan, item, node);
 
@@ -319,8 +321,7 @@ static int decide_compare(const void *a, const void *b)
 	return x->node < y->node ? -1 : x->node > y->node;
 }
 
-void tune_decide(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy,
-		 struct tune_plan *ret)
+void tune_decide(struct mem *m, const struct tune_facts *facts, const struct node_policy *policy, struct tune_plan *ret)
 {
 	struct node_policy sorted = *policy;
 

@@ -13,8 +13,7 @@
 #define WEIGHTS_FOLDER "/sys/kernel/mm/mempolicy/weighted_interleave"
 
 /* "always [madvise] never" -> "madvise", and "always madvise never" */
-static int tune_parse_word(struct mem *m, const char *text, const char **ret_value,
-			   const char **ret_offered)
+static int tune_parse_word(struct mem *m, const char *text, const char **ret_value, const char **ret_offered)
 {
 	const char *word;
 	char *offered;
@@ -40,8 +39,8 @@ static int tune_parse_word(struct mem *m, const char *text, const char **ret_val
 	return 0;
 }
 
-int tune_parse_value(struct mem *m, const struct tune_setting *setting, const char *text,
-		     const char **ret_value, const char **ret_offered)
+int tune_parse_value(struct mem *m, const struct tune_setting *setting, const char *text, const char **ret_value,
+		     const char **ret_offered)
 {
 	const char *line = text_dup_line(m, text), *end;
 	int64_t number;
@@ -79,8 +78,7 @@ static void tune_read(const struct root *root, struct mem *m, struct tune_facts 
 }
 
 /* The page sizes that a folder has names of. */
-static void tune_list_sizes(const struct root *root, struct mem *m, const char *folder,
-			    int64_t **ret, size_t *ret_n)
+static void tune_list_sizes(const struct root *root, struct mem *m, const char *folder, int64_t **ret, size_t *ret_n)
 {
 	char **names;
 
@@ -147,8 +145,8 @@ static void tune_read_files(const struct root *root, struct mem *m, struct tune_
 	}
 }
 
-void tune_detect_saved(const struct root *root, struct mem *m, const struct tune_saved *saved,
-		       size_t n_saved, struct tune_facts *facts)
+void tune_detect_saved(const struct root *root, struct mem *m, const struct tune_saved *saved, size_t n_saved,
+		       struct tune_facts *facts)
 {
 	for (size_t i = 0; i < n_saved; i++) {
 		const struct tune_setting *setting;
@@ -178,7 +176,8 @@ static void tune_read_boot(const struct root *root, struct mem *m, struct tune_f
 	char *text;
 
 	facts->kernel = root_read_line(root, line, sizeof line, "/proc/sys/kernel/osrelease") == 0 ?
-			mem_strdup(m, line) : "";
+				mem_strdup(m, line) :
+				"";
 	if (root_read_line(root, line, sizeof line, "/proc/sys/kernel/random/boot_id") == 0)
 		facts->boot_id = mem_strdup(m, line);
 	if (root_read_record(root, m, "/proc/cmdline", &text) == 0)
@@ -213,8 +212,8 @@ const struct tune_file *tune_find_path(const struct tune_facts *facts, const cha
 	return NULL;
 }
 
-const struct tune_file *tune_find_file(const struct tune_facts *facts,
-				       const struct tune_setting *setting, int node, int64_t size)
+const struct tune_file *tune_find_file(const struct tune_facts *facts, const struct tune_setting *setting, int node,
+				       int64_t size)
 {
 	for (size_t i = 0; i < facts->n_files; i++) {
 		const struct tune_file *file = &facts->files[i];

@@ -48,8 +48,7 @@ static int64_t note_sum_nodes(const struct tune_facts *facts, const struct tune_
 static int64_t note_wanted_pages(const struct tune_facts *facts, const struct tune_plan *plan,
 				 const struct tune_write *w)
 {
-	return w->setting->subject == TUNE_OF_POOL_ON_NODE ? note_sum_nodes(facts, plan, w->size) :
-	       note_number(w->to);
+	return w->setting->subject == TUNE_OF_POOL_ON_NODE ? note_sum_nodes(facts, plan, w->size) : note_number(w->to);
 }
 
 /* The pages of one node in "0:512,1:512"; a node that is not named gets none. */
@@ -81,10 +80,11 @@ static void note_boot_pool(struct mem *m, const struct tune_facts *facts, const 
 		if (pools[i].page_size != w->size ||
 		    pages == (is_of_node ? note_number(w->to) : note_wanted_pages(facts, plan, w)))
 			continue;
-		note_add(m, &w->notes, &w->n_notes, mem_printf(
-			m, "the kernel command line asks for %lld pages of %s%s: each boot begins with those",
-			(long long)pages, size_format_boot(m, w->size),
-			is_of_node ? mem_printf(m, " on node %d", w->node) : ""));
+		note_add(m, &w->notes, &w->n_notes,
+			 mem_printf(m,
+				    "the kernel command line asks for %lld pages of %s%s: each boot begins with those",
+				    (long long)pages, size_format_boot(m, w->size),
+				    is_of_node ? mem_printf(m, " on node %d", w->node) : ""));
 	}
 }
 
@@ -99,8 +99,7 @@ static const char *note_boot_value(struct mem *m, const struct tune_write *w, co
 	return strcmp(value, "enable") == 0 ? "1" : strcmp(value, "disable") == 0 ? "0" : value;
 }
 
-static void note_boot(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,
-		      struct tune_write *w)
+static void note_boot(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan, struct tune_write *w)
 {
 	const char *name = w->setting->boot, *text, *value;
 
@@ -113,8 +112,8 @@ static void note_boot(struct mem *m, const struct tune_facts *facts, const struc
 	text = boot_find(m, facts->command_line, name);
 	value = text ? note_boot_value(m, w, text) : NULL;
 	if (value && strcmp(value, w->to) != 0)
-		note_add(m, &w->notes, &w->n_notes, mem_printf(
-			m, "the kernel command line says %s=%s: each boot begins with that", name, text));
+		note_add(m, &w->notes, &w->n_notes,
+			 mem_printf(m, "the kernel command line says %s=%s: each boot begins with that", name, text));
 }
 
 /* Is that file one of the write's? The machine's pool is the sum of the nodes'. */
@@ -122,8 +121,7 @@ static bool note_is_same(struct mem *m, const struct tune_write *w, const char *
 {
 	return strcmp(path, w->path) == 0 ||
 	       (w->setting->subject == TUNE_OF_POOL_ON_NODE &&
-		strcmp(path, tune_setting_path(m, tune_setting_of_pool(TUNE_OF_POOL), NODE_NONE,
-					       w->size)) == 0);
+		strcmp(path, tune_setting_path(m, tune_setting_of_pool(TUNE_OF_POOL), NODE_NONE, w->size)) == 0);
 }
 
 /* The kernel spreads a pool over all memory, a GPU's own included. */
@@ -138,9 +136,12 @@ static void note_cpuless(struct mem *m, const struct tune_facts *facts, struct t
 			bitmap_set(&nodes, facts->numa.nodes[i].id);
 	}
 	if (!bitmap_is_empty(&nodes))
-		note_add(m, &w->notes, &w->n_notes, mem_printf(
-			m, "the kernel spreads these pages over nodes %s as well, which have no CPUs; %s.each does not",
-			bitmap_format_list(m, &nodes), w->key));
+		note_add(
+			m, &w->notes, &w->n_notes,
+			mem_printf(
+				m,
+				"the kernel spreads these pages over nodes %s as well, which have no CPUs; %s.each does not",
+				bitmap_format_list(m, &nodes), w->key));
 }
 
 /*
@@ -160,7 +161,8 @@ static bool note_agrees(const struct tune_facts *facts, const struct tune_plan *
 	if (end == text || *end)
 		return false;
 	wanted = strcmp(rival->path, w->path) == 0 ? note_number(w->to) : note_wanted_pages(facts, plan, w);
-	return number == wanted || (*rival->value == '>' && wanted > number) || (*rival->value == '<' && wanted < number);
+	return number == wanted || (*rival->value == '>' && wanted > number) ||
+	       (*rival->value == '<' && wanted < number);
 }
 
 static void note_rivals(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,
@@ -170,7 +172,8 @@ static void note_rivals(struct mem *m, const struct tune_facts *facts, const str
 		const struct tune_rival *rival = &facts->rivals[i];
 
 		if (note_is_same(m, w, rival->path) && !note_agrees(facts, plan, w, rival))
-			note_add(m, &w->notes, &w->n_notes, mem_printf(m, "%s sets it to %s", rival->where, rival->value));
+			note_add(m, &w->notes, &w->n_notes,
+				 mem_printf(m, "%s sets it to %s", rival->where, rival->value));
 	}
 }
 
@@ -182,7 +185,11 @@ void tune_add_notes(struct mem *m, const struct tune_facts *facts, struct tune_p
 		note_rivals(m, facts, plan, &plan->writes[i]);
 	}
 	if (facts->tuned_profile && plan->n)
-		note_add(m, &plan->notes, &plan->n_notes, mem_printf(
-			m, "tuned is set up here with profile %s: it may set its own values again; run --tune after it, "
-			   "or put them into a profile of its own", facts->tuned_profile));
+		note_add(
+			m, &plan->notes, &plan->n_notes,
+			mem_printf(
+				m,
+				"tuned is set up here with profile %s: it may set its own values again; run --tune after it, "
+				"or put them into a profile of its own",
+				facts->tuned_profile));
 }

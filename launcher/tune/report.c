@@ -67,8 +67,8 @@ static void tune_report_write(struct page *page, const struct tune_report *r, co
 /* "2 changed, 5 unchanged" */
 static void tune_report_counts(struct page *page, const struct tune_report *r)
 {
-	static const enum tune_outcome order[] = { TUNE_PLANNED, TUNE_CHANGED, TUNE_FAILED, TUNE_RESTORED,
-						   TUNE_NOT_WRITTEN, TUNE_IMPOSSIBLE, TUNE_SAME, TUNE_SKIPPED };
+	static const enum tune_outcome order[] = { TUNE_PLANNED,     TUNE_CHANGED,    TUNE_FAILED, TUNE_RESTORED,
+						   TUNE_NOT_WRITTEN, TUNE_IMPOSSIBLE, TUNE_SAME,   TUNE_SKIPPED };
 	const char *list = NULL;
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
@@ -79,8 +79,10 @@ static void tune_report_counts(struct page *page, const struct tune_report *r)
 		if (n)
 			list = mem_printf(page->out.m, "%s%s%zu %s", list ? list : "", list ? ", " : "", n, word);
 	}
-	page_add(page, "%s", list ? list : r->mode == TUNE_REVERT ? "nothing to revert" :
-		 "nothing to set: the policy sets nothing in [node]");
+	page_add(page, "%s",
+		 list                   ? list :
+		 r->mode == TUNE_REVERT ? "nothing to revert" :
+					  "nothing to set: the policy sets nothing in [node]");
 	page_end_line(page);
 }
 
@@ -112,11 +114,11 @@ static json_t *tune_report_list(const char *const *items, size_t n)
 
 static json_t *tune_report_write_json(const struct tune_write *w)
 {
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "key", json_text(w->key), "outcome", tune_outcome_name(w->outcome), "path", json_text(w->path),
-			 "from", json_text(w->from), "to", json_text(w->to), "read_back", json_text(w->got),
-			 "detail", json_text(w->detail), "where", json_text(w->where),
-			 "why", json_text(w->setting->why), "notes", tune_report_list(w->notes, w->n_notes));
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "key", json_text(w->key), "outcome",
+			 tune_outcome_name(w->outcome), "path", json_text(w->path), "from", json_text(w->from), "to",
+			 json_text(w->to), "read_back", json_text(w->got), "detail", json_text(w->detail), "where",
+			 json_text(w->where), "why", json_text(w->setting->why), "notes",
+			 tune_report_list(w->notes, w->n_notes));
 }
 
 char *tune_report_json(struct mem *m, const struct tune_report *r)
@@ -127,12 +129,11 @@ char *tune_report_json(struct mem *m, const struct tune_report *r)
 
 	for (size_t i = 0; i < r->plan->n; i++)
 		json_array_append_new(settings, tune_report_write_json(&r->plan->writes[i]));
-	json = json_pack("{s:s, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i}", "mode", modes[r->mode],
-			 "dry_run", r->mode == TUNE_DRY_RUN || r->is_dry,
-			 "policy_files", tune_report_list(r->policy_files, r->n_policy_files),
-			 "settings", settings, "notes", tune_report_list(r->plan->notes, r->plan->n_notes),
-			 "to_change", (int)tune_count(r->plan, TUNE_PLANNED),
-			 "changed", (int)tune_count(r->plan, TUNE_CHANGED),
+	json = json_pack("{s:s, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i}", "mode", modes[r->mode], "dry_run",
+			 r->mode == TUNE_DRY_RUN || r->is_dry, "policy_files",
+			 tune_report_list(r->policy_files, r->n_policy_files), "settings", settings, "notes",
+			 tune_report_list(r->plan->notes, r->plan->n_notes), "to_change",
+			 (int)tune_count(r->plan, TUNE_PLANNED), "changed", (int)tune_count(r->plan, TUNE_CHANGED),
 			 "failed", (int)(tune_count(r->plan, TUNE_FAILED) + tune_count(r->plan, TUNE_IMPOSSIBLE)),
 			 "exit_status", r->exit_code);
 	text = report_dump_json(m, json);

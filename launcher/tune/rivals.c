@@ -29,24 +29,23 @@ static const struct tune_setting *rival_find_sysctl(const char *name)
 }
 
 /* `line` 0: `name` says all of the place. */
-static void rival_add(struct mem *m, struct tune_facts *facts, const char *name, int line,
-		      const char *path, const char *value)
+static void rival_add(struct mem *m, struct tune_facts *facts, const char *name, int line, const char *path,
+		      const char *value)
 {
-	*MEM_PUSH(m, facts->rivals, facts->n_rivals) = (struct tune_rival){
-		line ? mem_printf(m, "%s:%d", name, line) : name, path, value };
+	*MEM_PUSH(m, facts->rivals, facts->n_rivals) =
+		(struct tune_rival){ line ? mem_printf(m, "%s:%d", name, line) : name, path, value };
 }
 
 /* vm.nr_hugepages is the pool of the default size. */
-static void rival_add_sysctl(struct mem *m, struct tune_facts *facts, const char *name, int line,
-			     const char *key, const char *value)
+static void rival_add_sysctl(struct mem *m, struct tune_facts *facts, const char *name, int line, const char *key,
+			     const char *value)
 {
 	const struct tune_setting *s = rival_find_sysctl(key);
 
 	if (s && s->subject == TUNE_OF_MACHINE)
 		rival_add(m, facts, name, line, s->path, value);
 	else if (s && facts->default_huge_size > 0)
-		rival_add(m, facts, name, line, tune_setting_path(m, s, NODE_NONE, facts->default_huge_size),
-			  value);
+		rival_add(m, facts, name, line, tune_setting_path(m, s, NODE_NONE, facts->default_huge_size), value);
 }
 
 /* "key = value" into its two parts; false for another line. */
@@ -98,8 +97,8 @@ static void rival_parse_tmpfiles(struct mem *m, struct tune_facts *facts, const 
 }
 
 /* tuned-profiles: [sysctl] has sysctls, [sysfs] paths, [vm] these two words. */
-static void rival_parse_tuned(struct mem *m, struct tune_facts *facts, const char *name, int number,
-			      const char *key, const char *value)
+static void rival_parse_tuned(struct mem *m, struct tune_facts *facts, const char *name, int number, const char *key,
+			      const char *value)
 {
 	value = rival_strip_tuned(m, value);
 	if (strcmp(key, "transparent_hugepages") == 0 || strcmp(key, "transparent_hugepage") == 0)
@@ -131,8 +130,8 @@ void tune_parse_rivals(struct mem *m, enum tune_rival_form form, const char *nam
 	}
 }
 
-static void rival_read(const struct root *root, struct mem *m, enum tune_rival_form form,
-		       const char *path, struct tune_facts *facts)
+static void rival_read(const struct root *root, struct mem *m, enum tune_rival_form form, const char *path,
+		       struct tune_facts *facts)
 {
 	char *text;
 
@@ -141,8 +140,8 @@ static void rival_read(const struct root *root, struct mem *m, enum tune_rival_f
 }
 
 /* A name in an earlier folder hides the same one in a later: systemd's order. */
-static void rival_read_folders(const struct root *root, struct mem *m, enum tune_rival_form form,
-			       const char *kind, struct tune_facts *facts)
+static void rival_read_folders(const struct root *root, struct mem *m, enum tune_rival_form form, const char *kind,
+			       struct tune_facts *facts)
 {
 	static const char *const folders[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib" };
 	const char **seen = NULL;

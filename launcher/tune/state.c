@@ -38,8 +38,8 @@ static bool state_is_value(struct mem *m, const struct tune_setting *setting, co
 
 	if (setting->form == TUNE_WORD)
 		return text_has_word(setting->words, value);
-	return strlen(value) <= STATE_VALUE_MAX &&
-	       tune_parse_value(m, setting, value, &parsed, &offered) == 0 && strcmp(parsed, value) == 0;
+	return strlen(value) <= STATE_VALUE_MAX && tune_parse_value(m, setting, value, &parsed, &offered) == 0 &&
+	       strcmp(parsed, value) == 0;
 }
 
 static const char *state_parse_saved(struct mem *m, const json_t *entry, struct tune_state *state)
@@ -58,13 +58,11 @@ static const char *state_parse_saved(struct mem *m, const json_t *entry, struct 
 		if (strcmp(state->saved[i].path, path) == 0)
 			return "is about a file that was there before";
 	}
-	*MEM_PUSH(m, state->saved, state->n_saved) = (struct tune_saved){
-		mem_strdup(m, path), mem_strdup(m, value) };
+	*MEM_PUSH(m, state->saved, state->n_saved) = (struct tune_saved){ mem_strdup(m, path), mem_strdup(m, value) };
 	return NULL;
 }
 
-int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_state *ret,
-		     const char **ret_problem)
+int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_state *ret, const char **ret_problem)
 {
 	struct tune_state state = { .saved = NULL };
 	CLEANUP_JSON json_t *json = NULL;
@@ -80,12 +78,11 @@ int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_s
 	}
 	list = json_object_get(json, "settings");
 	boot_id = json_string_value(json_object_get(json, "boot"));
-	if (json_integer_value(json_object_get(json, "version")) != STATE_VERSION || !boot_id ||
-	    !json_is_array(list)) {
+	if (json_integer_value(json_object_get(json, "version")) != STATE_VERSION || !boot_id || !json_is_array(list)) {
 		*ret_problem = mem_printf(m, "not a state of version %d", STATE_VERSION);
 		return -EINVAL;
 	}
-	json_array_foreach(list, i, entry) {
+	json_array_foreach (list, i, entry) {
 		const char *problem = state_parse_saved(m, entry, &state);
 
 		if (problem) {
@@ -98,8 +95,7 @@ int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_s
 	return 0;
 }
 
-int tune_state_read(const struct root *root, struct mem *m, struct tune_state *ret,
-		    const char **ret_problem)
+int tune_state_read(const struct root *root, struct mem *m, struct tune_state *ret, const char **ret_problem)
 {
 	size_t size;
 	char *text;
@@ -123,8 +119,8 @@ int tune_state_write(struct mem *m, const char *folder, const struct tune_state 
 	for (size_t i = 0; i < state->n_saved; i++)
 		json_array_append_new(list, json_pack("{s:s, s:s}", "path", state->saved[i].path, "found",
 						      state->saved[i].value));
-	json = json_pack("{s:i, s:s, s:s, s:o}", "version", STATE_VERSION, "allocrun", ALLOCRUN_VERSION,
-			 "boot", state->boot_id ? state->boot_id : "", "settings", list);
+	json = json_pack("{s:i, s:s, s:s, s:o}", "version", STATE_VERSION, "allocrun", ALLOCRUN_VERSION, "boot",
+			 state->boot_id ? state->boot_id : "", "settings", list);
 	return replace_file(m, path, report_dump_json(m, json));
 }
 
@@ -180,8 +176,10 @@ void tune_state_plan(struct mem *m, const struct tune_facts *facts, const struct
 		for (size_t k = 0; k < facts->n_files && !file; k++)
 			file = strcmp(facts->files[k].path, state->saved[i].path) == 0 ? &facts->files[k] : NULL;
 		*w = (struct tune_write){
-			.path = state->saved[i].path, .to = state->saved[i].value,
-			.outcome = TUNE_SKIPPED, .detail = "it is not there now; what was found is kept",
+			.path = state->saved[i].path,
+			.to = state->saved[i].value,
+			.outcome = TUNE_SKIPPED,
+			.detail = "it is not there now; what was found is kept",
 		};
 		w->setting = tune_setting_parse_path(w->path, &w->node, &w->size);
 		w->key = tune_setting_name(m, w->setting, w->node, w->size);

@@ -25,8 +25,8 @@ struct tune_saved;
 /* One file as it was found. */
 struct tune_file {
 	const struct tune_setting *setting;
-	int node;            /* NODE_NONE where the file is of no node */
-	int64_t size;        /* bytes of a page; 0 where the file has none */
+	int node;     /* NODE_NONE where the file is of no node */
+	int64_t size; /* bytes of a page; 0 where the file has none */
 	const char *path;
 	const char *value;   /* the chosen word, or the number; NULL = `error` */
 	const char *offered; /* TUNE_WORD: all that the kernel offers, "a b c" */
@@ -35,8 +35,8 @@ struct tune_file {
 
 /* Another place that sets one of these files: a line of sysctl.d, tmpfiles.d, tuned, sysctl.* at boot. */
 struct tune_rival {
-	const char *where;   /* "/etc/sysctl.d/90-x.conf:3" */
-	const char *path;    /* the file that it sets */
+	const char *where; /* "/etc/sysctl.d/90-x.conf:3" */
+	const char *path;  /* the file that it sets */
 	const char *value;
 };
 
@@ -44,47 +44,47 @@ struct tune_facts {
 	struct tune_file *files;
 	size_t n_files;
 	struct numa_facts numa;
-	const char *kernel;         /* osrelease; "" = unknown */
-	const char *command_line;   /* of the kernel; NULL = unknown */
-	int64_t default_huge_size;  /* FACT_UNKNOWN: no hugetlb */
-	int64_t thp_pages;          /* of a page in one of THP's largest; FACT_UNKNOWN */
-	const char *tuned_profile;  /* of tuned, where it is active, also several "a b"; NULL */
+	const char *kernel;        /* osrelease; "" = unknown */
+	const char *command_line;  /* of the kernel; NULL = unknown */
+	int64_t default_huge_size; /* FACT_UNKNOWN: no hugetlb */
+	int64_t thp_pages;         /* of a page in one of THP's largest; FACT_UNKNOWN */
+	const char *tuned_profile; /* of tuned, where it is active, also several "a b"; NULL */
 	struct tune_rival *rivals;
 	size_t n_rivals;
-	const char *boot_id;        /* /proc/sys/kernel/random/boot_id; NULL = unknown */
+	const char *boot_id; /* /proc/sys/kernel/random/boot_id; NULL = unknown */
 };
 
 /* Never fails: what cannot be read is in its file's `error`. */
 void tune_detect(const struct root *root, struct mem *m, struct tune_facts *ret);
 /* The files of `saved` as well, which need not be among those of this machine's nodes and sizes. */
-void tune_detect_saved(const struct root *root, struct mem *m, const struct tune_saved *saved,
-		       size_t n_saved, struct tune_facts *facts);
+void tune_detect_saved(const struct root *root, struct mem *m, const struct tune_saved *saved, size_t n_saved,
+		       struct tune_facts *facts);
 /* The file of this setting, node and size; NULL = there is none. */
-const struct tune_file *tune_find_file(const struct tune_facts *facts,
-				       const struct tune_setting *setting, int node, int64_t size);
+const struct tune_file *tune_find_file(const struct tune_facts *facts, const struct tune_setting *setting, int node,
+				       int64_t size);
 /* The file of this path; NULL = there is none. */
 const struct tune_file *tune_find_path(const struct tune_facts *facts, const char *path);
 /* What a file says: its one number, word in brackets, or switch. -EINVAL. Pure. */
-int tune_parse_value(struct mem *m, const struct tune_setting *setting, const char *text,
-		     const char **ret_value, const char **ret_offered);
+int tune_parse_value(struct mem *m, const struct tune_setting *setting, const char *text, const char **ret_value,
+		     const char **ret_offered);
 
 /* The lines of others that set what we set; for tune_detect(). */
 void tune_detect_rivals(const struct root *root, struct mem *m, struct tune_facts *facts);
 enum tune_rival_form { TUNE_RIVAL_SYSCTL, TUNE_RIVAL_TMPFILES, TUNE_RIVAL_TUNED };
 /* The rivals in one file. Pure. */
-void tune_parse_rivals(struct mem *m, enum tune_rival_form form, const char *name,
-		       const char *text, struct tune_facts *facts);
+void tune_parse_rivals(struct mem *m, enum tune_rival_form form, const char *name, const char *text,
+		       struct tune_facts *facts);
 
 /* --- plan -------------------------------------------------------------------- */
 
 enum tune_outcome {
-	TUNE_SAME,       /* holds already: nothing is written */
-	TUNE_SKIPPED,    /* the feature is not there, so there is nothing to set; `detail` */
-	TUNE_IMPOSSIBLE, /* cannot be had here, known before anything is written; `detail` */
-	TUNE_PLANNED,    /* to be written */
-	TUNE_CHANGED,    /* written, and read back as wanted */
-	TUNE_FAILED,     /* did not take; `detail` */
-	TUNE_RESTORED,   /* took, and was put back because another one did not */
+	TUNE_SAME,        /* holds already: nothing is written */
+	TUNE_SKIPPED,     /* the feature is not there, so there is nothing to set; `detail` */
+	TUNE_IMPOSSIBLE,  /* cannot be had here, known before anything is written; `detail` */
+	TUNE_PLANNED,     /* to be written */
+	TUNE_CHANGED,     /* written, and read back as wanted */
+	TUNE_FAILED,      /* did not take; `detail` */
+	TUNE_RESTORED,    /* took, and was put back because another one did not */
 	TUNE_NOT_WRITTEN, /* another one did not take before it was its turn */
 };
 
@@ -96,18 +96,18 @@ struct tune_saved {
 
 struct tune_write {
 	const struct tune_setting *setting;
-	const char *key;     /* of [node] */
-	const char *where;   /* the policy's line */
+	const char *key;   /* of [node] */
+	const char *where; /* the policy's line */
 	const char *path;
-	int node;            /* as in struct tune_file */
+	int node; /* as in struct tune_file */
 	int64_t size;
-	const char *from;    /* NULL: could not be read */
+	const char *from; /* NULL: could not be read */
 	const char *to;
-	const char *got;     /* after apply: what was read back; NULL = nothing */
-	bool is_written;     /* the kernel has taken a value, and it was not put back */
+	const char *got; /* after apply: what was read back; NULL = nothing */
+	bool is_written; /* the kernel has taken a value, and it was not put back */
 	enum tune_outcome outcome;
-	const char *detail;  /* NULL: nothing to say */
-	const char **notes;  /* who else sets it */
+	const char *detail; /* NULL: nothing to say */
+	const char **notes; /* who else sets it */
 	size_t n_notes;
 	/* What brings the old state back; more than one file where the kernel spreads pages. */
 	struct tune_saved *saved;
@@ -117,7 +117,7 @@ struct tune_write {
 struct tune_plan {
 	struct tune_write *writes;
 	size_t n;
-	const char **notes;  /* of the whole */
+	const char **notes; /* of the whole */
 	size_t n_notes;
 };
 
@@ -150,11 +150,9 @@ struct tune_state {
  * the table are taken, and values of their form, so that a damaged state never writes
  * anything else. Pure.
  */
-int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_state *ret,
-		     const char **ret_problem);
+int tune_state_parse(struct mem *m, const char *text, size_t size, struct tune_state *ret, const char **ret_problem);
 /* -ENOENT: there is none. -EINVAL as above; else -errno, with *ret_problem as well. */
-int tune_state_read(const struct root *root, struct mem *m, struct tune_state *ret,
-		    const char **ret_problem);
+int tune_state_read(const struct root *root, struct mem *m, struct tune_state *ret, const char **ret_problem);
 /* Replaces the file in `folder`; with nothing saved it is removed. -errno. */
 int tune_state_write(struct mem *m, const char *folder, const struct tune_state *state);
 /* Adds what is not in there yet. */
@@ -180,16 +178,14 @@ int tune_state_lock(const char *folder, int64_t wait_ms);
  * the one that cannot; -ENOENT or -ENODEV: it has gone since it was read. Nothing is
  * written.
  */
-int tune_probe(const struct root *root, const struct tune_plan *plan,
-	       const struct tune_write **ret_write);
+int tune_probe(const struct root *root, const struct tune_plan *plan, const struct tune_write **ret_write);
 /* Of a write whose file cannot be written to. Pure. */
 const char *tune_explain_error(struct mem *m, const struct tune_write *w, int error);
 /*
  * The only writer: each planned write in its order, read back. With `is_atomic` all of
  * them are put back when one did not take. `is_revert`: the plan is that of a state.
  */
-void tune_apply(const struct root *root, struct mem *m, struct tune_plan *plan, bool is_atomic,
-		bool is_revert);
+void tune_apply(const struct root *root, struct mem *m, struct tune_plan *plan, bool is_atomic, bool is_revert);
 
 /* --- report ------------------------------------------------------------------ */
 
@@ -197,7 +193,7 @@ enum tune_mode { TUNE_DRY_RUN, TUNE_WRITE, TUNE_REVERT };
 
 struct tune_report {
 	enum tune_mode mode;
-	bool is_dry;          /* with --revert */
+	bool is_dry; /* with --revert */
 	bool is_quiet, is_verbose;
 	const char *const *policy_files;
 	size_t n_policy_files;

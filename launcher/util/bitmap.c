@@ -23,8 +23,7 @@ void bitmap_set(struct bitmap *b, int bit)
 
 bool bitmap_has(const struct bitmap *b, int bit)
 {
-	return bit >= 0 && bit < BITMAP_BITS &&
-	       (b->words[bit / BITMAP_WORD_BITS] & bitmap_mask(bit)) != 0;
+	return bit >= 0 && bit < BITMAP_BITS && (b->words[bit / BITMAP_WORD_BITS] & bitmap_mask(bit)) != 0;
 }
 
 int bitmap_count(const struct bitmap *b)
@@ -162,8 +161,8 @@ char *bitmap_format_list(struct mem *m, const struct bitmap *b)
 
 		while (bitmap_has(b, last + 1))
 			last++;
-		length += (size_t)snprintf(text + length, sizeof text - length,
-					   last > first ? "%s%d-%d" : "%s%d", length ? "," : "", first, last);
+		length += (size_t)snprintf(text + length, sizeof text - length, last > first ? "%s%d-%d" : "%s%d",
+					   length ? "," : "", first, last);
 		first = bitmap_next(b, last + 1);
 	}
 	return mem_strdup(m, text);

@@ -36,7 +36,6 @@ bool bitmap_is_subset(const struct bitmap *part, const struct bitmap *whole);
 void bitmap_and(struct bitmap *b, const struct bitmap *other);
 void bitmap_or(struct bitmap *b, const struct bitmap *other);
 
-#define BITMAP_FOR_EACH(bit, b) \
-	for (int bit = bitmap_next((b), 0); bit >= 0; bit = bitmap_next((b), bit + 1))
+#define BITMAP_FOR_EACH(bit, b) for (int bit = bitmap_next((b), 0); bit >= 0; bit = bitmap_next((b), bit + 1))
 
 #endif

@@ -9,7 +9,7 @@
 /* A growing text. Begins as { .m = the pool }. */
 struct buffer {
 	struct mem *m;
-	char *s;           /* NUL-terminated, in the pool; NULL = nothing yet */
+	char *s; /* NUL-terminated, in the pool; NULL = nothing yet */
 	size_t length, capacity;
 };
 

@@ -22,8 +22,7 @@ const char *environment_get(const char *const *environment, const char *name)
 	return value;
 }
 
-char **environment_with(struct mem *m, char *const *environment, const char *name,
-			const char *value)
+char **environment_with(struct mem *m, char *const *environment, const char *name, const char *value)
 {
 	size_t n = 0, kept = 0;
 	bool is_placed = value == NULL;

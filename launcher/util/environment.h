@@ -14,7 +14,6 @@ const char *environment_get(const char *const *environment, const char *name);
  * a strange parent may have left, are dropped. Everything else keeps its order and
  * its bytes. The block is in the pool, its other strings are those of `environment`.
  */
-char **environment_with(struct mem *m, char *const *environment, const char *name,
-			const char *value);
+char **environment_with(struct mem *m, char *const *environment, const char *name, const char *value);
 
 #endif

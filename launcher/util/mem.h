@@ -23,17 +23,14 @@ void *mem_alloc(struct mem *m, size_t size);
 void *mem_dup(struct mem *m, const void *bytes, size_t size);
 char *mem_strdup(struct mem *m, const char *s);
 char *mem_strndup(struct mem *m, const char *s, size_t n);
-char *mem_printf(struct mem *m, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-char *mem_vprintf(struct mem *m, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
+char *mem_printf(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *mem_vprintf(struct mem *m, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* Adds one zeroed element at the end of *array and returns it; *array may move. */
 void *mem_append(struct mem *m, void *array, size_t *count, size_t size);
 
 /* mem_append() for a typed pointer: MEM_PUSH(m, facts->gpus, facts->n_gpus)->id = 3 */
-#define MEM_PUSH(m, array, count) \
-	((__typeof__(array))mem_append((m), &(array), &(count), sizeof *(array)))
+#define MEM_PUSH(m, array, count) ((__typeof__(array))mem_append((m), &(array), &(count), sizeof *(array)))
 
 /* What belongs to `from` belongs to `m` from now on; `from` is empty. */
 void mem_absorb(struct mem *m, struct mem *from);

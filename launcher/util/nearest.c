@@ -60,8 +60,7 @@ const char *nearest_name(const char *word, const char *const *names)
 
 		if (3 * distance > longest)
 			continue;
-		if (best && (distance > best_distance ||
-			     (distance == best_distance && prefix <= best_prefix)))
+		if (best && (distance > best_distance || (distance == best_distance && prefix <= best_prefix)))
 			continue;
 		best = *names;
 		best_distance = distance;

@@ -77,8 +77,7 @@ void root_close(struct root *root)
 	root->fd = -1;
 }
 
-static void path_record(const struct root *root, enum root_question question, const char *path,
-			const char *prefix)
+static void path_record(const struct root *root, enum root_question question, const char *path, const char *prefix)
 {
 	struct root_record *record = root->record;
 
@@ -87,8 +86,8 @@ static void path_record(const struct root *root, enum root_question question, co
 		    strcmp(record->items[i].prefix, prefix) == 0)
 			return;
 	}
-	*MEM_PUSH(record->m, record->items, record->n) = (struct root_access){
-		question, mem_strdup(record->m, path), mem_strdup(record->m, prefix) };
+	*MEM_PUSH(record->m, record->items, record->n) = (struct root_access){ question, mem_strdup(record->m, path),
+									       mem_strdup(record->m, prefix) };
 }
 
 /* A folder is opened by root_list() alone, which knows more of it. */
@@ -221,8 +220,7 @@ static int path_read_pool(int fd, struct mem *m, size_t max, bool cut, char **re
 	return 0;
 }
 
-int root_read(const struct root *root, struct mem *m, const char *path, size_t max,
-	      char **ret_text, size_t *ret_length)
+int root_read(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text, size_t *ret_length)
 {
 	CLEANUP_CLOSE int fd = path_open_file(root, path);
 	char *text;
@@ -242,8 +240,7 @@ int root_read(const struct root *root, struct mem *m, const char *path, size_t m
 	return 0;
 }
 
-int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max,
-		    char **ret_text)
+int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text)
 {
 	CLEANUP_CLOSE int fd = path_open_file(root, path);
 	char *text, *last;
@@ -299,9 +296,8 @@ int root_read_record(const struct root *root, struct mem *m, const char *path, c
 }
 
 /* The one line of a file, without its end. */
-__attribute__((format(printf, 4, 0)))
-static int path_read_value(const struct root *root, char *buffer, size_t size,
-			   const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static int path_read_value(const struct root *root, char *buffer, size_t size,
+								 const char *format, va_list args)
 {
 	char path[PATH_MAX];
 	char *end;
@@ -377,8 +373,8 @@ static int path_compare_names(const void *a, const void *b)
 }
 
 /* Adds the names of one getdents64() answer that start with `prefix`. */
-static void path_add_names(struct mem *m, const char *buffer, size_t length, const char *prefix,
-			   char ***names, size_t *n)
+static void path_add_names(struct mem *m, const char *buffer, size_t length, const char *prefix, char ***names,
+			   size_t *n)
 {
 	for (size_t at = 0; at < length;) {
 		const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
@@ -390,8 +386,7 @@ static void path_add_names(struct mem *m, const char *buffer, size_t length, con
 	}
 }
 
-int root_list(const struct root *root, struct mem *m, const char *path, const char *prefix,
-	      char ***ret_names)
+int root_list(const struct root *root, struct mem *m, const char *path, const char *prefix, char ***ret_names)
 {
 	/* Not opendir(): that asks fstat() and allocates 32 KiB for the same answer. */
 	CLEANUP_CLOSE int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);

@@ -15,8 +15,8 @@
  * link leads out of it (openat2 with RESOLVE_IN_ROOT, kernel 5.6).
  */
 struct root {
-	int fd;      /* AT_FDCWD for the live machine */
-	bool live;   /* false: live system calls say nothing about this machine */
+	int fd;                     /* AT_FDCWD for the live machine */
+	bool live;                  /* false: live system calls say nothing about this machine */
 	struct root_record *record; /* NULL, or where each access is noted */
 };
 
@@ -28,10 +28,10 @@ enum root_question { ROOT_CONTENT, ROOT_EXISTENCE, ROOT_LINK, ROOT_NAMES };
 struct root_access {
 	enum root_question question;
 	const char *path;
-	const char *prefix;  /* ROOT_NAMES: of the names that were asked for */
+	const char *prefix; /* ROOT_NAMES: of the names that were asked for */
 };
 struct root_record {
-	struct mem *m;       /* that the strings belong to */
+	struct mem *m; /* that the strings belong to */
 	struct root_access *items;
 	size_t n;
 };
@@ -54,8 +54,8 @@ int root_readlink(const struct root *root, const char *path, char *ret, size_t s
  * when that is not NULL; text with a NUL byte in it is -EILSEQ then only when
  * ret_length is NULL. -errno, -EFBIG above `max` bytes.
  */
-int root_read(const struct root *root, struct mem *m, const char *path, size_t max,
-	      char **ret_text, size_t *ret_length);
+int root_read(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text,
+	      size_t *ret_length);
 /*
  * The same for text that the kernel gives in one piece, as it does with all of sysfs
  * and with the /proc files that have no list in them: one read(2), no second one to
@@ -63,8 +63,7 @@ int root_read(const struct root *root, struct mem *m, const char *path, size_t m
  */
 int root_read_record(const struct root *root, struct mem *m, const char *path, char **ret_text);
 /* The first `max` bytes of a text that may be longer, up to the end of a line. */
-int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max,
-		    char **ret_text);
+int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text);
 
 /*
  * One value of a small sysfs or procfs file, the path made as by printf. All
@@ -74,8 +73,7 @@ int root_read_start(const struct root *root, struct mem *m, const char *path, si
  */
 int root_read_line(const struct root *root, char *ret, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-int root_read_i64(const struct root *root, int64_t *ret, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int root_read_i64(const struct root *root, int64_t *ret, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int root_read_bitmap(const struct root *root, struct bitmap *ret, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -83,7 +81,6 @@ int root_read_bitmap(const struct root *root, struct bitmap *ret, const char *fo
  * The names in a folder that start with `prefix`, sorted by version order
  * (node2 before node10), in the pool, NULL-terminated. -errno.
  */
-int root_list(const struct root *root, struct mem *m, const char *path, const char *prefix,
-	      char ***ret_names);
+int root_list(const struct root *root, struct mem *m, const char *path, const char *prefix, char ***ret_names);
 
 #endif

@@ -26,8 +26,7 @@ static int replace_create(const char *temporary)
 int replace_file(struct mem *m, const char *path, const char *text)
 {
 	/* In the same folder, and of a name that no "*.prom" takes up. */
-	char *temporary = mem_printf(m, "%s/.%s.%d.tmp", text_dirname(m, path), text_basename(path),
-				     (int)getpid());
+	char *temporary = mem_printf(m, "%s/.%s.%d.tmp", text_dirname(m, path), text_basename(path), (int)getpid());
 	struct stat st;
 	int fd, r;
 

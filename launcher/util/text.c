@@ -104,8 +104,8 @@ int text_parse_hugepages(const char *name, int64_t *ret)
 	int64_t kib;
 
 	if (!text_starts_with(name, HUGEPAGES_PREFIX) ||
-	    text_parse_i64(name + strlen(HUGEPAGES_PREFIX), &kib, &end) < 0 || kib <= 0 ||
-	    kib > INT64_MAX / 1024 || strcmp(end, "kB") != 0)
+	    text_parse_i64(name + strlen(HUGEPAGES_PREFIX), &kib, &end) < 0 || kib <= 0 || kib > INT64_MAX / 1024 ||
+	    strcmp(end, "kB") != 0)
 		return -EINVAL;
 	*ret = kib * 1024;
 	return 0;

@@ -108,18 +108,18 @@ static void sort_all(struct candidate *c, int rounds)
 
 static void print_tabs(const struct candidate *c, int rounds)
 {
-	printf("%s\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.0f\t%ld\n", c->name,
-	       quantile(c->microseconds, rounds, 0.5), quantile(c->microseconds, rounds, 0.9),
-	       quantile(c->microseconds, rounds, 0.99), quantile(c->user, rounds, 0.5),
-	       quantile(c->system, rounds, 0.5), quantile(c->faults, rounds, 0.5), c->peak_kib);
+	printf("%s\t%.1f\t%.1f\t%.1f\t%.0f\t%.0f\t%.0f\t%ld\n", c->name, quantile(c->microseconds, rounds, 0.5),
+	       quantile(c->microseconds, rounds, 0.9), quantile(c->microseconds, rounds, 0.99),
+	       quantile(c->user, rounds, 0.5), quantile(c->system, rounds, 0.5), quantile(c->faults, rounds, 0.5),
+	       c->peak_kib);
 }
 
 static void print_line(const struct candidate *c, const struct candidate *bare, int rounds)
 {
 	double mine = quantile(c->microseconds, rounds, 0.5), theirs = quantile(bare->microseconds, rounds, 0.5);
 
-	printf("%-34s %9.0f %9.0f %9.0f %8.2f %9ld\n", c->name, mine,
-	       quantile(c->microseconds, rounds, 0.9), mine - theirs, mine / theirs, c->peak_kib);
+	printf("%-34s %9.0f %9.0f %9.0f %8.2f %9ld\n", c->name, mine, quantile(c->microseconds, rounds, 0.9),
+	       mine - theirs, mine / theirs, c->peak_kib);
 }
 
 int main(int argc, char **argv)
@@ -129,8 +129,9 @@ int main(int argc, char **argv)
 	struct candidate candidates[CANDIDATES_MAX];
 
 	for (int i = 2 + is_tabs; i < argc && n < CANDIDATES_MAX && rounds > 0; n++) {
-		candidates[n] = (struct candidate){ argv[i], argv + i + 1, NULL, numbers(rounds),
-						    numbers(rounds), numbers(rounds), numbers(rounds), 0 };
+		candidates[n] =
+			(struct candidate){ argv[i],         argv + i + 1,    NULL, numbers(rounds), numbers(rounds),
+					    numbers(rounds), numbers(rounds), 0 };
 		while (i < argc && strcmp(argv[i], ";") != 0)
 			i++;
 		if (i < argc)

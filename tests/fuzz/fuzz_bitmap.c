@@ -12,7 +12,7 @@ static void check_set(struct mem *m, const struct bitmap *b)
 	char *text = bitmap_format_list(m, b);
 	int n = 0, last = -1;
 
-	BITMAP_FOR_EACH(bit, b) {
+	BITMAP_FOR_EACH (bit, b) {
 		FUZZ_CHECK(bit > last && bit < BITMAP_BITS && bitmap_has(b, bit));
 		last = bit;
 		n++;
@@ -37,8 +37,7 @@ static void check_members(struct mem *m, const char *text, const struct bitmap *
 	bool *members = mem_alloc(m, BITMAP_BITS * sizeof *members);
 	char *rest;
 
-	for (char *piece = strtok_r(mem_strdup(m, text), ",", &rest); piece;
-	     piece = strtok_r(NULL, ",", &rest)) {
+	for (char *piece = strtok_r(mem_strdup(m, text), ",", &rest); piece; piece = strtok_r(NULL, ",", &rest)) {
 		int first, last, stride = 1, n = sscanf(piece, "%d-%d:%d", &first, &last, &stride);
 
 		for (int bit = first; n > 0 && bit <= (n == 1 ? first : last); bit += stride)

@@ -11,8 +11,7 @@ static char *as_input(struct mem *m, enum conf_kind kind, const char *formatted)
 
 	if (kind != CONF_GLIBC)
 		return mem_strdup(m, formatted);
-	for (piece = strtok_r(mem_strdup(m, formatted), ":", &rest); piece;
-	     piece = strtok_r(NULL, ":", &rest)) {
+	for (piece = strtok_r(mem_strdup(m, formatted), ":", &rest); piece; piece = strtok_r(NULL, ":", &rest)) {
 		FUZZ_CHECK(strncmp(piece, prefix, sizeof prefix - 1) == 0);
 		text = mem_printf(m, "%s%s,", text, piece + sizeof prefix - 1);
 	}

@@ -7,8 +7,8 @@
 
 static struct finding fuzz_found;
 
-static struct finding fuzz_assess(struct mem *m, const struct audit_facts *facts,
-				  const struct thresholds *thresholds, const struct live_process *process)
+static struct finding fuzz_assess(struct mem *m, const struct audit_facts *facts, const struct thresholds *thresholds,
+				  const struct live_process *process)
 {
 	(void)m, (void)facts, (void)thresholds, (void)process;
 	return fuzz_found;
@@ -26,7 +26,9 @@ static char *fuzz_write(struct mem *m, enum check_format format, char *text, enu
 	struct check_ignore ignore = { "process-check", text, NULL, INT64_MAX, text };
 	const struct check_policy policy = { .ignores = &ignore, .n_ignores = 1 };
 	const struct audit_request request = { .selection = { fuzz_table, NULL, NULL, true },
-					       .policy = &policy, .policy_problem = text, .fail_on = CHECK_FAIL };
+					       .policy = &policy,
+					       .policy_problem = text,
+					       .fail_on = CHECK_FAIL };
 	const struct facts machine = { .is_live = true };
 	struct live_process process = { .pid = 17, .name = text, .command = text };
 	const struct live_facts live = { .asked = text, .processes = &process, .n_processes = 1 };

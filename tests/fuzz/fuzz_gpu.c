@@ -11,7 +11,10 @@
 #define N_VARIABLES 4
 
 static const char *const names[N_VARIABLES] = {
-	"NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
+	"NVIDIA_VISIBLE_DEVICES",
+	"CUDA_VISIBLE_DEVICES",
+	"ROCR_VISIBLE_DEVICES",
+	"HIP_VISIBLE_DEVICES",
 };
 
 static void make_gpus(struct mem *m, const char *letters, struct gpu_facts *facts)

@@ -45,8 +45,7 @@ static void check_buddyinfo(struct mem *m, const char *text)
 	FUZZ_CHECK(n > 0);
 	for (size_t i = 0; i < n; i++) {
 		FUZZ_CHECK(nodes[i].bytes >= 0 && nodes[i].node >= 0);
-		FUZZ_CHECK(nodes[i].huge == FACT_UNKNOWN ||
-			   (nodes[i].huge >= 0 && nodes[i].huge <= nodes[i].bytes));
+		FUZZ_CHECK(nodes[i].huge == FACT_UNKNOWN || (nodes[i].huge >= 0 && nodes[i].huge <= nodes[i].bytes));
 	}
 }
 
@@ -62,9 +61,8 @@ static void check_counters(const char *text)
 
 static void check_meminfo(const char *text)
 {
-	struct node_meminfo memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-				       FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-				       FACT_UNKNOWN, FACT_UNKNOWN };
+	struct node_meminfo memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
+				       FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN };
 
 	node_parse_meminfo(text, &memory);
 	FUZZ_CHECK(memory.available >= FACT_UNKNOWN && memory.file >= FACT_UNKNOWN);

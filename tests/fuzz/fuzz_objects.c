@@ -27,7 +27,11 @@ struct image {
 	char first[16], name[16];
 	Elf64_Sym symbols[4];
 	char strings[32];
-	struct { uint32_t n_buckets, first, n_words, shift; uint64_t bloom; uint32_t bucket, chains[2]; } gnu;
+	struct {
+		uint32_t n_buckets, first, n_words, shift;
+		uint64_t bloom;
+		uint32_t bucket, chains[2];
+	} gnu;
 	uint32_t sysv[2];
 };
 
@@ -64,7 +68,8 @@ static void make_image(struct image *i)
 	i->object_dynamic[3] = (Elf64_Dyn){ DT_HASH, { AT(sysv) } };
 	i->debug = (struct r_debug){ .r_version = 1, .r_map = (void *)AT(maps[0]) };
 	for (size_t k = 0; k < 3; k++)
-		i->maps[k] = (struct link_map){ .l_addr = BASE, .l_name = (void *)AT(name),
+		i->maps[k] = (struct link_map){ .l_addr = BASE,
+						.l_name = (void *)AT(name),
 						.l_ld = (void *)AT(object_dynamic),
 						.l_next = k < 2 ? (void *)AT(maps[k + 1]) : NULL };
 	memcpy(i->strings, "\0malloc\0environ", 16);

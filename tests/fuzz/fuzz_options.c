@@ -32,8 +32,9 @@ static bool make_input(struct mem *m, const char *text, struct input *in)
 {
 	size_t n = 0;
 
-	*in = (struct input){ .argv = { mem_strdup(m, "allocrun"), mem_strdup(m, "--policy"),
-					mem_strdup(m, "/dev/null") }, .argc = 3 };
+	*in = (struct input){
+		.argv = { mem_strdup(m, "allocrun"), mem_strdup(m, "--policy"), mem_strdup(m, "/dev/null") }, .argc = 3
+	};
 	for (char *line; (line = fuzz_next_line(m, &text));) {
 		if (reads_files(line) || reads_files(line + (*line == '$')))
 			return false;
@@ -56,8 +57,8 @@ static void check_options(struct mem *m, const struct options *o, const struct i
 	FUZZ_CHECK(!o->is_off || in->has_switch);
 	for (int k = 0; k < KEY_COUNT; k++) {
 		if (o->settings[k].text)
-			FUZZ_CHECK(o->settings[k].where && key_check_value(m, (enum key)k, o->settings[k].text,
-									   &error) == 0);
+			FUZZ_CHECK(o->settings[k].where &&
+				   key_check_value(m, (enum key)k, o->settings[k].text, &error) == 0);
 	}
 	for (int s = 0; s < STEP_COUNT; s++)
 		FUZZ_CHECK(o->ladders[s].ladder <= LADDER_REQUIRE && o->ladders[s].where);
@@ -92,10 +93,13 @@ static void check_audit(struct mem *m, const struct options *o)
 static void check_plan(struct mem *m, const struct options *o)
 {
 	struct facts facts = {
-		.page_size = FACT_UNKNOWN, .memory_total = FACT_UNKNOWN,
+		.page_size = FACT_UNKNOWN,
+		.memory_total = FACT_UNKNOWN,
 		.cpu = { .quota_milli = FACT_UNKNOWN, .effective = FACT_UNKNOWN },
-		.numa.known = TRI_UNKNOWN, .thp = { .known = TRI_UNKNOWN, .process = THP_PROCESS_UNKNOWN },
-		.cgroup.memory_max = FACT_UNKNOWN, .process = { .no_new_privs = TRI_UNKNOWN },
+		.numa.known = TRI_UNKNOWN,
+		.thp = { .known = TRI_UNKNOWN, .process = THP_PROCESS_UNKNOWN },
+		.cgroup.memory_max = FACT_UNKNOWN,
+		.process = { .no_new_privs = TRI_UNKNOWN },
 	};
 	bool seen[STEP_COUNT] = { false };
 	struct plan plan;

@@ -43,8 +43,8 @@ static void check_check(const struct check_policy *policy)
 	for (size_t i = 0; i < THRESHOLD_COUNT; i++) {
 		const struct threshold_row *row = &threshold_rows[i];
 
-		FUZZ_CHECK(!policy->thresholds[i].where || (policy->thresholds[i].value >= row->least &&
-							    policy->thresholds[i].value <= row->most));
+		FUZZ_CHECK(!policy->thresholds[i].where ||
+			   (policy->thresholds[i].value >= row->least && policy->thresholds[i].value <= row->most));
 	}
 	for (size_t i = 0; i < policy->n_ignores; i++) {
 		const struct check_ignore *ignore = &policy->ignores[i];
@@ -53,7 +53,7 @@ static void check_check(const struct check_policy *policy)
 		FUZZ_CHECK(ignore->reason && *ignore->reason && ignore->where);
 		/* A date in one of the years that four digits have, or none. */
 		FUZZ_CHECK(ignore->until ? strlen(ignore->until) == 10 && ignore->end < INT64_C(253402300801) :
-			   ignore->end == INT64_MAX);
+					   ignore->end == INT64_MAX);
 		FUZZ_CHECK(check_policy_find_ignore(policy, ignore->id) == ignore);
 	}
 }
@@ -66,8 +66,8 @@ static void check_node(struct mem *m, const struct node_policy *policy)
 
 		FUZZ_CHECK(item->where && *item->value && strlen(item->value) <= 32);
 		/* A file that the state's parser takes back. */
-		found = tune_setting_find_path(tune_setting_path(m, item->setting, item->node < 0 ? 0 : item->node,
-								 item->size));
+		found = tune_setting_find_path(
+			tune_setting_path(m, item->setting, item->node < 0 ? 0 : item->node, item->size));
 		FUZZ_CHECK(found == item->setting);
 	}
 }

@@ -9,8 +9,7 @@ static size_t count_entries(struct mem *m, const char *text)
 	char *rest;
 	size_t n = 0;
 
-	for (char *entry = strtok_r(mem_strdup(m, text), " :", &rest); entry;
-	     entry = strtok_r(NULL, " :", &rest))
+	for (char *entry = strtok_r(mem_strdup(m, text), " :", &rest); entry; entry = strtok_r(NULL, " :", &rest))
 		n++;
 	return n;
 }
@@ -21,8 +20,7 @@ static bool has_allocator(struct mem *m, const char *text)
 	bool found = false;
 	char *rest;
 
-	for (char *entry = strtok_r(mem_strdup(m, text), " :", &rest); entry;
-	     entry = strtok_r(NULL, " :", &rest))
+	for (char *entry = strtok_r(mem_strdup(m, text), " :", &rest); entry; entry = strtok_r(NULL, " :", &rest))
 		found |= preload_allocator_of(entry) != NULL;
 	return found;
 }
@@ -64,8 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (library) {
 		size_t length = strlen(library);
 
-		FUZZ_CHECK(strncmp(value, library, length) == 0 &&
-			   (value[length] == '\0' || value[length] == ':'));
+		FUZZ_CHECK(strncmp(value, library, length) == 0 && (value[length] == '\0' || value[length] == ':'));
 		foreign += length;
 	}
 	/* Behind ours there is no other allocator. */

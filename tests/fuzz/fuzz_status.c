@@ -13,9 +13,17 @@ static void check_size(int64_t size)
 static void check_status(struct mem *m, const char *text)
 {
 	struct live_process p = {
-		.uid = FACT_UNKNOWN, .inner_pid = 7, .rss_anon = FACT_UNKNOWN, .rss_file = FACT_UNKNOWN,
-		.rss_shmem = FACT_UNKNOWN, .hugetlb = FACT_UNKNOWN, .swap = FACT_UNKNOWN, .locked = FACT_UNKNOWN,
-		.pinned = FACT_UNKNOWN, .capabilities_known = TRI_UNKNOWN, .thp = THP_PROCESS_UNKNOWN,
+		.uid = FACT_UNKNOWN,
+		.inner_pid = 7,
+		.rss_anon = FACT_UNKNOWN,
+		.rss_file = FACT_UNKNOWN,
+		.rss_shmem = FACT_UNKNOWN,
+		.hugetlb = FACT_UNKNOWN,
+		.swap = FACT_UNKNOWN,
+		.locked = FACT_UNKNOWN,
+		.pinned = FACT_UNKNOWN,
+		.capabilities_known = TRI_UNKNOWN,
+		.thp = THP_PROCESS_UNKNOWN,
 	};
 
 	status_parse(m, text, &p);

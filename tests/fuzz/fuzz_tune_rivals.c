@@ -22,8 +22,9 @@ static void compare(const struct tune_facts *ours, const struct tune_facts *thei
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = { "/etc/sysctl.d/x.conf", "/etc/tmpfiles.d/x.conf", "/etc/tuned/x/tuned.conf",
-					     "/proc/self/mountinfo", "/etc/allocrun/policy.conf", "/proc/cmdline" };
+	static const char *const names[] = { "/etc/sysctl.d/x.conf",      "/etc/tmpfiles.d/x.conf",
+					     "/etc/tuned/x/tuned.conf",   "/proc/self/mountinfo",
+					     "/etc/allocrun/policy.conf", "/proc/cmdline" };
 	struct mem m = MEM_INIT;
 	struct tune_facts facts, again;
 	struct capture_names learnt;

@@ -26,7 +26,7 @@
 #define CPUS 4096
 #define WORD (8 * sizeof(unsigned long))
 
-static const char *const modes[] = { "default", "preferred", "bind", "interleave", "local",
+static const char *const modes[] = { "default",        "preferred",          "bind", "interleave", "local",
 				     "preferred-many", "weighted-interleave" };
 
 static void fail(const char *what)

@@ -15,13 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: failed: %s (errno: %s)\n", __FILE__, __LINE__,     \
-				#condition, strerror(errno));                                      \
-			_exit(1);                                                                  \
-		}                                                                                  \
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: failed: %s (errno: %s)\n", __FILE__, __LINE__, #condition, \
+				strerror(errno)); \
+			_exit(1); \
+		} \
 	} while (0)
 
 /* A test that the library under test does not serve proves nothing: the file that
@@ -36,8 +36,7 @@ static inline void check_served(const char *function)
 	CHECK(address != NULL);
 	CHECK(dladdr(address, &info) != 0);
 	if (strcmp(info.dli_fname, expected) != 0) {
-		fprintf(stderr, "%s comes from %s, not from %s\n", function, info.dli_fname,
-			expected);
+		fprintf(stderr, "%s comes from %s, not from %s\n", function, info.dli_fname, expected);
 		_exit(1);
 	}
 }

@@ -16,7 +16,7 @@ static pthread_rwlock_t emulated_fork = PTHREAD_RWLOCK_INITIALIZER;
 
 static void churn(unsigned seed, int rounds)
 {
-	void *blocks[64] = {0};
+	void *blocks[64] = { 0 };
 
 	for (int i = 0; i < rounds; i++) {
 		unsigned slot = (seed = seed * 1103515245 + 12345) >> 16 & 63;

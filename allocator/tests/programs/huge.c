@@ -40,8 +40,7 @@ static void test_many(void)
 			list[i][0] = list[i][GiB / 2] = list[i][GiB - 1] = (unsigned char)(i + 1);
 		}
 		for (unsigned i = 0; i < MANY; i++) {
-			CHECK(list[i][0] == i + 1 && list[i][GiB / 2] == i + 1 &&
-			      list[i][GiB - 1] == i + 1);
+			CHECK(list[i][0] == i + 1 && list[i][GiB / 2] == i + 1 && list[i][GiB - 1] == i + 1);
 			if (i % 2 == 0)
 				free(list[i]);
 		}
@@ -55,7 +54,7 @@ static void test_many(void)
  * arena blocks), one and 4096 less and more. */
 static void test_edges(void)
 {
-	static const long long around[] = {-4096, -1, 0, 1, 4096};
+	static const long long around[] = { -4096, -1, 0, 1, 4096 };
 
 	for (size_t base = 16 * KiB; base <= 128 * MiB; base *= 2) {
 		for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
@@ -163,8 +162,9 @@ static void test_zeroes(void)
 
 static void test_impossible(void)
 {
-	volatile size_t sizes[] = {PTRDIFF_MAX, (size_t)PTRDIFF_MAX - 4096, SIZE_MAX,
-				   SIZE_MAX - 4096, (size_t)1 << 62, (size_t)1 << 50};
+	volatile size_t sizes[] = { PTRDIFF_MAX,     (size_t)PTRDIFF_MAX - 4096,
+				    SIZE_MAX,        SIZE_MAX - 4096,
+				    (size_t)1 << 62, (size_t)1 << 50 };
 	unsigned char *kept = malloc(3 * MiB);
 
 	CHECK(kept != NULL);

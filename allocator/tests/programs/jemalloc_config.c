@@ -34,8 +34,7 @@ static void print_text(const char *name)
 
 int main(void)
 {
-	mallctl = (int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT,
-										 "mallctl");
+	mallctl = (int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
 	CHECK(mallctl != NULL);
 	print_text("version");
 	print_text("config.malloc_conf");

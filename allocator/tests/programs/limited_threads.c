@@ -49,7 +49,7 @@ static void test_return(void)
 	enum { BLOCKS = 3000, SIZE = 100000 };
 	static void *blocks[BLOCKS];
 	long before = resident_kb(), peak, now;
-	struct timespec pause = {.tv_nsec = 20000000};
+	struct timespec pause = { .tv_nsec = 20000000 };
 
 	for (int i = 0; i < BLOCKS; i++) {
 		blocks[i] = malloc(SIZE);
@@ -65,8 +65,7 @@ static void test_return(void)
 		nanosleep(&pause, NULL);
 		now = resident_kb();
 	}
-	fprintf(stderr, "resident: %ld kB, at its peak %ld kB, in the end %ld kB\n", before, peak,
-		now);
+	fprintf(stderr, "resident: %ld kB, at its peak %ld kB, in the end %ld kB\n", before, peak, now);
 	CHECK(peak > before + 250000);
 	CHECK(now <= before + (peak - before) / 4);
 }

@@ -33,15 +33,13 @@ int main(int argc, char **argv)
 	void *(*operator_new_nothrow)(size_t, const void *);
 
 	check_served("_Znwm");
-	CHECK(dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv") ==
-	      NULL); /* else this proves nothing */
+	CHECK(dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv") == NULL); /* else this proves nothing */
 
 	for (int i = 1; i < argc; i++)
 		use_plugin(argv[i]);
 	if (argc == 1) {
 		operator_new = (void *(*)(size_t))dlsym(RTLD_DEFAULT, "_Znwm");
-		operator_new_nothrow =
-			(void *(*)(size_t, const void *))dlsym(RTLD_DEFAULT, "_ZnwmRKSt9nothrow_t");
+		operator_new_nothrow = (void *(*)(size_t, const void *))dlsym(RTLD_DEFAULT, "_ZnwmRKSt9nothrow_t");
 		CHECK(operator_new(10) != NULL);
 		CHECK(operator_new_nothrow(impossible_size(), "") == NULL);
 		operator_new(impossible_size());

@@ -40,8 +40,7 @@ static void release(int step)
 	for (int i = 0; i < BLOCKS; i += step) {
 		if (!blocks[i])
 			continue;
-		CHECK(blocks[i][0] == (unsigned char)i &&
-		      blocks[i][size_of(i) - 1] == (unsigned char)i);
+		CHECK(blocks[i][0] == (unsigned char)i && blocks[i][size_of(i) - 1] == (unsigned char)i);
 		free(blocks[i]);
 		blocks[i] = NULL;
 	}
@@ -72,8 +71,7 @@ int main(void)
 	fclose(file);
 	CHECK(allocate() == 0);
 
-	area = mmap(NULL, 2 * pages * page, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	area = mmap(NULL, 2 * pages * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	CHECK(area != MAP_FAILED);
 	split = exhaust(area, pages, page);
 	for (int round = 1; round <= 20; round++) {

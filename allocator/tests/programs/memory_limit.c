@@ -22,7 +22,7 @@ static void grow(void)
 /* Blocks of all sizes, each round of other ones, so that what is free fits badly. */
 static void *turn_over(void *arg)
 {
-	static const size_t scale[] = {100, 3000, 40000, 500000, 6000000};
+	static const size_t scale[] = { 100, 3000, 40000, 500000, 6000000 };
 	unsigned seed = (unsigned)(uintptr_t)arg;
 	size_t share = limit_bytes / 2, capacity = share / 100 + 1;
 	void **blocks = calloc(capacity, sizeof(*blocks));

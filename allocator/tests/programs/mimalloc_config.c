@@ -5,8 +5,7 @@
 int main(void)
 {
 	int (*version)(void) = (int (*)(void))dlsym(RTLD_DEFAULT, "mi_version");
-	char *(*stats)(size_t, char *) =
-		(char *(*)(size_t, char *))dlsym(RTLD_DEFAULT, "mi_stats_get_json");
+	char *(*stats)(size_t, char *) = (char *(*)(size_t, char *))dlsym(RTLD_DEFAULT, "mi_stats_get_json");
 	char *json;
 
 	CHECK(version && stats);

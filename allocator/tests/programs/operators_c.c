@@ -14,15 +14,15 @@ static void *operator(const char *name)
 	return address;
 }
 
-#define NEW(name)           ((void *(*)(size_t)) operator(name))
-#define NEW_NOTHROW(name)   ((void *(*)(size_t, const void *)) operator(name))
-#define NEW_ALIGNED(name)   ((void *(*)(size_t, size_t)) operator(name))
+#define NEW(name) ((void *(*)(size_t)) operator(name))
+#define NEW_NOTHROW(name) ((void *(*)(size_t, const void *)) operator(name))
+#define NEW_ALIGNED(name) ((void *(*)(size_t, size_t)) operator(name))
 #define NEW_ALIGNED_NT(name) ((void *(*)(size_t, size_t, const void *)) operator(name))
-#define DEL(name)           ((void (*)(void *)) operator(name))
-#define DEL_SIZED(name)     ((void (*)(void *, size_t)) operator(name))
-#define DEL_TAG(name)       ((void (*)(void *, const void *)) operator(name))
-#define DEL_SIZED_AL(name)  ((void (*)(void *, size_t, size_t)) operator(name))
-#define DEL_AL_TAG(name)    ((void (*)(void *, size_t, const void *)) operator(name))
+#define DEL(name) ((void (*)(void *)) operator(name))
+#define DEL_SIZED(name) ((void (*)(void *, size_t)) operator(name))
+#define DEL_TAG(name) ((void (*)(void *, const void *)) operator(name))
+#define DEL_SIZED_AL(name) ((void (*)(void *, size_t, size_t)) operator(name))
+#define DEL_AL_TAG(name) ((void (*)(void *, size_t, const void *)) operator(name))
 
 static void *used(void *p, size_t n)
 {

@@ -72,8 +72,7 @@ static void limit_address_space(void)
 
 	CHECK(file && fscanf(file, "%lu", &pages) == 1);
 	fclose(file);
-	limit.rlim_cur = limit.rlim_max =
-		pages * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)1 << 30);
+	limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)1 << 30);
 	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 

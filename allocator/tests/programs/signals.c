@@ -35,7 +35,7 @@ static void on_signal(int number)
 
 static void handle(int number)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	CHECK(sigaction(number, &action, NULL) == 0);
 }
@@ -63,7 +63,7 @@ static void *work(void *arg)
 {
 	unsigned seed = (unsigned)(uintptr_t)arg, rounds = is_emulated() ? 30000 : 300000;
 	unsigned char mark = (unsigned char)(seed + 1);
-	struct block blocks[SLOTS] = {{0}};
+	struct block blocks[SLOTS] = { { 0 } };
 
 	for (unsigned i = 0; i < rounds || !enough_caught(); i++) {
 		struct block *block = &blocks[(seed = seed * 1103515245 + 12345) >> 16 & 127];
@@ -89,8 +89,8 @@ static void *work(void *arg)
 
 static timer_t start_timer(int number)
 {
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = number};
-	struct itimerspec every = {.it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000};
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = number };
+	struct itimerspec every = { .it_interval.tv_nsec = 1000000, .it_value.tv_nsec = 1000000 };
 	timer_t timer;
 
 	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
@@ -100,8 +100,8 @@ static timer_t start_timer(int number)
 
 static void storm(void)
 {
-	struct itimerval profile = {.it_interval.tv_usec = 1000, .it_value.tv_usec = 1000};
-	struct itimerval none = {{0}, {0}};
+	struct itimerval profile = { .it_interval.tv_usec = 1000, .it_value.tv_usec = 1000 };
+	struct itimerval none = { { 0 }, { 0 } };
 	pthread_t threads[THREADS];
 	sigset_t all;
 	timer_t timer;
@@ -120,7 +120,7 @@ static void storm(void)
 	sigfillset(&all);
 	CHECK(pthread_sigmask(SIG_BLOCK, &all, NULL) == 0);
 	while (working) {
-		struct timespec pause = {.tv_nsec = 100000};
+		struct timespec pause = { .tv_nsec = 100000 };
 
 		for (size_t i = 0; i < THREADS; i++)
 			CHECK(pthread_kill(threads[i], SIGUSR1) == 0);
@@ -130,8 +130,8 @@ static void storm(void)
 	CHECK(timer_delete(timer) == 0);
 	for (size_t i = 0; i < THREADS; i++)
 		CHECK(pthread_join(threads[i], NULL) == 0);
-	fprintf(stderr, "caught: %d SIGPROF, %d SIGUSR1, %d timer\n", caught[SIGPROF],
-		caught[SIGUSR1], caught[SIGRTMIN]);
+	fprintf(stderr, "caught: %d SIGPROF, %d SIGUSR1, %d timer\n", caught[SIGPROF], caught[SIGUSR1],
+		caught[SIGRTMIN]);
 }
 
 /* --- the allocator's own threads --------------------------------------------- */
@@ -151,8 +151,7 @@ static void on_where(int number)
  * SIGSTOP, nor those that libc (or an emulator) keeps for itself from 32 on. */
 static unsigned long long every_signal(void)
 {
-	static const int others[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL,
-				     SIGFPE,  SIGTRAP, SIGSYS};
+	static const int others[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
 	unsigned long long mask = 0x7fffffff;
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -210,7 +209,7 @@ static void *app(void *arg)
 
 static void foreign_threads(void)
 {
-	struct sigaction action = {.sa_handler = on_where, .sa_flags = SA_RESTART};
+	struct sigaction action = { .sa_handler = on_where, .sa_flags = SA_RESTART };
 	const char *expected = getenv("EXPECT_THREADS");
 	atomic_int started = 0;
 	int strangers = 0, emulators = 0, sent = 0;
@@ -240,8 +239,7 @@ static void foreign_threads(void)
 	tasks = opendir("/proc/self/task");
 	CHECK(tasks != NULL);
 	while ((entry = readdir(tasks))) {
-		if (entry->d_name[0] == '.' || atoi(entry->d_name) == getpid() ||
-		    strcmp(entry->d_name, own) == 0)
+		if (entry->d_name[0] == '.' || atoi(entry->d_name) == getpid() || strcmp(entry->d_name, own) == 0)
 			continue;
 		check_stranger(entry->d_name, &strangers, &emulators);
 	}

@@ -57,8 +57,8 @@ int main(void)
 			warm = resident_kb();
 	}
 	end = resident_kb();
-	fprintf(stderr, "resident after %d threads %ld kB, after %d %ld kB\n", rounds / 5 * THREADS,
-		warm, rounds * THREADS, end);
+	fprintf(stderr, "resident after %d threads %ld kB, after %d %ld kB\n", rounds / 5 * THREADS, warm,
+		rounds * THREADS, end);
 	CHECK(is_emulated() || end < warm + warm / 2 + 32 * 1024); /* live data is at most 20 MB */
 	puts("ok");
 	return 0;

@@ -49,13 +49,13 @@ static const char *environment_preloaded(const struct environment_report *r)
 /* Is the process kept from some CPUs that the machine has? */
 static bool environment_is_narrowed(const struct cpu_facts *cpu)
 {
-	return cpu->quota_milli > 0 && cpu->quota_milli != FACT_UNLIMITED ? true :
-	       !bitmap_is_empty(&cpu->allowed) && !bitmap_is_empty(&cpu->online) &&
-	       !bitmap_is_subset(&cpu->online, &cpu->allowed);
+	return cpu->quota_milli > 0 && cpu->quota_milli != FACT_UNLIMITED ?
+		       true :
+		       !bitmap_is_empty(&cpu->allowed) && !bitmap_is_empty(&cpu->online) &&
+			       !bitmap_is_subset(&cpu->online, &cpu->allowed);
 }
 
-static void environment_check_jemalloc(struct environment_report *r, const char *where,
-				       const char *text)
+static void environment_check_jemalloc(struct environment_report *r, const char *where, const char *text)
 {
 	static const char *const decays[] = { "dirty_decay_ms", "muzzy_decay_ms" };
 	struct conf_problems problems = { NULL, 0 };
@@ -69,16 +69,17 @@ static void environment_check_jemalloc(struct environment_report *r, const char 
 	for (size_t i = 0; i < 2; i++) {
 		item = conf_find(&conf, decays[i]);
 		if (item && strcmp(item->value, "-1") == 0 && limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
-			audit_list(r->m, &r->harmful, mem_printf(
-				r->m, "%s: %s:-1 never gives memory back, under a limit of %s", where,
-				decays[i], size_format(r->m, limit)));
+			audit_list(r->m, &r->harmful,
+				   mem_printf(r->m, "%s: %s:-1 never gives memory back, under a limit of %s", where,
+					      decays[i], size_format(r->m, limit)));
 	}
 	item = conf_find(&conf, "percpu_arena");
 	if (item && strcmp(item->value, "disabled") != 0 && environment_is_narrowed(&r->a->machine->cpu))
-		audit_list(r->m, &r->harmful, mem_printf(
-			r->m, "%s: percpu_arena:%s counts all CPUs of the machine, and not all "
-			      "are ours", where,
-			item->value));
+		audit_list(r->m, &r->harmful,
+			   mem_printf(r->m,
+				      "%s: percpu_arena:%s counts all CPUs of the machine, and not all "
+				      "are ours",
+				      where, item->value));
 	audit_list(r->m, &r->seen, where);
 }
 
@@ -99,8 +100,7 @@ static void environment_check_mimalloc(struct environment_report *r)
 			*c = (char)tolower((unsigned char)*c);
 		conf_parse(r->m, CONF_MIMALLOC, text, MIMALLOC_PREFIX, &conf, &problems);
 		for (size_t i = 0; i < problems.n; i++)
-			audit_list(r->m, &r->idle, mem_printf(r->m, MIMALLOC_PREFIX "*: %s",
-							      problems.items[i].text));
+			audit_list(r->m, &r->idle, mem_printf(r->m, MIMALLOC_PREFIX "*: %s", problems.items[i].text));
 		audit_list(r->m, &r->seen, mem_strndup(r->m, *e, strcspn(*e, "=")));
 	}
 }
@@ -114,8 +114,7 @@ static const char *environment_tunables(struct mem *m, const char *text)
 	for (size_t n; *text; text += n + (text[n] == ':')) {
 		n = strcspn(text, ":");
 		if (n > start && strncmp(text, TUNABLE_PREFIX, start) == 0)
-			list = mem_printf(m, "%s%s%.*s", list, *list ? "," : "", (int)(n - start),
-					  text + start);
+			list = mem_printf(m, "%s%s%.*s", list, *list ? "," : "", (int)(n - start), text + start);
 	}
 	return list;
 }
@@ -144,17 +143,20 @@ static void environment_check_idle(struct environment_report *r)
 	static const struct {
 		const char *variable, *allocator;
 	} readers[] = {
-		{ "MALLOC_CONF", "jemalloc" }, { "MALLOC_ARENA_MAX", "glibc" },
-		{ "MIMALLOC_PURGE_DELAY", "mimalloc" }, { "TCMALLOC_RELEASE_RATE", "tcmalloc" },
+		{ "MALLOC_CONF", "jemalloc" },
+		{ "MALLOC_ARENA_MAX", "glibc" },
+		{ "MIMALLOC_PURGE_DELAY", "mimalloc" },
+		{ "TCMALLOC_RELEASE_RATE", "tcmalloc" },
 	};
 	const char *preloaded = environment_preloaded(r);
 
 	for (size_t i = 0; preloaded && i < sizeof readers / sizeof *readers; i++) {
 		if (environment_of(r, readers[i].variable) && strcmp(readers[i].allocator, preloaded) != 0)
-			audit_list(r->m, &r->idle, mem_printf(r->m, "%s is for %s, and "
-								    "LD_PRELOAD brings %s",
-							      readers[i].variable, readers[i].allocator,
-							      preloaded));
+			audit_list(r->m, &r->idle,
+				   mem_printf(r->m,
+					      "%s is for %s, and "
+					      "LD_PRELOAD brings %s",
+					      readers[i].variable, readers[i].allocator, preloaded));
 	}
 }
 
@@ -168,9 +170,11 @@ static void environment_check_preload(struct environment_report *r)
 		const char *allocator = preload_allocator_of(entry);
 
 		if (allocator && first && strcmp(first, allocator) != 0)
-			audit_list(r->m, &r->harmful, mem_printf(r->m, "LD_PRELOAD brings two "
-								       "allocators, %s and %s",
-								 first, allocator));
+			audit_list(r->m, &r->harmful,
+				   mem_printf(r->m,
+					      "LD_PRELOAD brings two "
+					      "allocators, %s and %s",
+					      first, allocator));
 		if (allocator && !first)
 			first = allocator;
 	}
@@ -204,7 +208,7 @@ ASSESS(audit_environment)
 
 /* How many arenas the variables come to, and what says so. */
 struct arenas {
-	int64_t n;          /* FACT_UNKNOWN: nothing says any number */
+	int64_t n; /* FACT_UNKNOWN: nothing says any number */
 	const char *where;
 };
 

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-const struct operation *audit_find_operation(const struct plan *plan, enum step step,
-					     const char *name)
+const struct operation *audit_find_operation(const struct plan *plan, enum step step, const char *name)
 {
 	for (size_t i = 0; i < plan->n_operations; i++) {
 		const struct operation *op = &plan->operations[i];
@@ -22,8 +21,7 @@ const struct operation *audit_wanted_mempolicy(const struct audit_facts *a)
 	return op && op->kind == OP_MEMPOLICY && op->u.memory.n_choices ? op : NULL;
 }
 
-const struct part *audit_planned_option(const struct plan *plan, const char *variable,
-					const char *name)
+const struct part *audit_planned_option(const struct plan *plan, const char *variable, const char *name)
 {
 	const struct operation *op = audit_find_operation(plan, STEP_OPTIONS, variable);
 
@@ -58,7 +56,8 @@ const char *audit_gpus_unknown(const struct facts *machine)
 {
 	/* The nodes stand in the same tree, on every kernel: a tree without them is not there. */
 	return machine->gpu.n_gpus == 0 && machine->numa.known == TRI_UNKNOWN ?
-	       "whether there are GPUs cannot be read: no /sys" : NULL;
+		       "whether there are GPUs cannot be read: no /sys" :
+		       NULL;
 }
 
 int64_t audit_percent(int64_t part, int64_t whole)
@@ -79,7 +78,9 @@ const char *audit_count(struct mem *m, int64_t n, const char *word)
 	size_t length = strlen(word);
 
 	return mem_printf(m, "%lld %s%s", (long long)n, word,
-			  n == 1 ? "" : length && word[length - 1] == 's' ? "es" : "s");
+			  n == 1                            ? "" :
+			  length && word[length - 1] == 's' ? "es" :
+							      "s");
 }
 
 const struct numa_node *audit_find_node(const struct numa_facts *numa, int id)

@@ -8,8 +8,7 @@
 
 /* The head of an assess function; most look at one or two of these. */
 #define ASSESS(name) \
-	struct finding name(struct mem *m, \
-			    __attribute__((unused)) const struct audit_facts *a, \
+	struct finding name(struct mem *m, __attribute__((unused)) const struct audit_facts *a, \
 			    __attribute__((unused)) const struct thresholds *t, \
 			    __attribute__((unused)) const struct live_process *p)
 
@@ -31,13 +30,11 @@ check_assess audit_page_size, audit_builds, audit_ld_so_preload;
 check_assess audit_gaps;
 
 /* The first operation of a step and, unless that is NULL, of a kind of thing; NULL = none. */
-const struct operation *audit_find_operation(const struct plan *plan, enum step step,
-					     const char *name);
+const struct operation *audit_find_operation(const struct plan *plan, enum step step, const char *name);
 /* Does the plan set a memory policy here? */
 const struct operation *audit_wanted_mempolicy(const struct audit_facts *a);
 /* The value of one of the plan's allocator options, "narenas" of MALLOC_CONF; NULL. */
-const struct part *audit_planned_option(const struct plan *plan, const char *variable,
-					const char *name);
+const struct part *audit_planned_option(const struct plan *plan, const char *variable, const char *name);
 /* What --KEY comes to after profiles and policy files; "" = nothing. */
 const char *audit_setting(const struct plan *plan, const char *key);
 /* GPUs that the command would see. */
@@ -54,8 +51,8 @@ const char *audit_count(struct mem *m, int64_t n, const char *word);
  * `finding`, or what comes of it where [node] of the policy says what `key` is to be: well
  * when `now` is that, else a warning at least. `name`: what is shown of the key.
  */
-struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key,
-			       const char *name, const char *now, struct finding finding);
+struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key, const char *name,
+			       const char *now, struct finding finding);
 /* The hugetlb pages that [node] asks for and that are not there, in words; NULL = all are. */
 const char *audit_missing_pages(struct mem *m, const struct audit_facts *a);
 /* Whether [node] asks for pages of every size of which there are some. */

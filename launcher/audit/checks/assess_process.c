@@ -26,8 +26,8 @@ bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct findi
 	/* Where what is mapped could be seen, it is the right user already. */
 	ret->fix = p->loaded ? "run it with CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE, Kubernetes: "
 			       "capabilities.add: [SYS_PTRACE], systemd: ExecStartPost=+)" :
-		   "run it as the process's own user, or as root with CAP_SYS_PTRACE (docker run --cap-add "
-		   "SYS_PTRACE, systemd: ExecStartPost=+)";
+			       "run it as the process's own user, or as root with CAP_SYS_PTRACE (docker run --cap-add "
+			       "SYS_PTRACE, systemd: ExecStartPost=+)";
 	return true;
 }
 
@@ -45,8 +45,7 @@ bool audit_is_child(const struct audit_facts *a, const struct live_process *p)
 	return false;
 }
 
-const struct live_step *audit_record_step(const struct live_process *p, const char *step,
-					  const char *name)
+const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *name)
 {
 	for (size_t i = 0; p->record && !p->record->problem && i < p->record->n_steps; i++) {
 		const struct live_step *s = &p->record->steps[i];

@@ -13,8 +13,8 @@ check_assess audit_options_in_force;
 /* audit_variables.c */
 check_assess audit_process_variables, audit_process_arenas;
 /* audit_drift.c */
-check_assess audit_launch_record, audit_affinity_in_force, audit_mempolicy_in_force,
-	audit_thp_in_force, audit_capabilities_left, audit_limits_in_force;
+check_assess audit_launch_record, audit_affinity_in_force, audit_mempolicy_in_force, audit_thp_in_force,
+	audit_capabilities_left, audit_limits_in_force;
 /* audit_usage.c */
 check_assess audit_process_headroom, audit_memory_verdict, audit_local_memory, audit_rdma_hooks, audit_mappings;
 
@@ -28,7 +28,6 @@ bool audit_is_libc(const struct live_library *library);
 /* Does it descend from another process that is looked at? */
 bool audit_is_child(const struct audit_facts *a, const struct live_process *p);
 /* The step of the launch record, by the name of what it sets when that is not NULL. */
-const struct live_step *audit_record_step(const struct live_process *p, const char *step,
-					  const char *name);
+const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *name);
 
 #endif

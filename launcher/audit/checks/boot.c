@@ -51,19 +51,23 @@ static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, con
 
 		boot_find_thp(m, value, THP_SIZE_WORDS, size->size, &state);
 		if (state && *size->enabled && strcmp(state, size->enabled) != 0)
-			audit_list(m, &b->problems, mem_printf(m, "%s, and now %s has %s", word,
-							       size_format(m, size->size), size->enabled));
+			audit_list(m, &b->problems,
+				   mem_printf(m, "%s, and now %s has %s", word, size_format(m, size->size),
+					      size->enabled));
 	}
 }
 
 static struct finding boot_report_thp(struct mem *m, const struct thp_facts *thp, const struct boot_thp *b)
 {
 	const char *ignored = !b->ignored ? "" :
-			      mem_printf(m, "%s: not a value the kernel takes, it ignores the whole word", b->ignored);
+					    mem_printf(m, "%s: not a value the kernel takes, it ignores the whole word",
+						       b->ignored);
 
 	if (b->problems)
-		return finding_warn(m, "%s: the next boot brings back what stands there, and tools such as tuned "
-				    "leave it alone meanwhile%s%s", b->problems, *ignored ? "; " : "", ignored);
+		return finding_warn(m,
+				    "%s: the next boot brings back what stands there, and tools such as tuned "
+				    "leave it alone meanwhile%s%s",
+				    b->problems, *ignored ? "; " : "", ignored);
 	if (*ignored)
 		return finding_warn(m, "%s", ignored);
 	return thp->known == TRI_YES ? finding_ok(m, "%s, as it is now", b->text) :
@@ -100,11 +104,13 @@ static void boot_check_balancing(struct mem *m, const struct audit_facts *a, con
 	if (!value || now == FACT_UNKNOWN)
 		return;
 	if (strcmp(value, "enable") != 0 && strcmp(value, "disable") != 0)
-		audit_list(m, problems, mem_printf(m, "numa_balancing=%s is not a value "
-						      "the kernel takes", value));
+		audit_list(m, problems,
+			   mem_printf(m,
+				      "numa_balancing=%s is not a value "
+				      "the kernel takes",
+				      value));
 	else if ((strcmp(value, "enable") == 0) != (now != 0))
-		audit_list(m, problems, mem_printf(m, "numa_balancing=%s, and now it is %lld", value,
-						   (long long)now));
+		audit_list(m, problems, mem_printf(m, "numa_balancing=%s, and now it is %lld", value, (long long)now));
 }
 
 static void boot_check_numa(struct mem *m, const struct audit_facts *a, const char **problems)
@@ -129,21 +135,23 @@ static void boot_check_pools(struct mem *m, const struct audit_facts *a, const c
 		for (size_t k = 0; k < hugetlb->n_pools && !pool; k++)
 			pool = hugetlb->pools[k].page_size == asked[i].page_size ? &hugetlb->pools[k] : NULL;
 		if (!pool)
-			audit_list(m, problems, mem_printf(m, "hugepages of %s were asked for, "
-							      "and this kernel has none",
-							   size_format(m, asked[i].page_size)));
+			audit_list(m, problems,
+				   mem_printf(m,
+					      "hugepages of %s were asked for, "
+					      "and this kernel has none",
+					      size_format(m, asked[i].page_size)));
 		else if (pool->total != FACT_UNKNOWN && pool->total < asked[i].pages)
-			audit_list(m, problems, mem_printf(m, "%lld hugepages of %s were asked "
-							      "for, and there are %lld",
-							   (long long)asked[i].pages,
-							   size_format(m, asked[i].page_size),
-							   (long long)pool->total));
+			audit_list(m, problems,
+				   mem_printf(m,
+					      "%lld hugepages of %s were asked "
+					      "for, and there are %lld",
+					      (long long)asked[i].pages, size_format(m, asked[i].page_size),
+					      (long long)pool->total));
 	}
 }
 
 /* A size that the kernel does not have leaves the default as it is, with a line in its log. */
-static void boot_check_default_size(struct mem *m, const struct audit_facts *a,
-				    const char **problems)
+static void boot_check_default_size(struct mem *m, const struct audit_facts *a, const char **problems)
 {
 	const char *value = boot_find(m, a->node->command_line, "default_hugepagesz");
 	int64_t now = a->node->memory.default_huge_size, size;
@@ -151,8 +159,8 @@ static void boot_check_default_size(struct mem *m, const struct audit_facts *a,
 	if (!value || now == FACT_UNKNOWN)
 		return;
 	if (!size_parse_boot(value, &size) || size != now)
-		audit_list(m, problems, mem_printf(m, "default_hugepagesz=%s, and the default is %s",
-						   value, size_format(m, now)));
+		audit_list(m, problems,
+			   mem_printf(m, "default_hugepagesz=%s, and the default is %s", value, size_format(m, now)));
 }
 
 ASSESS(audit_boot_parameters)
@@ -181,34 +189,42 @@ struct kernel_feature {
 };
 
 static const struct kernel_feature kernel_preferred_many = {
-	"MPOL_PREFERRED_MANY", 5, 15, "each thread takes memory of its own node",
+	"MPOL_PREFERRED_MANY",
+	5,
+	15,
+	"each thread takes memory of its own node",
 };
 static const struct kernel_feature kernel_weighted = {
-	"MPOL_WEIGHTED_INTERLEAVE", 6, 9, "pages are spread evenly",
+	"MPOL_WEIGHTED_INTERLEAVE",
+	6,
+	9,
+	"pages are spread evenly",
 };
 static const struct kernel_feature kernel_except_advised = {
-	"PR_THP_DISABLE_EXCEPT_ADVISED", 6, 18, "transparent hugepages stay as the node has them",
+	"PR_THP_DISABLE_EXCEPT_ADVISED",
+	6,
+	18,
+	"transparent hugepages stay as the node has them",
 };
 
-static bool kernel_lacks(const struct audit_facts *a, const struct kernel_feature *feature, int mode,
-			 int major, int minor)
+static bool kernel_lacks(const struct audit_facts *a, const struct kernel_feature *feature, int mode, int major,
+			 int minor)
 {
 	const struct node_mempolicy *probe = &a->node->mempolicy;
 
 	/* What the kernel has just done counts for more than its number: vendors backport. */
-	if (mode && probe->was_tried && probe->accepted & 1U << MPOL_BIND &&
-	    probe->tried & 1U << mode)
+	if (mode && probe->was_tried && probe->accepted & 1U << MPOL_BIND && probe->tried & 1U << mode)
 		return !(probe->accepted & 1U << mode);
 	return major < feature->major || (major == feature->major && minor < feature->minor);
 }
 
-static void kernel_check(struct mem *m, const struct audit_facts *a,
-			 const struct kernel_feature *feature, int mode, int major, int minor,
-			 const char **missing)
+static void kernel_check(struct mem *m, const struct audit_facts *a, const struct kernel_feature *feature, int mode,
+			 int major, int minor, const char **missing)
 {
 	if (kernel_lacks(a, feature, mode, major, minor))
-		audit_list(m, missing, mem_printf(m, "%s of %d.%d (%s)", feature->name, feature->major,
-						  feature->minor, feature->instead));
+		audit_list(m, missing,
+			   mem_printf(m, "%s of %d.%d (%s)", feature->name, feature->major, feature->minor,
+				      feature->instead));
 }
 
 ASSESS(audit_kernel_age)
@@ -220,7 +236,7 @@ ASSESS(audit_kernel_age)
 
 	if (sscanf(kernel, "%4d.%4d", &major, &minor) != 2)
 		return finding_unknown(m, *kernel ? "the kernel's version cannot be understood" :
-				       "the kernel's version cannot be read");
+						    "the kernel's version cannot be read");
 	if (mode == MPOL_PREFERRED_MANY)
 		kernel_check(m, a, &kernel_preferred_many, mode, major, minor, &missing);
 	if (mode == MODE_WEIGHTED_INTERLEAVE)
@@ -242,7 +258,9 @@ static const char *iommu_find_words(struct mem *m, const char *command_line, enu
 	*ret_passes = TRI_UNKNOWN;
 	if (value) {
 		/* As kstrtobool() reads it. */
-		*ret_passes = *value && strchr("1yYtT", *value) ? TRI_YES : strcasecmp(value, "on") == 0 ? TRI_YES : TRI_NO;
+		*ret_passes = *value && strchr("1yYtT", *value) ? TRI_YES :
+			      strcasecmp(value, "on") == 0      ? TRI_YES :
+								  TRI_NO;
 		return mem_printf(m, "iommu.passthrough=%s", value);
 	}
 	for (char *word; (word = strsep(&list, ","));) {
@@ -264,11 +282,14 @@ static struct finding iommu_assume(struct mem *m, const struct audit_facts *a, c
 {
 	enum tristate passes;
 	const char *words = iommu_find_words(m, a->node->command_line, &passes);
-	const char *unknown = mem_printf(m, "how the IOMMU treats GPU %s cannot be read (before kernel 5.11 nobody "
-					 "says)", address);
+	const char *unknown = mem_printf(m,
+					 "how the IOMMU treats GPU %s cannot be read (before kernel 5.11 nobody "
+					 "says)",
+					 address);
 
 	if (passes == TRI_YES)
-		return finding_ok(m, "%s on the kernel command line: the IOMMU passes the GPUs through; %s", words, unknown);
+		return finding_ok(m, "%s on the kernel command line: the IOMMU passes the GPUs through; %s", words,
+				  unknown);
 	if (passes == TRI_NO)
 		return finding_warn(m, "%s on the kernel command line: the IOMMU translates; %s", words, unknown);
 	return words ? finding_unknown(m, "%s; %s on the kernel command line does not say it either", unknown, words) :
@@ -300,7 +321,7 @@ static struct finding iommu_report(struct mem *m, const struct audit_facts *a)
 	if (unknown)
 		return iommu_assume(m, a, unknown);
 	return finding_ok(m, n_off == n ? "no IOMMU in front of the GPUs" :
-			  "the IOMMU passes the GPUs through (identity)");
+					  "the IOMMU passes the GPUs through (identity)");
 }
 
 ASSESS(audit_iommu)

@@ -84,11 +84,14 @@ ASSESS(audit_builds)
 			continue;
 		n++;
 		if (!b->sha256)
-			audit_list(m, &unread, mem_printf(m, "%s (the manifest has no "
-							     "sha256)", b->id));
+			audit_list(m, &unread,
+				   mem_printf(m,
+					      "%s (the manifest has no "
+					      "sha256)",
+					      b->id));
 		else if (!b->digest)
-			audit_list(m, b->problem ? &changed : &unread, mem_printf(
-				m, "%s (%s)", b->id, b->problem ? b->problem : "cannot be read whole"));
+			audit_list(m, b->problem ? &changed : &unread,
+				   mem_printf(m, "%s (%s)", b->id, b->problem ? b->problem : "cannot be read whole"));
 		else if (strcmp(b->digest, b->sha256) != 0)
 			audit_list(m, &changed, mem_printf(m, "%s (sha256 %s)", b->path, b->digest));
 	}
@@ -109,8 +112,10 @@ ASSESS(audit_ld_so_preload)
 		return finding_unknown(m, "/etc/ld.so.preload cannot be read");
 	allocator = preload_find_allocator(m, entries);
 	if (allocator)
-		return finding_fail(m, "%s goes into every process; with it nothing else is "
-				       "preloaded", allocator);
+		return finding_fail(m,
+				    "%s goes into every process; with it nothing else is "
+				    "preloaded",
+				    allocator);
 	for (size_t i = 0; i < a->node->n_preload_missing; i++)
 		audit_list(m, &missing, a->node->preload_missing[i]);
 	if (missing)

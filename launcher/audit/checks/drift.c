@@ -30,8 +30,8 @@ ASSESS(audit_launch_record)
 		const struct live_step *s = &p->record->steps[i];
 
 		if (strcmp(s->outcome, "refused") == 0 || strcmp(s->outcome, "degraded") == 0)
-			return finding_warn(m, "%s: step %s (%s) was %s at the launch", p->record->path,
-					    s->step, s->name, s->outcome);
+			return finding_warn(m, "%s: step %s (%s) was %s at the launch", p->record->path, s->step,
+					    s->name, s->outcome);
 	}
 	return finding_ok(m, "%s: launched by allocrun %s, every step done", p->record->path,
 			  p->record->version ? p->record->version : "?");
@@ -41,8 +41,8 @@ ASSESS(audit_launch_record)
  * The step, when it was carried out and can be compared; NULL with the finding that
  * says why there is nothing to compare.
  */
-static const struct live_step *drift_step(struct mem *m, const struct live_process *p,
-					  const char *step, const char *name, struct finding *ret)
+static const struct live_step *drift_step(struct mem *m, const struct live_process *p, const char *step,
+					  const char *name, struct finding *ret)
 {
 	const struct live_step *s;
 
@@ -170,7 +170,8 @@ ASSESS(audit_capabilities_left)
 	struct finding f, other;
 	const struct live_step *caps = drift_step(m, p, "caps", NULL, &f);
 	const struct live_step *user = drift_step(m, p, "user", NULL, &other);
-	const char *more, *changed, *unread = drift_step(m, p, "no-new-privs", NULL, &other) ? "; no-new-privs is not compared" : "";
+	const char *more, *changed,
+		*unread = drift_step(m, p, "no-new-privs", NULL, &other) ? "; no-new-privs is not compared" : "";
 
 	/* In a container a user may have another number than here. */
 	if (user && p->other_mounts != TRI_NO) {
@@ -235,7 +236,8 @@ static struct finding limits_compare(struct mem *m, const struct live_process *p
 		else if (s && limits[i].now == FACT_UNKNOWN)
 			audit_list(m, &unread, limits[i].name);
 		else if (s)
-			audit_list(m, &changed, mem_printf(m, "%s: %s, launched with %s", limits[i].name, now, s->value));
+			audit_list(m, &changed,
+				   mem_printf(m, "%s: %s, launched with %s", limits[i].name, now, s->value));
 	}
 	if (changed)
 		return finding_warn(m, "%s", changed);

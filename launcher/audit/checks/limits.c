@@ -47,8 +47,8 @@ static struct finding memlock_report(struct mem *m, const struct audit_facts *a,
 		return finding_unknown(m, "%s; whether there are RDMA devices cannot be read", size);
 	if (a->node->n_rdma == 0)
 		return finding_ok(m, "%s; no RDMA device registers memory", size);
-	return (soft <= MEMLOCK_DEFAULT ? finding_fail : finding_warn)(
-		m, "%s, and %s may register more", size, audit_count(m, a->node->n_rdma, "RDMA device"));
+	return (soft <= MEMLOCK_DEFAULT ? finding_fail : finding_warn)(m, "%s, and %s may register more", size,
+								       audit_count(m, a->node->n_rdma, "RDMA device"));
 }
 
 ASSESS(audit_memlock)
@@ -60,8 +60,8 @@ ASSESS(audit_memlock)
 		return finding_unknown(m, "/proc/self/limits cannot be read");
 	/* Only the kernel's own capability lifts a hard limit. */
 	if (wanted && wanted->hard > process->memlock.hard && !memlock_has(process, CAP_SYS_RESOURCE))
-		return finding_warn(m, "the policy asks for %s, and the hard limit is %s",
-				    size_format(m, wanted->soft), size_format(m, process->memlock.hard));
+		return finding_warn(m, "the policy asks for %s, and the hard limit is %s", size_format(m, wanted->soft),
+				    size_format(m, process->memlock.hard));
 	if (process->memlock.soft != FACT_UNLIMITED && memlock_has(process, CAP_IPC_LOCK))
 		return finding_ok(m, "%s, which CAP_IPC_LOCK lifts", size_format(m, process->memlock.soft));
 	return memlock_report(m, a, wanted ? wanted->soft : process->memlock.soft);
@@ -82,10 +82,10 @@ ASSESS(audit_locked_memory)
 	/* What is both counts once: the larger is what is known to be fixed. */
 	fixed = pinned > fixed ? pinned : fixed;
 	percent = audit_percent(fixed, total);
-	text = mem_printf(m, "%lld%% of %s: unevictable %s, pinned %s", (long long)percent,
-			  size_format(m, total), size_format(m, memory->unevictable),
+	text = mem_printf(m, "%lld%% of %s: unevictable %s, pinned %s", (long long)percent, size_format(m, total),
+			  size_format(m, memory->unevictable),
 			  a->node->events.pinned_pages == FACT_UNKNOWN ? "not counted by this kernel" :
-			  size_format(m, pinned));
+									 size_format(m, pinned));
 	if (percent > t->values[THRESHOLD_LOCKED_FAIL])
 		return finding_fail(m, "%s", text);
 	return (percent >= t->values[THRESHOLD_LOCKED_WARN] ? finding_warn : finding_ok)(m, "%s", text);
@@ -132,8 +132,7 @@ static const struct hugetlb_pool *hugetlb_find(const struct hugetlb_pool *pools,
 	return NULL;
 }
 
-static struct finding hugetlb_assess_demand(struct mem *m, const struct audit_facts *a,
-					    const struct thresholds *t,
+static struct finding hugetlb_assess_demand(struct mem *m, const struct audit_facts *a, const struct thresholds *t,
 					    const struct hugetlb_demand *demand)
 {
 	const struct facts *f = a->machine;
@@ -148,8 +147,9 @@ static struct finding hugetlb_assess_demand(struct mem *m, const struct audit_fa
 		pool = node ? hugetlb_find(node->pools, node->n_pools, GIB) : NULL;
 	}
 	if (!pool)
-		return finding_fail(m, "mimalloc is to reserve %lld pages of 1 GiB%s, and there "
-				       "is no such pool",
+		return finding_fail(m,
+				    "mimalloc is to reserve %lld pages of 1 GiB%s, and there "
+				    "is no such pool",
 				    (long long)demand->pages, where);
 	if (pool->total == FACT_UNKNOWN || pool->free == FACT_UNKNOWN)
 		return finding_unknown(m, "the pool of 1 GiB pages%s cannot be read", where);
@@ -159,20 +159,22 @@ static struct finding hugetlb_assess_demand(struct mem *m, const struct audit_fa
 		return finding_ok(m, "%lld pages of 1 GiB%s are asked for, and so many are in use",
 				  (long long)demand->pages, where);
 	if (free < demand->pages)
-		return finding_fail(m, "mimalloc is to reserve %lld pages of 1 GiB%s, and %lld "
-				       "are free",
+		return finding_fail(m,
+				    "mimalloc is to reserve %lld pages of 1 GiB%s, and %lld "
+				    "are free",
 				    (long long)demand->pages, where, (long long)free);
 	if (audit_percent(free - demand->pages, pool->total) < t->values[THRESHOLD_SPARE])
-		return finding_warn(m, "%lld pages of 1 GiB%s are asked for and %lld are free: "
-				       "next to none is spare",
+		return finding_warn(m,
+				    "%lld pages of 1 GiB%s are asked for and %lld are free: "
+				    "next to none is spare",
 				    (long long)demand->pages, where, (long long)free);
-	return finding_ok(m, "%lld pages of 1 GiB%s are asked for, and %lld are free",
-			  (long long)demand->pages, where, (long long)free);
+	return finding_ok(m, "%lld pages of 1 GiB%s are asked for, and %lld are free", (long long)demand->pages, where,
+			  (long long)free);
 }
 
 /* "1000 of 1024 pages of 2 MiB free"; bytes that are free go to *ret_free. */
-static const char *hugetlb_describe(struct mem *m, const struct hugetlb_facts *hugetlb,
-				    int64_t *ret_free, bool *ret_unknown)
+static const char *hugetlb_describe(struct mem *m, const struct hugetlb_facts *hugetlb, int64_t *ret_free,
+				    bool *ret_unknown)
 {
 	const char *text = NULL;
 
@@ -188,8 +190,9 @@ static const char *hugetlb_describe(struct mem *m, const struct hugetlb_facts *h
 		if (__builtin_mul_overflow(pool->free, pool->page_size, &bytes) ||
 		    __builtin_add_overflow(*ret_free, bytes, ret_free))
 			*ret_unknown = true;
-		audit_list(m, &text, mem_printf(m, "%lld of %lld pages of %s free", (long long)pool->free,
-						(long long)pool->total, size_format(m, pool->page_size)));
+		audit_list(m, &text,
+			   mem_printf(m, "%lld of %lld pages of %s free", (long long)pool->free, (long long)pool->total,
+				      size_format(m, pool->page_size)));
 	}
 	return text;
 }
@@ -205,9 +208,11 @@ ASSESS(audit_hugetlb)
 	if (demand.pages > 0 && f->hugetlb.n_pools)
 		return hugetlb_assess_demand(m, a, t, &demand);
 	if (demand.pages > 0)
-		return finding_unknown(m, "mimalloc is to reserve %lld pages of 1 GiB, and "
-					  "/sys/kernel/mm/hugepages "
-				       "cannot be read", (long long)demand.pages);
+		return finding_unknown(m,
+				       "mimalloc is to reserve %lld pages of 1 GiB, and "
+				       "/sys/kernel/mm/hugepages "
+				       "cannot be read",
+				       (long long)demand.pages);
 	if (is_unknown || (!f->hugetlb.n_pools && f->numa.known == TRI_UNKNOWN))
 		return finding_unknown(m, "the pools cannot be read");
 	missing = audit_missing_pages(m, a);
@@ -215,19 +220,18 @@ ASSESS(audit_hugetlb)
 		struct finding finding = finding_warn(m, "%s", missing);
 
 		finding.expected = "the pages that [node] of the policy asks for";
-		finding.fix = "allocrun --tune; after a boot there are more whole blocks: hugepages= on the kernel command line";
+		finding.fix =
+			"allocrun --tune; after a boot there are more whole blocks: hugepages= on the kernel command line";
 		return finding;
 	}
 	if (!text)
 		return finding_skip(m, f->hugetlb.n_pools ? "no pages are reserved, and none are "
 							    "asked for" :
-				    "none asked for, and this kernel has no pools");
+							    "none asked for, and this kernel has no pools");
 	if (audit_asks_for_pages(a))
 		return finding_ok(m, "%s, as [node] says", text);
-	if (f->memory_total != FACT_UNKNOWN &&
-	    audit_percent(free, f->memory_total) >= t->values[THRESHOLD_SPARE])
-		return finding_warn(m, "%s: %s that nobody uses and nothing else can have", text,
-				    size_format(m, free));
+	if (f->memory_total != FACT_UNKNOWN && audit_percent(free, f->memory_total) >= t->values[THRESHOLD_SPARE])
+		return finding_warn(m, "%s: %s that nobody uses and nothing else can have", text, size_format(m, free));
 	return finding_ok(m, "%s", text);
 }
 
@@ -258,8 +262,8 @@ ASSESS(audit_shm)
 		return finding_ok(m, "/dev/shm has no limit of its own");
 	spare = shm->size == FACT_UNKNOWN ? FACT_UNKNOWN : shm_spare(a);
 	if (n_gpus > 1 && shm->size != FACT_UNKNOWN && shm->size < SHM_LEAST)
-		return (shm->size <= SHM_DEFAULT ? finding_fail : finding_warn)(
-			m, "/dev/shm has %s, for %zu GPUs", size_format(m, shm->size), n_gpus);
+		return (shm->size <= SHM_DEFAULT ? finding_fail : finding_warn)(m, "/dev/shm has %s, for %zu GPUs",
+										size_format(m, shm->size), n_gpus);
 	if (spare == FACT_UNKNOWN)
 		return finding_unknown(m, "/dev/shm has %s; how much is in use cannot be read",
 				       size_format(m, shm->size));
@@ -277,7 +281,9 @@ ASSESS(audit_max_map_count)
 
 	if (count == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/sys/vm/max_map_count cannot be read");
-	finding = count < least ? finding_warn(m, "max_map_count=%lld, below %lld", (long long)count, (long long)least) :
-		  finding_ok(m, "max_map_count=%lld", (long long)count);
-	return audit_by_policy(m, a, "max-map-count", "max_map_count", mem_printf(m, "%lld", (long long)count), finding);
+	finding = count < least ?
+			  finding_warn(m, "max_map_count=%lld, below %lld", (long long)count, (long long)least) :
+			  finding_ok(m, "max_map_count=%lld", (long long)count);
+	return audit_by_policy(m, a, "max-map-count", "max_map_count", mem_printf(m, "%lld", (long long)count),
+			       finding);
 }

@@ -36,12 +36,11 @@ static const char *memory_describe(struct mem *m, const struct node_cgroup *c)
 
 	if (c->anon == FACT_UNKNOWN || c->shmem == FACT_UNKNOWN)
 		return peak;
-	return mem_printf(m, "; anonymous %s, shmem %s%s", size_format(m, c->anon),
-			  size_format(m, c->shmem), peak);
+	return mem_printf(m, "; anonymous %s, shmem %s%s", size_format(m, c->anon), size_format(m, c->shmem), peak);
 }
 
-static enum check_status memory_status(const struct thresholds *t, int64_t percent,
-				       enum threshold warn, enum threshold fail)
+static enum check_status memory_status(const struct thresholds *t, int64_t percent, enum threshold warn,
+				       enum threshold fail)
 {
 	if (percent > t->values[fail])
 		return CHECK_FAIL;
@@ -61,8 +60,7 @@ static struct finding memory_finding(struct mem *m, enum check_status status, co
 }
 
 /* Without a limit of its own the machine's memory is the limit. */
-static struct finding headroom_of_machine(struct mem *m, const struct audit_facts *a,
-					  const struct thresholds *t)
+static struct finding headroom_of_machine(struct mem *m, const struct audit_facts *a, const struct thresholds *t)
 {
 	int64_t total = a->machine->memory_total, available = a->node->memory.available, percent;
 
@@ -70,22 +68,18 @@ static struct finding headroom_of_machine(struct mem *m, const struct audit_fact
 		return finding_unknown(m, "no limit, and /proc/meminfo does not say what is "
 					  "available");
 	percent = audit_percent(total - available, total);
-	return memory_finding(m, memory_status(t, percent, THRESHOLD_OOM_HEADROOM_WARN,
-					       THRESHOLD_OOM_HEADROOM_FAIL),
-			      mem_printf(m, "no limit; %lld%% of the machine's %s in use",
-					 (long long)percent, size_format(m, total)));
+	return memory_finding(m, memory_status(t, percent, THRESHOLD_OOM_HEADROOM_WARN, THRESHOLD_OOM_HEADROOM_FAIL),
+			      mem_printf(m, "no limit; %lld%% of the machine's %s in use", (long long)percent,
+					 size_format(m, total)));
 }
 
-static struct finding headroom_of_cgroup(struct mem *m, const struct audit_facts *a,
-					 const struct thresholds *t)
+static struct finding headroom_of_cgroup(struct mem *m, const struct audit_facts *a, const struct thresholds *t)
 {
 	const struct cgroup_facts *cgroup = &a->machine->cgroup;
 	int64_t used = memory_used(a), percent = audit_percent(used, cgroup->memory_max);
-	const char *text = mem_printf(m, "%lld%% of %s in use, without files that nobody needs%s",
-				      (long long)percent, size_format(m, cgroup->memory_max),
-				      memory_describe(m, &a->node->cgroup));
-	enum check_status status = memory_status(t, percent, THRESHOLD_OOM_HEADROOM_WARN,
-						 THRESHOLD_OOM_HEADROOM_FAIL);
+	const char *text = mem_printf(m, "%lld%% of %s in use, without files that nobody needs%s", (long long)percent,
+				      size_format(m, cgroup->memory_max), memory_describe(m, &a->node->cgroup));
+	enum check_status status = memory_status(t, percent, THRESHOLD_OOM_HEADROOM_WARN, THRESHOLD_OOM_HEADROOM_FAIL);
 
 	if (a->node->cgroup.oom_kills > 0)
 		return finding_fail(m, "%s killed for want of memory below %s; %s",
@@ -135,11 +129,10 @@ static int64_t limit_bound_memory(const struct audit_facts *a)
 
 	if (!wanted || strcmp(audit_setting(a->plan, "numa-strict"), "yes") != 0)
 		return FACT_UNKNOWN;
-	BITMAP_FOR_EACH(id, &wanted->u.memory.choices[0].nodes) {
+	BITMAP_FOR_EACH (id, &wanted->u.memory.choices[0].nodes) {
 		const struct numa_node *node = audit_find_node(&a->machine->numa, id);
 
-		if (!node || node->memory_total < 0 ||
-		    __builtin_add_overflow(sum, node->memory_total, &sum))
+		if (!node || node->memory_total < 0 || __builtin_add_overflow(sum, node->memory_total, &sum))
 			return FACT_UNKNOWN;
 	}
 	return sum;
@@ -157,19 +150,22 @@ ASSESS(audit_cgroup_limit)
 		return finding_skip(m, "no memory limit");
 	/* The user's own variable is the matter of allocator-environment. */
 	if (decay && strcmp(decay->value, "-1") == 0 && strcmp(decay->why, "MALLOC_CONF") != 0)
-		return finding_fail(m, "dirty_decay_ms:-1 (%s) never gives memory back, under a "
-				       "limit of %s",
+		return finding_fail(m,
+				    "dirty_decay_ms:-1 (%s) never gives memory back, under a "
+				    "limit of %s",
 				    decay->why, size_format(m, limit));
 	if (bound != FACT_UNKNOWN && bound < limit)
-		return finding_warn(m, "numa-strict binds to nodes with %s, and the limit is %s: "
-				       "the nodes are "
-				    "full before it is reached", size_format(m, bound), size_format(m, limit));
+		return finding_warn(m,
+				    "numa-strict binds to nodes with %s, and the limit is %s: "
+				    "the nodes are "
+				    "full before it is reached",
+				    size_format(m, bound), size_format(m, limit));
 	if (total == FACT_UNKNOWN)
 		return finding_unknown(m, "a limit of %s; how much the machine has cannot be read",
 				       size_format(m, limit));
 	if (limit > total)
-		return finding_warn(m, "a limit of %s on a machine with %s protects nothing",
-				    size_format(m, limit), size_format(m, total));
+		return finding_warn(m, "a limit of %s on a machine with %s protects nothing", size_format(m, limit),
+				    size_format(m, total));
 	return finding_ok(m, "%s of the machine's %s", size_format(m, limit), size_format(m, total));
 }
 
@@ -200,13 +196,13 @@ ASSESS(audit_page_cache)
 		whole = cgroup->memory_max;
 	percent = audit_percent(room, whole);
 	if (percent < t->values[THRESHOLD_PAGE_CACHE_FAIL])
-		return finding_fail(m, "%s, %lld%% of %s, are left for files", size_format(m, room),
-				    (long long)percent, size_format(m, whole));
+		return finding_fail(m, "%s, %lld%% of %s, are left for files", size_format(m, room), (long long)percent,
+				    size_format(m, whole));
 	if (percent < t->values[THRESHOLD_PAGE_CACHE_WARN])
-		return finding_warn(m, "%s, %lld%% of %s, are left for files", size_format(m, room),
-				    (long long)percent, size_format(m, whole));
-	return finding_ok(m, "%s, %lld%% of %s, are left for files", size_format(m, room),
-			  (long long)percent, size_format(m, whole));
+		return finding_warn(m, "%s, %lld%% of %s, are left for files", size_format(m, room), (long long)percent,
+				    size_format(m, whole));
+	return finding_ok(m, "%s, %lld%% of %s, are left for files", size_format(m, room), (long long)percent,
+			  size_format(m, whole));
 }
 
 ASSESS(audit_overcommit)
@@ -228,10 +224,8 @@ ASSESS(audit_overcommit)
 	/* The default ratio of 50 without swap leaves half of the memory to nobody. */
 	if (percent < t->values[THRESHOLD_COMMIT_WARN] && a->machine->memory_total != FACT_UNKNOWN &&
 	    audit_percent(memory->commit_limit, a->machine->memory_total) < COMMIT_LEAST)
-		return finding_warn(m, "%s, and the machine has %s", text,
-				    size_format(m, a->machine->memory_total));
-	return memory_finding(m, memory_status(t, percent, THRESHOLD_COMMIT_WARN, THRESHOLD_COMMIT_FAIL),
-			      text);
+		return finding_warn(m, "%s, and the machine has %s", text, size_format(m, a->machine->memory_total));
+	return memory_finding(m, memory_status(t, percent, THRESHOLD_COMMIT_WARN, THRESHOLD_COMMIT_FAIL), text);
 }
 
 ASSESS(audit_swap)

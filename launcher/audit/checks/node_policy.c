@@ -8,8 +8,8 @@
 #include "report/report.h"
 #include "util/size.h"
 
-struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key,
-			       const char *name, const char *now, struct finding finding)
+struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key, const char *name,
+			       const char *now, struct finding finding)
 {
 	const struct node_item *item = node_policy_find(&a->options->node_policy, key);
 
@@ -40,8 +40,9 @@ static void node_policy_compare(struct mem *m, const struct node_item *item, con
 	int64_t wanted = strtoll(item->value, NULL, 10);
 
 	if (now != FACT_UNKNOWN && now < wanted)
-		audit_list(m, missing, mem_printf(m, "%lld of %lld pages of %s%s (%s)", (long long)now,
-						  (long long)wanted, size_format(m, item->size), place, item->where));
+		audit_list(m, missing,
+			   mem_printf(m, "%lld of %lld pages of %s%s (%s)", (long long)now, (long long)wanted,
+				      size_format(m, item->size), place, item->where));
 }
 
 const char *audit_missing_pages(struct mem *m, const struct audit_facts *a)
@@ -56,14 +57,16 @@ const char *audit_missing_pages(struct mem *m, const struct audit_facts *a)
 		if (strcmp(item->setting->key, "hugetlb") != 0)
 			continue;
 		if (item->node == NODE_NONE || (item->node == NODE_EACH && f->numa.known == TRI_NO))
-			node_policy_compare(m, item, "", node_policy_pages(f->hugetlb.pools, f->hugetlb.n_pools, item->size),
+			node_policy_compare(m, item, "",
+					    node_policy_pages(f->hugetlb.pools, f->hugetlb.n_pools, item->size),
 					    &missing);
 		for (size_t k = 0; k < f->numa.n_nodes; k++) {
 			const struct numa_node *node = &f->numa.nodes[k];
 
 			if (node_policy_covers(policy, item, node))
 				node_policy_compare(m, item, mem_printf(m, " on node %d", node->id),
-						    node_policy_pages(node->pools, node->n_pools, item->size), &missing);
+						    node_policy_pages(node->pools, node->n_pools, item->size),
+						    &missing);
 		}
 	}
 	return missing;

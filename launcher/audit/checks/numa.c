@@ -22,14 +22,14 @@ static struct finding mempolicy_refused(struct mem *m, const struct audit_facts 
 {
 	const struct operation *wanted = audit_wanted_mempolicy(a);
 	int error = a->node->mempolicy.bind_error;
-	const char *why = error == EPERM ? " (a container's seccomp filter; CAP_SYS_NICE lifts it)" :
-			  error == ENOSYS ? " (a kernel or filter without the call)" : "";
+	const char *why = error == EPERM  ? " (a container's seccomp filter; CAP_SYS_NICE lifts it)" :
+			  error == ENOSYS ? " (a kernel or filter without the call)" :
+					    "";
 
 	if (wanted)
-		return finding_fail(m, "set_mempolicy says %s%s, and the policy wants %s",
-				    strerror(error), why, wanted->value);
-	return finding_warn(m, "set_mempolicy says %s%s; the policy does not need it here",
-			    strerror(error), why);
+		return finding_fail(m, "set_mempolicy says %s%s, and the policy wants %s", strerror(error), why,
+				    wanted->value);
+	return finding_warn(m, "set_mempolicy says %s%s; the policy does not need it here", strerror(error), why);
 }
 
 /* The check's own way out is for a call that was refused. */
@@ -49,12 +49,15 @@ ASSESS(audit_mempolicy_allowed)
 	if (irrelevant)
 		return finding_skip(m, "%s: no memory policy to set", irrelevant);
 	if (probe->killed_by)
-		return finding_fail(m, "set_mempolicy kills the process (signal %d): a seccomp "
-				       "filter "
-				    "that does not refuse, but ends", probe->killed_by);
+		return finding_fail(m,
+				    "set_mempolicy kills the process (signal %d): a seccomp "
+				    "filter "
+				    "that does not refuse, but ends",
+				    probe->killed_by);
 	if (probe->problem)
-		return mempolicy_untried(m, probe->problem, "allow the audit a process (ulimit "
-							    "-u, pids.max)");
+		return mempolicy_untried(m, probe->problem,
+					 "allow the audit a process (ulimit "
+					 "-u, pids.max)");
 	if (!probe->was_tried)
 		return mempolicy_untried(m, "only a running machine can be asked",
 					 "run allocrun --check on the machine itself, without "
@@ -83,12 +86,12 @@ static struct finding numa_assess_balancing(struct mem *m, const struct audit_fa
 		return finding_unknown(m, "numa_balancing=%lld, and the NUMA nodes cannot be read",
 				       (long long)f->numa.balancing);
 	if (n_gpus == 0)
-		return finding_ok(m, "numa_balancing=%lld; no GPU is visible, so nothing waits "
-				     "for it",
+		return finding_ok(m,
+				  "numa_balancing=%lld; no GPU is visible, so nothing waits "
+				  "for it",
 				  (long long)f->numa.balancing);
-	return finding_fail(m, "numa_balancing=%lld on a host with %zu nodes and %s",
-			    (long long)f->numa.balancing, f->numa.n_nodes,
-			    audit_count(m, (int64_t)n_gpus, "visible GPU"));
+	return finding_fail(m, "numa_balancing=%lld on a host with %zu nodes and %s", (long long)f->numa.balancing,
+			    f->numa.n_nodes, audit_count(m, (int64_t)n_gpus, "visible GPU"));
 }
 
 ASSESS(audit_autonuma)
@@ -104,18 +107,15 @@ struct gpu_place {
 	const char *text;
 };
 
-static const char *gpu_nearest(struct mem *m, const struct numa_facts *numa,
-			       const struct numa_node *from)
+static const char *gpu_nearest(struct mem *m, const struct numa_facts *numa, const struct numa_node *from)
 {
 	int best = -1;
 
 	for (size_t i = 0; i < numa->n_nodes && from->distances; i++) {
-		if (!bitmap_is_empty(&numa->nodes[i].cpus) &&
-		    (best < 0 || from->distances[i] < from->distances[best]))
+		if (!bitmap_is_empty(&numa->nodes[i].cpus) && (best < 0 || from->distances[i] < from->distances[best]))
 			best = (int)i;
 	}
-	return best < 0 ? "" : mem_printf(m, "; node %d is the nearest that has some",
-					  numa->nodes[best].id);
+	return best < 0 ? "" : mem_printf(m, "; node %d is the nearest that has some", numa->nodes[best].id);
 }
 
 static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const struct gpu *gpu)
@@ -126,23 +126,25 @@ static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const st
 	if (gpu->node < 0)
 		return (struct gpu_place){ CHECK_WARN, "on no known node (numa_node=-1)" };
 	if (!node)
-		return (struct gpu_place){ CHECK_WARN, mem_printf(m, "on node %d, which is not "
-								     "online",
+		return (struct gpu_place){ CHECK_WARN, mem_printf(m,
+								  "on node %d, which is not "
+								  "online",
 								  gpu->node) };
 	if (bitmap_is_empty(&node->cpus))
-		return (struct gpu_place){ CHECK_WARN, mem_printf(
-			m, "on node %d, which has no CPUs%s", gpu->node, gpu_nearest(m, &f->numa, node)) };
+		return (struct gpu_place){ CHECK_WARN, mem_printf(m, "on node %d, which has no CPUs%s", gpu->node,
+								  gpu_nearest(m, &f->numa, node)) };
 	cpus = node->cpus;
 	bitmap_and(&cpus, &f->cpu.allowed);
 	if (!bitmap_is_empty(&f->cpu.allowed) && bitmap_is_empty(&cpus))
-		return (struct gpu_place){ CHECK_FAIL, mem_printf(
-			m, "on node %d, of which this process may use no CPU (it has %s)", gpu->node,
-			bitmap_format_list(m, &f->cpu.allowed)) };
-	if (!bitmap_is_empty(&f->numa.allowed_memory) &&
-	    !bitmap_has(&f->numa.allowed_memory, gpu->node))
-		return (struct gpu_place){ CHECK_FAIL, mem_printf(
-			m, "on node %d, of which this process may use no memory (it has nodes %s)",
-			gpu->node, bitmap_format_list(m, &f->numa.allowed_memory)) };
+		return (struct gpu_place){ CHECK_FAIL,
+					   mem_printf(m, "on node %d, of which this process may use no CPU (it has %s)",
+						      gpu->node, bitmap_format_list(m, &f->cpu.allowed)) };
+	if (!bitmap_is_empty(&f->numa.allowed_memory) && !bitmap_has(&f->numa.allowed_memory, gpu->node))
+		return (struct gpu_place){
+			CHECK_FAIL,
+			mem_printf(m, "on node %d, of which this process may use no memory (it has nodes %s)",
+				   gpu->node, bitmap_format_list(m, &f->numa.allowed_memory))
+		};
 	return (struct gpu_place){ CHECK_OK, NULL };
 }
 
@@ -170,9 +172,10 @@ static struct finding gpu_report(struct mem *m, const struct facts *f)
 		return finding_ok(m, "%s on node%s %s, with CPUs and memory that we may use",
 				  audit_count(m, (int64_t)audit_count_gpus(f), "visible GPU"),
 				  bitmap_count(&nodes) > 1 ? "s" : "", bitmap_format_list(m, &nodes));
-	return (worst.status == CHECK_FAIL ? finding_fail : finding_warn)(
-		m, "GPU %s is %s%s", address, worst.text,
-		n_bad > 1 ? mem_printf(m, " (%zu more GPUs lie badly)", n_bad - 1) : "");
+	return (worst.status == CHECK_FAIL ?
+			finding_fail :
+			finding_warn)(m, "GPU %s is %s%s", address, worst.text,
+				      n_bad > 1 ? mem_printf(m, " (%zu more GPUs lie badly)", n_bad - 1) : "");
 }
 
 ASSESS(audit_gpu_nodes)
@@ -215,16 +218,16 @@ static bool cpuless_spreads(int64_t mode)
 }
 
 /* What puts memory there on purpose: our own policy, or the one that the plan would set; NULL. */
-static const char *cpuless_aimed(struct mem *m, const struct audit_facts *a,
-				 const struct bitmap *nodes)
+static const char *cpuless_aimed(struct mem *m, const struct audit_facts *a, const struct bitmap *nodes)
 {
 	const struct operation *wanted = audit_wanted_mempolicy(a);
 	struct bitmap both = a->node->mempolicy.nodes;
 
 	bitmap_and(&both, nodes);
 	if (cpuless_spreads(a->node->mempolicy.mode) && !bitmap_is_empty(&both))
-		return mem_printf(m, "the memory policy that this process inherited takes in "
-				     "nodes %s",
+		return mem_printf(m,
+				  "the memory policy that this process inherited takes in "
+				  "nodes %s",
 				  bitmap_format_list(m, &both));
 	for (size_t i = 0; wanted && i < wanted->u.memory.n_choices; i++) {
 		const struct mempolicy *choice = &wanted->u.memory.choices[i];
@@ -253,25 +256,31 @@ ASSESS(audit_cpuless_nodes)
 	if (bitmap_is_empty(&nodes))
 		return is_unknown ? finding_unknown(m, "whether nodes without CPUs have memory "
 						       "cannot be read") :
-		       finding_ok(m, "all %zu nodes with memory have CPUs", f->numa.n_nodes);
+				    finding_ok(m, "all %zu nodes with memory have CPUs", f->numa.n_nodes);
 	list = bitmap_format_list(m, &nodes);
 	aimed = cpuless_aimed(m, a, &nodes);
 	if (aimed)
 		return finding_fail(m, "nodes %s have memory and no CPUs, and %s", list, aimed);
 	open = nodes;
 	if (bitmap_is_empty(&f->numa.allowed_memory))
-		return finding_unknown(m, "nodes %s have memory and no CPUs; whether we may use "
-					  "them cannot be read",
+		return finding_unknown(m,
+				       "nodes %s have memory and no CPUs; whether we may use "
+				       "them cannot be read",
 				       list);
 	bitmap_and(&open, &f->numa.allowed_memory);
 	if (bitmap_is_empty(&open))
-		return finding_ok(m, "nodes %s have memory and no CPUs; the cpuset keeps us "
-				     "out", list);
-	if (f->gpu.n_gpus == 0)
-		return finding_ok(m, "nodes %s have memory and no CPUs: a slower tier, used when "
-				     "the others are full",
+		return finding_ok(m,
+				  "nodes %s have memory and no CPUs; the cpuset keeps us "
+				  "out",
 				  list);
-	return finding_warn(m, "nodes %s have memory and no CPUs, most likely the GPUs' own; "
-			       "host memory "
-			    "goes there when the others are full", bitmap_format_list(m, &open));
+	if (f->gpu.n_gpus == 0)
+		return finding_ok(m,
+				  "nodes %s have memory and no CPUs: a slower tier, used when "
+				  "the others are full",
+				  list);
+	return finding_warn(m,
+			    "nodes %s have memory and no CPUs, most likely the GPUs' own; "
+			    "host memory "
+			    "goes there when the others are full",
+			    bitmap_format_list(m, &open));
 }

@@ -81,22 +81,21 @@ static bool options_read_wanted(const struct conf_item *wanted, int64_t *ret)
 {
 	const struct conf_key *key = conf_find_key(conf_mimalloc_keys, wanted->key);
 
-	return key ? options_read_mimalloc(key->form, wanted->value, ret) :
-		     options_read_number(wanted->value, ret);
+	return key ? options_read_mimalloc(key->form, wanted->value, ret) : options_read_number(wanted->value, ret);
 }
 
 /* Below the least large size there is no arena for oversize blocks, and jemalloc writes 0. */
 static int64_t options_round_oversize(const struct audit_facts *a, const struct live_process *p, int64_t bytes)
 {
-	int64_t page = p->malloc && p->malloc->build && p->malloc->build->page_size > 0 ?
-		       p->malloc->build->page_size : a->live->page_size;
+	int64_t page = p->malloc && p->malloc->build && p->malloc->build->page_size > 0 ? p->malloc->build->page_size :
+											  a->live->page_size;
 
 	return bytes < LARGE_LEAST_PAGES * page ? 0 : bytes;
 }
 
 /* The same value, in whichever notation? */
-static bool options_is_same(const struct audit_facts *a, const struct live_process *p,
-			    const struct conf_item *wanted, const struct conf_item *found)
+static bool options_is_same(const struct audit_facts *a, const struct live_process *p, const struct conf_item *wanted,
+			    const struct conf_item *found)
 {
 	int64_t one, other;
 
@@ -151,21 +150,22 @@ static void options_compare(struct mem *m, const struct audit_facts *a, const st
 		if (!found || options_is_same(a, p, wanted, found))
 			continue;
 		if (options_is_adjusted(p, wanted, found))
-			audit_list(m, ret_adjusted, mem_printf(m, "%s of %s:%s", found->value, wanted->key,
-							       wanted->value));
+			audit_list(m, ret_adjusted,
+				   mem_printf(m, "%s of %s:%s", found->value, wanted->key, wanted->value));
 		else
-			audit_list(m, ret_difference, mem_printf(m, "%s:%s, launched with %s", wanted->key,
-								 found->value, wanted->value));
+			audit_list(m, ret_difference,
+				   mem_printf(m, "%s:%s, launched with %s", wanted->key, found->value, wanted->value));
 	}
 }
 
 /* Those that shape a server's memory. */
 static const char *options_list(struct mem *m, const struct live_process *p)
 {
-	static const char *const keys[] = { "narenas", "dirty_decay_ms", "muzzy_decay_ms",
-					    "background_thread", "oversize_threshold", "tcache_max",
-					    "thp", "metadata_thp", "prof", "purge_delay", "allow_thp",
-					    "arena_max", "hugetlb" };
+	static const char *const keys[] = {
+		"narenas", "dirty_decay_ms", "muzzy_decay_ms", "background_thread", "oversize_threshold", "tcache_max",
+		"thp",     "metadata_thp",   "prof",           "purge_delay",       "allow_thp",          "arena_max",
+		"hugetlb"
+	};
 	const char *list = NULL;
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -191,8 +191,8 @@ static const char *options_caveat(const struct live_process *p)
 	return p->record && !p->record->problem ? "" : "; no launch record to compare with";
 }
 
-static struct finding options_assess_proved(struct mem *m, const struct audit_facts *a,
-					    const struct live_process *p, const char *list)
+static struct finding options_assess_proved(struct mem *m, const struct audit_facts *a, const struct live_process *p,
+					    const char *list)
 {
 	const char *difference, *adjusted;
 	struct finding f;
@@ -202,7 +202,7 @@ static struct finding options_assess_proved(struct mem *m, const struct audit_fa
 		return finding_fail(m, "proved: %s", difference);
 	if (options_lack_purge_thread(p)) {
 		f = finding_warn(m, "proved: background_thread:true, but there is no such thread in it: "
-				 "while it is idle it gives nothing back");
+				    "while it is idle it gives nothing back");
 		f.fix = "start it by spawn or forkserver with exec, not by a bare fork; "
 			"and see its limit of processes (RLIMIT_NPROC, pids.max)";
 		return f;
@@ -240,8 +240,8 @@ ASSESS(audit_options_in_force)
 	if (difference)
 		return finding_warn(m, "assumed from its environment: %s", difference);
 	f = p->options_evidence == EVIDENCE_ASSUMED ?
-	    finding_unknown(m, "assumed from its environment: %s", list) :
-	    finding_unknown(m, "neither its memory nor its environment can be read");
+		    finding_unknown(m, "assumed from its environment: %s", list) :
+		    finding_unknown(m, "neither its memory nor its environment can be read");
 	f.fix = "use a bundled build, which says where its options are, and run the check as root";
 	return f;
 }

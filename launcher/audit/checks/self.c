@@ -47,6 +47,7 @@ ASSESS(audit_gaps)
 		f.fix = runner_find(checks, "audit-limits")->fix;
 		return f;
 	}
-	return a->machine->is_live ? finding_ok(m, "all that was looked for could be read") :
-	       finding_ok(m, "a captured machine: all files could be read, and nothing was tried");
+	return a->machine->is_live ?
+		       finding_ok(m, "all that was looked for could be read") :
+		       finding_ok(m, "a captured machine: all files could be read, and nothing was tried");
 }

@@ -123,7 +123,7 @@ static const struct live_process *serving_find_launched_below(struct mem *m, con
 
 /* Is it meant to have no allocator of ours? With the finding that says why. */
 static bool serving_is_left_alone(struct mem *m, const struct audit_facts *a, const struct live_process *p,
-			     const char *what, struct finding *ret)
+				  const char *what, struct finding *ret)
 {
 	const struct live_process *below;
 
@@ -139,8 +139,7 @@ static bool serving_is_left_alone(struct mem *m, const struct audit_facts *a, co
 	return below;
 }
 
-static struct finding serving_assess_static(struct mem *m, const struct audit_facts *a,
-					    const struct live_process *p)
+static struct finding serving_assess_static(struct mem *m, const struct audit_facts *a, const struct live_process *p)
 {
 	struct finding f;
 
@@ -151,8 +150,7 @@ static struct finding serving_assess_static(struct mem *m, const struct audit_fa
 	return finding_fail(m, "a static program: nothing can be preloaded into it");
 }
 
-static struct finding serving_assess_libc(struct mem *m, const struct audit_facts *a,
-					  const struct live_process *p)
+static struct finding serving_assess_libc(struct mem *m, const struct audit_facts *a, const struct live_process *p)
 {
 	const char *why = serving_explain_libc(m, p);
 	struct finding f;
@@ -162,8 +160,8 @@ static struct finding serving_assess_libc(struct mem *m, const struct audit_fact
 	if (serving_wants_libc(p))
 		return finding_ok(m, "%s, as it was launched", p->malloc->allocator);
 	if (audit_is_child(a, p))
-		return finding_warn(m, "malloc is %s's: this child runs without the allocator%s",
-				    p->malloc->allocator, why);
+		return finding_warn(m, "malloc is %s's: this child runs without the allocator%s", p->malloc->allocator,
+				    why);
 	return finding_fail(m, "malloc is %s's own%s", p->malloc->allocator, why);
 }
 
@@ -173,8 +171,7 @@ static bool serving_find_fault(struct mem *m, const struct live_process *p, stru
 	const char *others = serving_list_others(m, p);
 
 	if (p->malloc->is_impostor) {
-		*ret = finding_fail(m, "%s is not the allocrun build that it claims to be",
-				    p->malloc->path);
+		*ret = finding_fail(m, "%s is not the allocrun build that it claims to be", p->malloc->path);
 		return true;
 	}
 	if (p->free && p->free != p->malloc) {
@@ -196,8 +193,8 @@ static struct finding serving_assess_preloaded(struct mem *m, const struct live_
 	struct finding f;
 
 	if (launched && (!p->malloc->build_id || strcmp(launched, p->malloc->build_id) != 0))
-		return finding_fail(m, "%s serves, which is not the build that was launched (build ID %s)",
-				    name, launched);
+		return finding_fail(m, "%s serves, which is not the build that was launched (build ID %s)", name,
+				    launched);
 	if (p->malloc->is_deleted) {
 		f = finding_warn(m, "%s serves, from a file that was replaced or removed since", name);
 		f.fix = "restart the server: it runs on the library of before the upgrade";

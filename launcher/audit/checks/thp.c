@@ -85,8 +85,7 @@ static int64_t thp_fallback_share(const struct node_vmstat *events, int64_t *ret
 	return audit_percent(fallbacks, tries);
 }
 
-static struct finding thp_assess_defrag(struct mem *m, const struct audit_facts *a,
-					const struct thresholds *t)
+static struct finding thp_assess_defrag(struct mem *m, const struct audit_facts *a, const struct thresholds *t)
 {
 	const struct thp_facts *thp = &a->machine->thp;
 	const char *defrag = thp->defrag;
@@ -103,13 +102,14 @@ static struct finding thp_assess_defrag(struct mem *m, const struct audit_facts 
 	if (strcmp(defrag, "always") == 0)
 		return is_eager ? finding_fail(m, "defrag=always: any page fault may stop to "
 						  "compact memory") :
-		       finding_warn(m, "defrag=always: faults in advised memory stop to compact it");
+				  finding_warn(m, "defrag=always: faults in advised memory stop to compact it");
 	/* Both make the fault wait in memory that has asked: harmless until there is none left. */
-	if (strstr(defrag, "madvise") && tries >= FAULTS_LEAST &&
-	    share >= t->values[THRESHOLD_THP_FALLBACK_WARN])
-		return finding_warn(m, "defrag=%s, and %lld%% of the huge page faults found no "
-				       "block: those "
-				    "in advised memory had stopped to compact first", defrag, (long long)share);
+	if (strstr(defrag, "madvise") && tries >= FAULTS_LEAST && share >= t->values[THRESHOLD_THP_FALLBACK_WARN])
+		return finding_warn(m,
+				    "defrag=%s, and %lld%% of the huge page faults found no "
+				    "block: those "
+				    "in advised memory had stopped to compact first",
+				    defrag, (long long)share);
 	return finding_ok(m, "defrag=%s", defrag);
 }
 
@@ -130,15 +130,18 @@ ASSESS(audit_thp_inherited)
 	case THP_PROCESS_EXCEPT_ADVISED:
 		if (strcmp(wanted, "advised") == 0)
 			return finding_ok(m, "only where advised, as the policy says");
-		return finding_warn(m, "a parent has limited them to advised memory (3); the "
-				       "policy says thp %s",
+		return finding_warn(m,
+				    "a parent has limited them to advised memory (3); the "
+				    "policy says thp %s",
 				    wanted);
 	case THP_PROCESS_DISABLED:
 		if (strcmp(wanted, "off") == 0)
 			return finding_ok(m, "switched off, as the policy says");
-		return finding_fail(m, "a parent has switched them off for this process and all "
-				       "it starts; "
-				    "the policy says thp %s", wanted);
+		return finding_fail(m,
+				    "a parent has switched them off for this process and all "
+				    "it starts; "
+				    "the policy says thp %s",
+				    wanted);
 	default:
 		return finding_unknown(m, "the kernel does not tell whether a parent has "
 					  "switched them off");
@@ -164,8 +167,9 @@ static const struct node_free *free_worst(const struct node_facts *node, int64_t
 
 static const char *free_describe(struct mem *m, const struct node_free *f, int64_t share)
 {
-	return !f ? "" : mem_printf(m, "; %lld%% of the %s free on node %d is in whole huge pages",
-				    (long long)share, size_format(m, f->bytes), f->node);
+	return !f ? "" :
+		    mem_printf(m, "; %lld%% of the %s free on node %d is in whole huge pages", (long long)share,
+			       size_format(m, f->bytes), f->node);
 }
 
 ASSESS(audit_fragmentation)
@@ -174,30 +178,34 @@ ASSESS(audit_fragmentation)
 	int64_t tries = 0, share = thp_fallback_share(events, &tries), free_share = 0;
 	const struct node_free *worst = free_worst(a->node, &free_share);
 	const char *now = free_describe(m, worst, free_share);
-	const char *stalls = events->compact_stalls > 0 ?
-			     mem_printf(m, "; %lld allocations stopped to compact", (long long)events->compact_stalls) : "";
+	const char *stalls = events->compact_stalls > 0 ? mem_printf(m, "; %lld allocations stopped to compact",
+								     (long long)events->compact_stalls) :
+							  "";
 
 	if (a->machine->thp.known == TRI_NO)
 		return finding_skip(m, "the kernel has no transparent hugepages");
 	if (share == FACT_UNKNOWN && !a->node->n_free)
 		return finding_unknown(m, "neither /proc/vmstat nor /proc/buddyinfo can be read");
 	if (tries >= FAULTS_LEAST && share > t->values[THRESHOLD_THP_FALLBACK_FAIL])
-		return finding_fail(m, "%lld%% of %lld huge page faults since boot found no "
-				       "block%s%s",
+		return finding_fail(m,
+				    "%lld%% of %lld huge page faults since boot found no "
+				    "block%s%s",
 				    (long long)share, (long long)tries, stalls, now);
 	if (tries >= FAULTS_LEAST && share >= t->values[THRESHOLD_THP_FALLBACK_WARN])
-		return finding_warn(m, "%lld%% of %lld huge page faults since boot found no "
-				       "block%s%s",
+		return finding_warn(m,
+				    "%lld%% of %lld huge page faults since boot found no "
+				    "block%s%s",
 				    (long long)share, (long long)tries, stalls, now);
 	if (worst && free_share < HUGE_LEAST)
 		return finding_warn(m, "%lld%% of the %s free on node %d is in whole huge pages%s",
 				    (long long)free_share, size_format(m, worst->bytes), worst->node, stalls);
 	if (share == FACT_UNKNOWN)
-		return finding_unknown(m, "/proc/vmstat does not say how many huge page faults "
-					  "fell back%s", now);
+		return finding_unknown(m,
+				       "/proc/vmstat does not say how many huge page faults "
+				       "fell back%s",
+				       now);
 	if (tries < FAULTS_LEAST)
-		return finding_ok(m, "%lld huge page faults since boot, too few for a share%s",
-				  (long long)tries, now);
-	return finding_ok(m, "%lld%% of %lld huge page faults since boot found no block%s%s",
-			  (long long)share, (long long)tries, stalls, now);
+		return finding_ok(m, "%lld huge page faults since boot, too few for a share%s", (long long)tries, now);
+	return finding_ok(m, "%lld%% of %lld huge page faults since boot found no block%s%s", (long long)share,
+			  (long long)tries, stalls, now);
 }

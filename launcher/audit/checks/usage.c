@@ -39,9 +39,9 @@ static const char *usage_split(struct mem *m, const struct live_process *p)
 
 /* What has grown most over the samples of --watch. */
 struct growth {
-	int64_t bytes;       /* of the kind that grew most */
+	int64_t bytes; /* of the kind that grew most */
 	const char *kind;
-	int64_t allocator;   /* by how much what the allocator has grew; FACT_UNKNOWN */
+	int64_t allocator; /* by how much what the allocator has grew; FACT_UNKNOWN */
 	int64_t seconds;
 };
 
@@ -53,8 +53,7 @@ static void usage_add_growth(int64_t from, int64_t to, const char *kind, struct 
 	g->kind = kind;
 }
 
-static bool usage_find_growth(const struct audit_facts *a, const struct live_process *p,
-			      struct growth *ret)
+static bool usage_find_growth(const struct audit_facts *a, const struct live_process *p, struct growth *ret)
 {
 	const struct live_sample *first, *last;
 	const struct live_point *from, *to;
@@ -67,8 +66,7 @@ static bool usage_find_growth(const struct audit_facts *a, const struct live_pro
 	to = samples_find(last, p);
 	if (!from || !to)
 		return false;
-	*ret = (struct growth){ .allocator = FACT_UNKNOWN,
-				.seconds = (last->after_ms - first->after_ms + 500) / 1000 };
+	*ret = (struct growth){ .allocator = FACT_UNKNOWN, .seconds = (last->after_ms - first->after_ms + 500) / 1000 };
 	if (from->allocator_resident != FACT_UNKNOWN && to->allocator_resident != FACT_UNKNOWN)
 		ret->allocator = usage_or_zero(to->allocator_resident - from->allocator_resident);
 	usage_add_growth(from->rss_anon, to->rss_anon, ANONYMOUS, ret);
@@ -116,19 +114,20 @@ static int64_t usage_find_due(const struct live_process *p, int64_t *ret_ms)
 /* "4 GiB resident for 1 GiB in use; 2 GiB of it are due to go back within 10 s" */
 static const char *usage_describe_allocator(struct mem *m, const struct live_process *p, int64_t due, int64_t ms)
 {
-	const char *in_use = p->allocator_live == FACT_UNKNOWN ? "" :
-			     mem_printf(m, " for %s in use", size_format(m, p->allocator_live));
-	const char *back = due < USAGE_DUE_LEAST ? "" :
-			   mem_printf(m, "; %s of it are due to go back within %lld s", size_format(m, due),
-				      (long long)(ms / 1000 + (ms % 1000 != 0)));
+	const char *in_use = p->allocator_live == FACT_UNKNOWN ?
+				     "" :
+				     mem_printf(m, " for %s in use", size_format(m, p->allocator_live));
+	const char *back = due < USAGE_DUE_LEAST ?
+				   "" :
+				   mem_printf(m, "; %s of it are due to go back within %lld s", size_format(m, due),
+					      (long long)(ms / 1000 + (ms % 1000 != 0)));
 
 	return mem_printf(m, "%s: the allocator has %s resident%s%s", usage_split(m, p),
 			  size_format(m, p->allocator_resident), in_use, back);
 }
 
 /* What the allocator has, where that is known; what the program has need not be. */
-static struct finding usage_judge_allocator(struct mem *m, const struct live_process *p,
-					    const struct thresholds *t)
+static struct finding usage_judge_allocator(struct mem *m, const struct live_process *p, const struct thresholds *t)
 {
 	int64_t ms = 0, due = usage_find_due(p, &ms), live = p->allocator_live, percent;
 	int64_t resident = p->allocator_resident - due;
@@ -140,11 +139,9 @@ static struct finding usage_judge_allocator(struct mem *m, const struct live_pro
 				    (long long)gap, share);
 	percent = live > 0 ? audit_percent(resident, live) : 0;
 	if (resident >= VERDICT_LEAST && percent > t->values[THRESHOLD_RETENTION_FAIL])
-		return finding_fail(m, "the allocator holds %lld %% of what is in use; %s", (long long)percent,
-				    share);
+		return finding_fail(m, "the allocator holds %lld %% of what is in use; %s", (long long)percent, share);
 	if (resident >= VERDICT_LEAST && percent > t->values[THRESHOLD_RETENTION_WARN])
-		return finding_warn(m, "the allocator holds %lld %% of what is in use; %s", (long long)percent,
-				    share);
+		return finding_warn(m, "the allocator holds %lld %% of what is in use; %s", (long long)percent, share);
 	return finding_ok(m, "%s%s", usage_is_elsewhere(p) ? "mostly not the allocator: " : "", share);
 }
 

@@ -65,8 +65,8 @@ static struct finding variables_assess_jemalloc(struct mem *m, const struct audi
 		return finding_fail(m, "MALLOC_CONF: %s: jemalloc leaves it out", problems.items[0].text);
 	if (strcmp(variables_option(p, "dirty_decay_ms"), "-1") == 0 && variables_have_limit(a, p))
 		return finding_fail(m, "dirty_decay_ms:-1 never gives memory back, and there is a memory limit");
-	if ((strcmp(percpu, "percpu") == 0 || strcmp(percpu, "phycpu") == 0) &&
-	    !bitmap_is_empty(&p->cpus) && !bitmap_is_subset(&a->machine->cpu.online, &p->cpus))
+	if ((strcmp(percpu, "percpu") == 0 || strcmp(percpu, "phycpu") == 0) && !bitmap_is_empty(&p->cpus) &&
+	    !bitmap_is_subset(&a->machine->cpu.online, &p->cpus))
 		return finding_fail(m, "percpu_arena:%s with an affinity of CPUs %s: it breaks there", percpu,
 				    bitmap_format_list(m, &p->cpus));
 	return finding_ok(m, "%s", text ? "MALLOC_CONF is read whole" : "no MALLOC_CONF");

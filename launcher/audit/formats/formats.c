@@ -32,8 +32,8 @@ static const char *format_next_name(struct mem *m, const char **rest)
 
 static bool format_is_named(const char *name, const char *kernel)
 {
-	return strcmp(name, kernel) == 0 || (strlen(kernel) == FORMAT_COMM_MAX && text_starts_with(name, kernel) &&
-					     strlen(name) <= FORMAT_NAME_MAX);
+	return strcmp(name, kernel) == 0 ||
+	       (strlen(kernel) == FORMAT_COMM_MAX && text_starts_with(name, kernel) && strlen(name) <= FORMAT_NAME_MAX);
 }
 
 const char *format_process_name(struct mem *m, const struct live_process *process)
@@ -56,8 +56,8 @@ const char *format_process_name(struct mem *m, const struct live_process *proces
 
 const char *format_place(struct mem *m, const struct live_process *process)
 {
-	return process ? mem_printf(m, "process %lld %s", (long long)process->pid,
-				    format_process_name(m, process)) : "node";
+	return process ? mem_printf(m, "process %lld %s", (long long)process->pid, format_process_name(m, process)) :
+			 "node";
 }
 
 bool format_is_bad(const struct audit_report *report, const struct finding *finding)
@@ -121,8 +121,7 @@ static struct format_group *format_find_group(struct mem *m, struct format_group
 	return last;
 }
 
-struct format_group *format_group_findings(struct mem *m, const struct audit_result *result,
-					   size_t *ret_n)
+struct format_group *format_group_findings(struct mem *m, const struct audit_result *result, size_t *ret_n)
 {
 	struct format_group *groups = NULL, *group;
 	size_t n = 0;
@@ -142,10 +141,13 @@ struct format_group *format_group_findings(struct mem *m, const struct audit_res
 
 char *format_audit(struct mem *m, enum check_format format, const struct audit_report *report)
 {
-	static char *(*const writers[CHECK_FORMAT_COUNT])(struct mem *m, const struct audit_report *r) = {
-		[CHECK_FORMAT_TEXT] = format_text,   [CHECK_FORMAT_JSON] = format_json,
-		[CHECK_FORMAT_JUNIT] = format_junit, [CHECK_FORMAT_TAP] = format_tap,
-		[CHECK_FORMAT_PROMETHEUS] = format_prometheus, [CHECK_FORMAT_NAGIOS] = format_nagios,
+	static char *(*const writers[CHECK_FORMAT_COUNT])(struct mem * m, const struct audit_report *r) = {
+		[CHECK_FORMAT_TEXT] = format_text,
+		[CHECK_FORMAT_JSON] = format_json,
+		[CHECK_FORMAT_JUNIT] = format_junit,
+		[CHECK_FORMAT_TAP] = format_tap,
+		[CHECK_FORMAT_PROMETHEUS] = format_prometheus,
+		[CHECK_FORMAT_NAGIOS] = format_nagios,
 	};
 
 	return writers[format](m, report);
@@ -157,6 +159,8 @@ int format_exit_code(enum check_format format, const struct audit_result *result
 		return result->exit_code;
 	if (result->n_findings == 0)
 		return 3;
-	return result->worst == CHECK_FAIL ? 2 : result->worst == CHECK_WARN ? 1 :
-	       result->worst == CHECK_UNKNOWN ? 3 : 0;
+	return result->worst == CHECK_FAIL    ? 2 :
+	       result->worst == CHECK_WARN    ? 1 :
+	       result->worst == CHECK_UNKNOWN ? 3 :
+						0;
 }

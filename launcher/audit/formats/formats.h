@@ -58,11 +58,10 @@ struct format_group {
 	const struct live_process *process; /* NULL = the node */
 	const struct finding **findings;
 	size_t n;
-	enum check_status worst;            /* of those that count */
+	enum check_status worst; /* of those that count */
 };
 
 /* The node first, then the processes in their order; in each the findings in theirs. */
-struct format_group *format_group_findings(struct mem *m, const struct audit_result *result,
-					   size_t *ret_n);
+struct format_group *format_group_findings(struct mem *m, const struct audit_result *result, size_t *ret_n);
 
 #endif

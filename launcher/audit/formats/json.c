@@ -80,8 +80,7 @@ static json_t *json_summary(const struct audit_result *r)
 	json_t *o = json_object();
 
 	for (int s = 0; s < CHECK_STATUS_COUNT; s++)
-		json_object_set_new(o, check_status_name((enum check_status)s),
-				    json_integer((json_int_t)r->counts[s]));
+		json_object_set_new(o, check_status_name((enum check_status)s), json_integer((json_int_t)r->counts[s]));
 	json_object_set_new(o, "ignored", json_integer((json_int_t)r->n_ignored));
 	return o;
 }

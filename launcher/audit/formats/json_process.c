@@ -31,7 +31,9 @@ static json_t *json_truth(enum tristate value)
 static json_t *json_evidence(enum evidence evidence)
 {
 	static const char *const words[] = {
-		[EVIDENCE_NONE] = NULL, [EVIDENCE_ASSUMED] = "assumed", [EVIDENCE_PROVED] = "proved",
+		[EVIDENCE_NONE] = NULL,
+		[EVIDENCE_ASSUMED] = "assumed",
+		[EVIDENCE_PROVED] = "proved",
 	};
 
 	return words[evidence] ? json_string(words[evidence]) : json_null();
@@ -40,8 +42,9 @@ static json_t *json_evidence(enum evidence evidence)
 static json_t *json_state(enum live_state state)
 {
 	static const char *const words[] = {
-		[LIVE_RUNNING] = "running", [LIVE_GONE] = "gone", [LIVE_ZOMBIE] = "zombie",
-		[LIVE_KERNEL_THREAD] = "kernel-thread", [LIVE_DENIED] = "denied", [LIVE_UNREADABLE] = "unreadable",
+		[LIVE_RUNNING] = "running", [LIVE_GONE] = "gone",
+		[LIVE_ZOMBIE] = "zombie",   [LIVE_KERNEL_THREAD] = "kernel-thread",
+		[LIVE_DENIED] = "denied",   [LIVE_UNREADABLE] = "unreadable",
 	};
 
 	return json_string(words[state]);
@@ -211,8 +214,10 @@ static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 	json_object_set_new(o, "memory_nodes", json_bitmap(&p->memory_nodes));
 	json_object_set_new(o, "node_bytes", json_nodes(m, p));
 	json_object_set_new(o, "thp", json_thp(p->thp));
-	json_object_set_new(o, "capabilities", p->capabilities_known != TRI_YES ? json_null() :
-			    json_text(mem_printf(m, "%016llx", (unsigned long long)p->capabilities)));
+	json_object_set_new(o, "capabilities",
+			    p->capabilities_known != TRI_YES ?
+				    json_null() :
+				    json_text(mem_printf(m, "%016llx", (unsigned long long)p->capabilities)));
 	json_object_set_new(o, "limits", json_limits(p));
 	json_object_set_new(o, "oom_score_adj", json_number(p->oom_score_adj));
 	json_object_set_new(o, "record", json_record(m, p->record));

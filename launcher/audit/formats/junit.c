@@ -13,8 +13,7 @@ static const char *junit_escape(struct mem *m, const char *text)
 	static const struct {
 		char c;
 		const char *entity;
-	} entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" },
-			 { '\'', "&apos;" } };
+	} entities[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" }, { '\'', "&apos;" } };
 	const char *clean = utf8_clean(m, text);
 	char *out = mem_alloc(m, strlen("&quot;") * strlen(clean) + 1), *o = out;
 
@@ -41,23 +40,24 @@ static void junit_body(struct buffer *b, const struct finding *f)
 		      junit_escape(m, format_fix(f) ? format_fix(f) : "-"));
 }
 
-static void junit_outcome(struct buffer *b, const struct audit_report *report,
-			  const struct finding *f)
+static void junit_outcome(struct buffer *b, const struct audit_report *report, const struct finding *f)
 {
 	const char *element = f->status == CHECK_UNKNOWN ? "error" :
-			      format_is_bad(report, f) ? "failure" : "system-out";
+			      format_is_bad(report, f)   ? "failure" :
+							   "system-out";
 
 	if (f->ignored || f->status == CHECK_SKIP) {
 		buffer_printf(b, "\n   <skipped message=\"%s%s\"/>", f->ignored ? "ignored: " : "",
 			      junit_escape(b->m, f->ignored ? mem_printf(b->m, "%s (%s: %s)", f->ignored,
-						check_status_name(f->status), f->observed) : f->observed));
+									 check_status_name(f->status), f->observed) :
+							      f->observed));
 		return;
 	}
 	if (*element == 's')
 		buffer_printf(b, "\n   <system-out>%s: ", check_status_name(f->status));
 	else
-		buffer_printf(b, "\n   <%s type=\"%s\" message=\"%s\">", element,
-			      check_status_name(f->status), junit_escape(b->m, f->observed));
+		buffer_printf(b, "\n   <%s type=\"%s\" message=\"%s\">", element, check_status_name(f->status),
+			      junit_escape(b->m, f->observed));
 	if (f->status == CHECK_OK)
 		buffer_printf(b, "%s", junit_escape(b->m, f->observed));
 	else
@@ -80,19 +80,19 @@ static void junit_count(const struct audit_report *report, const struct finding 
 		c->failures++;
 }
 
-static void junit_suite(struct buffer *b, const struct audit_report *report,
-			const struct format_group *group)
+static void junit_suite(struct buffer *b, const struct audit_report *report, const struct format_group *group)
 {
-	const char *class = group->process ? mem_printf(b->m, "allocrun.process.%lld",
-							(long long)group->process->pid) : "allocrun.node";
+	const char *class = group->process ? mem_printf(b->m, "allocrun.process.%lld", (long long)group->process->pid) :
+					     "allocrun.node";
 	struct junit_counts c = { 0, 0, 0, 0 };
 
 	for (size_t i = 0; i < group->n; i++)
 		junit_count(report, group->findings[i], &c);
-	buffer_printf(b, " <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+	buffer_printf(b,
+		      " <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		      "skipped=\"%zu\" time=\"0\" timestamp=\"%.19s\">\n",
-		      junit_escape(b->m, format_place(b->m, group->process)), c.tests, c.failures, c.errors,
-		      c.skipped, format_time(b->m, report->request->now));
+		      junit_escape(b->m, format_place(b->m, group->process)), c.tests, c.failures, c.errors, c.skipped,
+		      format_time(b->m, report->request->now));
 	for (size_t i = 0; i < group->n; i++) {
 		buffer_printf(b, "  <testcase classname=\"%s\" name=\"%s\" time=\"0\">", class,
 			      junit_escape(b->m, group->findings[i]->check->id));
@@ -111,9 +111,11 @@ char *format_junit(struct mem *m, const struct audit_report *report)
 
 	for (size_t i = 0; i < report->result->n_findings; i++)
 		junit_count(report, &report->result->findings[i], &c);
-	buffer_printf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	buffer_printf(&b,
+		      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		      "<testsuites name=\"allocrun --check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
-		      "skipped=\"%zu\" time=\"0\">\n", c.tests, c.failures, c.errors, c.skipped);
+		      "skipped=\"%zu\" time=\"0\">\n",
+		      c.tests, c.failures, c.errors, c.skipped);
 	for (size_t i = 0; i < n; i++)
 		junit_suite(&b, report, &groups[i]);
 	buffer_printf(&b, "</testsuites>\n");

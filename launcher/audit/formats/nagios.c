@@ -40,8 +40,10 @@ static void nagios_name_worst(struct buffer *b, const struct audit_result *resul
 
 		if (!nagios_is_named(f, result->worst) || ++n > NAGIOS_NAMED)
 			continue;
-		buffer_printf(b, "; %s%s: %s", f->check->id, f->process ?
-			      mem_printf(b->m, " (%s)", nagios_escape(b->m, format_place(b->m, f->process))) : "",
+		buffer_printf(b, "; %s%s: %s", f->check->id,
+			      f->process ?
+				      mem_printf(b->m, " (%s)", nagios_escape(b->m, format_place(b->m, f->process))) :
+				      "",
 			      nagios_escape(b->m, f->observed));
 	}
 	if (n > NAGIOS_NAMED)
@@ -73,12 +75,11 @@ char *format_nagios(struct mem *m, const struct audit_report *report)
 	const struct audit_result *r = report->result;
 	struct buffer b = { .m = m };
 
-	buffer_printf(&b, "ALLOCRUN %s - %s", words[format_exit_code(CHECK_FORMAT_NAGIOS, r)],
-		      format_summary(m, r));
+	buffer_printf(&b, "ALLOCRUN %s - %s", words[format_exit_code(CHECK_FORMAT_NAGIOS, r)], format_summary(m, r));
 	nagios_name_worst(&b, r);
 	buffer_printf(&b, " | fail=%zu;;0;0 warn=%zu;0;;0 unknown=%zu;;;0 ok=%zu;;;0 skip=%zu;;;0 ignored=%zu;;;0\n",
-		      r->counts[CHECK_FAIL], r->counts[CHECK_WARN], r->counts[CHECK_UNKNOWN],
-		      r->counts[CHECK_OK], r->counts[CHECK_SKIP], r->n_ignored);
+		      r->counts[CHECK_FAIL], r->counts[CHECK_WARN], r->counts[CHECK_UNKNOWN], r->counts[CHECK_OK],
+		      r->counts[CHECK_SKIP], r->n_ignored);
 	nagios_long_output(&b, r);
 	return buffer_text(&b);
 }

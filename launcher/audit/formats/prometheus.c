@@ -54,8 +54,7 @@ static void prometheus_findings(struct buffer *b, const struct audit_result *res
 	for (size_t i = 0; i < result->n_findings; i++)
 		prometheus_series(b, "allocrun_check_status", &result->findings[i],
 				  prometheus_value(result->findings[i].status));
-	prometheus_head(b, "allocrun_check_ignored",
-			"1 where the policy ignores what the check found, else 0.");
+	prometheus_head(b, "allocrun_check_ignored", "1 where the policy ignores what the check found, else 0.");
 	for (size_t i = 0; i < result->n_findings; i++)
 		prometheus_series(b, "allocrun_check_ignored", &result->findings[i],
 				  result->findings[i].ignored != NULL);

@@ -58,8 +58,7 @@ static void tap_diagnostics(struct buffer *b, const struct finding *f)
 	buffer_printf(b, "  ...\n");
 }
 
-static void tap_point(struct buffer *b, const struct audit_report *report, size_t number,
-		      const struct finding *f)
+static void tap_point(struct buffer *b, const struct audit_report *report, size_t number, const struct finding *f)
 {
 	/* Unknown is no pass, whatever the threshold. */
 	bool is_bad = f->ignored || f->status == CHECK_UNKNOWN || format_is_bad(report, f);

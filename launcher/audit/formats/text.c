@@ -137,7 +137,8 @@ static void text_group(struct text *t, const struct format_group *group)
 	const struct live_process *p = group->process;
 
 	page_heading(&t->page, p ? mem_printf(t->page.out.m, "Process %lld %s", (long long)p->pid,
-					      text_clean(t, format_process_name(t->page.out.m, p))) : "Node");
+					      text_clean(t, format_process_name(t->page.out.m, p))) :
+				   "Node");
 	for (int rank = CHECK_FAIL + 1; rank >= 0; rank--) {
 		for (size_t i = 0; i < group->n; i++) {
 			const struct finding *f = group->findings[i];
@@ -169,16 +170,18 @@ static void text_machine(struct text *t)
 	int64_t watched = format_watched_seconds(t->report);
 	struct mem *m = t->page.out.m;
 
-	page_row(&t->page, "Machine", mem_printf(
-		m, "Linux %s, %s, %s CPUs, %s, %zu NUMA node%s, %zu GPU%s%s",
-		*f->kernel ? text_clean(t, f->kernel) : "unknown", *f->machine ? text_clean(t, f->machine) : "unknown",
-		f->cpu.effective == FACT_UNKNOWN ? "unknown" : mem_printf(m, "%lld", (long long)f->cpu.effective),
-		size_format(m, f->memory_total), f->numa.n_nodes, f->numa.n_nodes == 1 ? "" : "s",
-		f->gpu.n_gpus, f->gpu.n_gpus == 1 ? "" : "s", f->is_live ? "" : " (captured)"));
+	page_row(&t->page, "Machine",
+		 mem_printf(m, "Linux %s, %s, %s CPUs, %s, %zu NUMA node%s, %zu GPU%s%s",
+			    *f->kernel ? text_clean(t, f->kernel) : "unknown",
+			    *f->machine ? text_clean(t, f->machine) : "unknown",
+			    f->cpu.effective == FACT_UNKNOWN ? "unknown" :
+							       mem_printf(m, "%lld", (long long)f->cpu.effective),
+			    size_format(m, f->memory_total), f->numa.n_nodes, f->numa.n_nodes == 1 ? "" : "s",
+			    f->gpu.n_gpus, f->gpu.n_gpus == 1 ? "" : "s", f->is_live ? "" : " (captured)"));
 	if (live && live->asked)
-		page_row(&t->page, "Processes", mem_printf(m, "%zu of %s%s", live->n_processes,
-							   text_clean(t, live->asked), watched < 0 ? "" :
-							   mem_printf(m, ", watched for %lld s", (long long)watched)));
+		page_row(&t->page, "Processes",
+			 mem_printf(m, "%zu of %s%s", live->n_processes, text_clean(t, live->asked),
+				    watched < 0 ? "" : mem_printf(m, ", watched for %lld s", (long long)watched)));
 }
 
 /* The findings that the exit code comes from; where all is well, the warnings below. */
@@ -202,8 +205,10 @@ static char *text_one_line(struct text *t)
 
 		if (f->ignored || (f->status != text_decisive(r) && !f->is_told) || ++n > QUIET_NAMED)
 			continue;
-		page_add(&t->page, "; %s%s: %s", f->check->id, f->process ? mem_printf(
-				t->page.out.m, " (%s)", text_clean(t, format_place(t->page.out.m, f->process))) : "",
+		page_add(&t->page, "; %s%s: %s", f->check->id,
+			 f->process ? mem_printf(t->page.out.m, " (%s)",
+						 text_clean(t, format_place(t->page.out.m, f->process))) :
+				      "",
 			 utf8_clean_short(t->page.out.m, f->observed, QUIET_VALUE_MAX));
 	}
 	if (n > QUIET_NAMED)
@@ -230,8 +235,8 @@ char *format_text(struct mem *m, const struct audit_report *report)
 			text_group(&t, &groups[i]);
 	}
 	if (n_fine > FINE_PROCESSES && !report->is_verbose)
-		page_heading(&t.page, mem_printf(m, "%zu more processes with nothing to say about",
-						 n_fine - FINE_PROCESSES));
+		page_heading(&t.page,
+			     mem_printf(m, "%zu more processes with nothing to say about", n_fine - FINE_PROCESSES));
 	page_end_line(&t.page);
 	page_paint(&t.page, text_marks[report->result->worst].color, format_summary(m, report->result));
 	page_end_line(&t.page);
@@ -243,8 +248,9 @@ static void text_describe(struct page *page, const struct check *c)
 	struct thresholds built_in = thresholds_default();
 
 	page_row(page, "Check", c->id);
-	page_row(page, "Looks at", mem_printf(page->out.m, "%s (%s)", c->title,
-					      c->scope == SCOPE_PROCESS ? "of each process" : "of the node"));
+	page_row(page, "Looks at",
+		 mem_printf(page->out.m, "%s (%s)", c->title,
+			    c->scope == SCOPE_PROCESS ? "of each process" : "of the node"));
 	page_row(page, "Expected", c->expected ? thresholds_expand(page->out.m, &built_in, c->expected) : "-");
 	page_row(page, "Why", c->why ? c->why : "-");
 	page_row(page, "Fix", c->fix ? c->fix : "-");

@@ -50,10 +50,9 @@ static json_t *new_tool(struct random *r)
 
 	words(r, name, 16);
 	words(r, description, random_log(r, 24, 128));
-	return json_pack("{s:s, s:{s:s, s:s, s:{s:s, s:{s:{s:s}, s:{s:s}}, s:[s, s]}}}", "type", "function",
-			 "function", "name", name, "description", description, "parameters", "type", "object",
-			 "properties", "place", "type", "string", "count", "type", "integer",
-			 "required", "place", "count");
+	return json_pack("{s:s, s:{s:s, s:s, s:{s:s, s:{s:{s:s}, s:{s:s}}, s:[s, s]}}}", "type", "function", "function",
+			 "name", name, "description", description, "parameters", "type", "object", "properties",
+			 "place", "type", "string", "count", "type", "integer", "required", "place", "count");
 }
 
 /* What a client sends: a conversation, tools, sampling parameters. */
@@ -68,9 +67,9 @@ static char *new_body(struct random *r)
 		json_array_append_new(messages, new_message(r, i % 2 ? "assistant" : "user"));
 	for (size_t i = 0; i < n_tools; i++)
 		json_array_append_new(tools, new_tool(r));
-	body = json_pack("{s:s, s:o, s:o, s:f, s:f, s:i, s:b, s:[s, s], s:{s:s}}", "model", "any", "messages",
-			 messages, "tools", tools, "temperature", 0.7, "top_p", 0.95, "max_tokens", 256,
-			 "stream", 1, "stop", "</s>", "user:", "metadata", "session", "0123456789abcdef");
+	body = json_pack("{s:s, s:o, s:o, s:f, s:f, s:i, s:b, s:[s, s], s:{s:s}}", "model", "any", "messages", messages,
+			 "tools", tools, "temperature", 0.7, "top_p", 0.95, "max_tokens", 256, "stream", 1, "stop",
+			 "</s>", "user:", "metadata", "session", "0123456789abcdef");
 	text = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	if (!text)
@@ -98,10 +97,10 @@ static struct text new_prompt(json_t *request)
 	json_t *message, *part;
 	size_t i, k;
 
-	json_array_foreach(json_object_get(request, "messages"), i, message) {
+	json_array_foreach (json_object_get(request, "messages"), i, message) {
 		text_append(&prompt, json_string_value(json_object_get(message, "role")));
 		text_append(&prompt, ": ");
-		json_array_foreach(json_object_get(message, "content"), k, part)
+		json_array_foreach (json_object_get(message, "content"), k, part)
 			text_append(&prompt, json_string_value(json_object_get(part, "text")));
 		text_append(&prompt, "\n");
 	}
@@ -119,8 +118,8 @@ static size_t answer(const struct text *prompt)
 
 		memcpy(token, prompt->bytes + (size_t)i * 7 % (prompt->length - 8), 8);
 		chunk = json_pack("{s:s, s:s, s:I, s:s, s:[{s:i, s:{s:s}, s:n}]}", "id", "chatcmpl-0123456789",
-				  "object", "chat.completion.chunk", "created", (json_int_t)1700000000 + i,
-				  "model", "any", "choices", "index", 0, "delta", "content", token, "finish_reason");
+				  "object", "chat.completion.chunk", "created", (json_int_t)1700000000 + i, "model",
+				  "any", "choices", "index", 0, "delta", "content", token, "finish_reason");
 		line = json_dumps(chunk, JSON_COMPACT);
 		if (!line)
 			bench_die("a chunk cannot be made");

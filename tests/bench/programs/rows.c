@@ -88,8 +88,8 @@ static void *replace(void *argument)
 	struct random r = { (uint64_t)number + 200 };
 
 	for (long i = 0; i < n_rows / n_threads / 10; i++) {
-		struct row **place = &table[random_below(&r, (size_t)(n_rows / n_threads)) * (size_t)n_threads +
-					    (size_t)number];
+		struct row **place =
+			&table[random_below(&r, (size_t)(n_rows / n_threads)) * (size_t)n_threads + (size_t)number];
 
 		free(*place);
 		*place = new_row(&r);

@@ -95,8 +95,9 @@ int main(int argc, char **argv)
 		void **blocks = allocate(mib, speed);
 
 		for (size_t i = 0; i < mib * BLOCKS_IN_MIB; i++) {
-			if (strcmp(argv[1], "fragments") == 0 ? i % 8 > 0 :
-			    strcmp(argv[1], "freed") == 0 && i >= mib * BLOCKS_IN_MIB / 8)
+			if (strcmp(argv[1], "fragments") == 0 ?
+				    i % 8 > 0 :
+				    strcmp(argv[1], "freed") == 0 && i >= mib * BLOCKS_IN_MIB / 8)
 				free(blocks[i]);
 		}
 	} else {

@@ -33,16 +33,11 @@ static const struct {
 	const char *name;
 	unsigned int number;
 } calls[] = {
-	{ "capset", SYS_capset },
-	{ "get_mempolicy", SYS_get_mempolicy },
-	{ "openat2", SYS_openat2 },
-	{ "prctl", SYS_prctl },
-	{ "prlimit64", SYS_prlimit64 },
-	{ "sched_setaffinity", SYS_sched_setaffinity },
-	{ "faccessat2", SYS_faccessat2 },
-	{ "set_mempolicy", SYS_set_mempolicy },
-	{ "setgroups", SYS_setgroups },
-	{ "setresuid", SYS_setresuid },
+	{ "capset", SYS_capset },         { "get_mempolicy", SYS_get_mempolicy },
+	{ "openat2", SYS_openat2 },       { "prctl", SYS_prctl },
+	{ "prlimit64", SYS_prlimit64 },   { "sched_setaffinity", SYS_sched_setaffinity },
+	{ "faccessat2", SYS_faccessat2 }, { "set_mempolicy", SYS_set_mempolicy },
+	{ "setgroups", SYS_setgroups },   { "setresuid", SYS_setresuid },
 };
 
 static int refuse_find(const char *name, size_t length, unsigned int *ret)
@@ -57,8 +52,7 @@ static int refuse_find(const char *name, size_t length, unsigned int *ret)
 }
 
 /* Five instructions a rule; each leaves the number of the call in the accumulator. */
-static size_t refuse_add(struct sock_filter *f, unsigned int number, const char *argument,
-			 unsigned int error)
+static size_t refuse_add(struct sock_filter *f, unsigned int number, const char *argument, unsigned int error)
 {
 	size_t n = 0;
 	unsigned int value = argument ? (unsigned int)strtoul(argument, NULL, 0) : 0;
@@ -71,8 +65,7 @@ static size_t refuse_add(struct sock_filter *f, unsigned int number, const char 
 		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(args[0]));
 		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
 	}
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-					      SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA));
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA));
 	return n;
 }
 

@@ -29,9 +29,9 @@ static void test_affinity(void **state)
 	/* The kernel takes what there is, without a word. */
 	bitmap_or(&other, &one);
 	apply_in_child(false);
-	assert_outcome(0, OUTCOME_DEGRADED, mem_printf(
-		&pool, "the kernel gave CPUs %s instead: the cpuset has changed",
-		bitmap_format_list(&pool, &one)));
+	assert_outcome(0, OUTCOME_DEGRADED,
+		       mem_printf(&pool, "the kernel gave CPUs %s instead: the cpuset has changed",
+				  bitmap_format_list(&pool, &one)));
 }
 
 static void add_choice(struct operation *op, int mode, int node)
@@ -194,7 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RESULT_TEST(test_affinity), RESULT_TEST(test_mempolicy), RESULT_TEST(test_thp),
-		RESULT_TEST(test_rlimit), RESULT_TEST(test_oom_score),
+		RESULT_TEST(test_rlimit),   RESULT_TEST(test_oom_score),
 	};
 
 	return cmocka_run_group_tests(tests, map_result, unmap_result);

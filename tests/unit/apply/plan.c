@@ -18,8 +18,7 @@ static int forget_plan(void **state)
 	return pool_free(state);
 }
 
-static struct operation *add_variable(enum step step, enum ladder ladder, const char *name,
-				      const char *text)
+static struct operation *add_variable(enum step step, enum ladder ladder, const char *name, const char *text)
 {
 	struct operation *op = plan_add(&pool, &plan, step, OP_ENVIRONMENT, name, ladder);
 
@@ -106,12 +105,9 @@ static void test_ladder(void **state)
 		enum outcome outcome;
 		bool blocks;
 	} cases[] = {
-		{ LADDER_REQUIRE, OUTCOME_REFUSED, true },
-		{ LADDER_REQUIRE, OUTCOME_DEGRADED, false },
-		{ LADDER_REQUIRE, OUTCOME_DONE, false },
-		{ LADDER_REQUIRE, OUTCOME_NOTHING, false },
-		{ LADDER_REQUIRE, OUTCOME_PLANNED, false },
-		{ LADDER_PREFER, OUTCOME_REFUSED, false },
+		{ LADDER_REQUIRE, OUTCOME_REFUSED, true },  { LADDER_REQUIRE, OUTCOME_DEGRADED, false },
+		{ LADDER_REQUIRE, OUTCOME_DONE, false },    { LADDER_REQUIRE, OUTCOME_NOTHING, false },
+		{ LADDER_REQUIRE, OUTCOME_PLANNED, false }, { LADDER_PREFER, OUTCOME_REFUSED, false },
 		{ LADDER_OFF, OUTCOME_REFUSED, false },
 	};
 
@@ -201,7 +197,9 @@ static void test_check_preload_as_user(void **state)
 			_exit(3);
 		check_preload(library, NULL);
 		_exit(plan.operations[0].outcome == OUTCOME_REFUSED &&
-		      strstr(plan.operations[0].detail, "Permission denied") ? 0 : 1);
+				      strstr(plan.operations[0].detail, "Permission denied") ?
+			      0 :
+			      1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -214,8 +212,8 @@ static void test_describe(void **state)
 		int mode;
 		const char *text;
 	} cases[] = {
-		{ 0, "default 0,3-4" }, { 1, "preferred 0,3-4" }, { 2, "bind 0,3-4" },
-		{ 3, "interleave 0,3-4" }, { 4, "local 0,3-4" }, { 5, "preferred-many 0,3-4" },
+		{ 0, "default 0,3-4" },    { 1, "preferred 0,3-4" }, { 2, "bind 0,3-4" },
+		{ 3, "interleave 0,3-4" }, { 4, "local 0,3-4" },     { 5, "preferred-many 0,3-4" },
 	};
 
 	(void)state;
@@ -237,13 +235,10 @@ static void test_answer(void **state)
 		const char *wanted_nodes, *answer_nodes;
 		bool is_answer;
 	} cases[] = {
-		{ MPOL_BIND, MPOL_BIND, "1", "1", true },
-		{ MPOL_BIND, MPOL_BIND, "1", "0-1", false },
-		{ MPOL_BIND, MPOL_PREFERRED, "1", "1", false },
-		{ MPOL_LOCAL, MPOL_LOCAL, NULL, NULL, true },
+		{ MPOL_BIND, MPOL_BIND, "1", "1", true },         { MPOL_BIND, MPOL_BIND, "1", "0-1", false },
+		{ MPOL_BIND, MPOL_PREFERRED, "1", "1", false },   { MPOL_LOCAL, MPOL_LOCAL, NULL, NULL, true },
 		{ MPOL_LOCAL, MPOL_PREFERRED, NULL, NULL, true }, /* 5.10 */
-		{ MPOL_LOCAL, MPOL_PREFERRED, NULL, "0", false },
-		{ MPOL_LOCAL, MPOL_DEFAULT, NULL, NULL, false },
+		{ MPOL_LOCAL, MPOL_PREFERRED, NULL, "0", false }, { MPOL_LOCAL, MPOL_DEFAULT, NULL, NULL, false },
 		{ MPOL_PREFERRED, MPOL_LOCAL, "0", NULL, false },
 	};
 
@@ -275,10 +270,15 @@ static void test_step_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PLAN_TEST(test_environment), PLAN_TEST(test_range),
-		PLAN_TEST(test_what_is_not_planned_is_left_alone), PLAN_TEST(test_ladder),
-		PLAN_TEST(test_check_preload), PLAN_TEST(test_check_preload_as_user),
-		PLAN_TEST(test_describe), PLAN_TEST(test_answer), PLAN_TEST(test_step_names),
+		PLAN_TEST(test_environment),
+		PLAN_TEST(test_range),
+		PLAN_TEST(test_what_is_not_planned_is_left_alone),
+		PLAN_TEST(test_ladder),
+		PLAN_TEST(test_check_preload),
+		PLAN_TEST(test_check_preload_as_user),
+		PLAN_TEST(test_describe),
+		PLAN_TEST(test_answer),
+		PLAN_TEST(test_step_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,8 +179,12 @@ static void test_temporary_that_is_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_prepare), TREE_TEST(test_publish), TREE_TEST(test_none),
-		TREE_TEST(test_amend), TREE_TEST(test_remove), TREE_TEST(test_refused),
+		TREE_TEST(test_prepare),
+		TREE_TEST(test_publish),
+		TREE_TEST(test_none),
+		TREE_TEST(test_amend),
+		TREE_TEST(test_remove),
+		TREE_TEST(test_refused),
 		TREE_TEST(test_temporary_that_is_there),
 	};
 

@@ -74,7 +74,8 @@ static void test_capabilities_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RESULT_TEST(test_user_and_capabilities), RESULT_TEST(test_half_a_user),
+		RESULT_TEST(test_user_and_capabilities),
+		RESULT_TEST(test_half_a_user),
 		RESULT_TEST(test_capabilities_refused),
 	};
 

@@ -151,9 +151,13 @@ static const struct {
 	{ { "frist" }, { NULL }, false, "--only: no check 'frist' (did you mean 'first'?)" },
 	{ { "first", "xyz" }, { NULL }, false, "--only: no check 'xyz'; see allocrun --check --list-checks" },
 	{ { NULL }, { "secnd" }, false, "--skip: no check 'secnd' (did you mean 'second'?)" },
-	{ { "first", "third" }, { NULL }, false,
+	{ { "first", "third" },
+	  { NULL },
+	  false,
 	  "--only third: it looks at processes (add --pid PID, --unit NAME, --cgroup PATH or --all)" },
-	{ { "process-found" }, { NULL }, false,
+	{ { "process-found" },
+	  { NULL },
+	  false,
 	  "--only process-found: it looks at processes (add --pid PID, --unit NAME, --cgroup PATH or --all)" },
 	{ { "first" }, { "first" }, false, "--only and --skip leave no check to run" },
 	/* Whoever skips a check of processes need not ask for them. */
@@ -171,8 +175,7 @@ static void test_verify_selection(void **state)
 			*MEM_PUSH(&pool, o.only, o.n_only) = *id;
 		for (const char *const *id = selections[i].skip; *id; id++)
 			*MEM_PUSH(&pool, o.skip, o.n_skip) = *id;
-		assert_row_int(name, runner_verify(&pool, case_table, &o, &error),
-			       selections[i].error ? -EINVAL : 0);
+		assert_row_int(name, runner_verify(&pool, case_table, &o, &error), selections[i].error ? -EINVAL : 0);
 		assert_row_string(name, error, selections[i].error);
 	}
 }
@@ -288,7 +291,8 @@ static void test_table(void **state)
 static void test_expected(void **state)
 {
 	static struct check table[] = {
-		{ "first", "the first", SCOPE_NODE, case_assess_0, "from {page-cache-warn} to {maps-warn} %, {x}", "", "", "", NEEDS_NODE },
+		{ "first", "the first", SCOPE_NODE, case_assess_0, "from {page-cache-warn} to {maps-warn} %, {x}", "",
+		  "", "", NEEDS_NODE },
 		{ "second", "the second", SCOPE_NODE, case_assess_1, "{maps-warn", "", "", "", NEEDS_NODE },
 		{ .id = NULL },
 	};
@@ -310,10 +314,20 @@ static void test_expected(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_exit_codes), CASE(test_node), CASE(test_processes), CASE(test_no_process),
-		CASE(test_selection), CASE(test_needs), CASE(test_verify_selection), CASE(test_ignores),
-		CASE(test_expired_ignore), CASE(test_useless_ignore), CASE(test_ignored_ignores),
-		CASE(test_policy_file), CASE(test_table), CASE(test_expected),
+		CASE(test_exit_codes),
+		CASE(test_node),
+		CASE(test_processes),
+		CASE(test_no_process),
+		CASE(test_selection),
+		CASE(test_needs),
+		CASE(test_verify_selection),
+		CASE(test_ignores),
+		CASE(test_expired_ignore),
+		CASE(test_useless_ignore),
+		CASE(test_ignored_ignores),
+		CASE(test_policy_file),
+		CASE(test_table),
+		CASE(test_expected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ static const char *const no_environment[] = { NULL };
 static char *look(const struct root *root)
 {
 	const struct detect_request request = { .environment = no_environment, .thorough = true };
-	struct options options = { .environment = (char **)no_environment, .root = *root,
+	struct options options = { .environment = (char **)no_environment,
+				   .root = *root,
 				   .check_ids = runner_list_ids(&pool, checks) };
 	struct node_facts node;
 	struct facts machine;
@@ -74,9 +75,9 @@ static void capture(const struct root *root, const char *folder, struct capture_
 static void test_machines(void **state)
 {
 	static const char *const machines[] = {
-		"cgroup-v1-quota", "cgroup-v2-memory-max", "cpus-512-nodes-16", "hgx-8gpu-two-socket",
-		"hybrid-cgroup-vm", "laptop-one-node", "no-numa-sysfs", "one-socket-four-nodes",
-		"superchip-memory-only-nodes-64k",
+		"cgroup-v1-quota",     "cgroup-v2-memory-max",  "cpus-512-nodes-16",
+		"hgx-8gpu-two-socket", "hybrid-cgroup-vm",      "laptop-one-node",
+		"no-numa-sysfs",       "one-socket-four-nodes", "superchip-memory-only-nodes-64k",
 	};
 
 	(void)state;
@@ -103,7 +104,8 @@ static const char *const forbidden[] = { SECRET, "alice", "5ec4e7", "10.1.2.3", 
 static void write_secrets(void)
 {
 	tune_write_machine();
-	tree_write(&tree, "/proc/cmdline", "root=UUID=6b1c ip=10.1.2.3::" SECRET " numa_balancing=disable key=" SECRET
+	tree_write(&tree, "/proc/cmdline",
+		   "root=UUID=6b1c ip=10.1.2.3::" SECRET " numa_balancing=disable key=" SECRET
 		   " note=\"numa=off psi=alice\" sysctl/vm/max_map_count=9 sysctl.kernel.hostname=" SECRET "\n");
 	tree_write(&tree, "/proc/self/cgroup", "1:name=alice:/\n0::/system.slice/" SECRET ".service/job-of-alice\n");
 	tree_write(&tree, "/proc/self/mountinfo",
@@ -115,9 +117,11 @@ static void write_secrets(void)
 	tree_write(&tree, "/run/home/alice/a b/cgroup.controllers", "cpu memory\n");
 	tree_write(&tree, "/run/home/alice/a b/job-of-alice/memory.max", "1048576\n");
 	tree_write(&tree, "/run/home/alice/a b/job-of-alice/memory.current", "4096\n");
-	tree_write(&tree, "/proc/self/status", "Name:\talice\nGroups:\t4711 4712 \nUid:\t1000\t1000\t1000\t1000\n"
+	tree_write(&tree, "/proc/self/status",
+		   "Name:\talice\nGroups:\t4711 4712 \nUid:\t1000\t1000\t1000\t1000\n"
 		   "Cpus_allowed_list:\t0-3\nMems_allowed_list:\t0-2\n");
-	tree_write(&tree, "/proc/self/smaps", "7f0000000000-7f0000001000 r-xp 0 8:1 7 /home/alice/bin/allocrun\nKernelPageSize:        4 kB\n");
+	tree_write(&tree, "/proc/self/smaps",
+		   "7f0000000000-7f0000001000 r-xp 0 8:1 7 /home/alice/bin/allocrun\nKernelPageSize:        4 kB\n");
 	tree_write(&tree, "/proc/driver/nvidia/gpus/0000:19:00.0/information",
 		   "Model: \t NVIDIA\nGPU UUID: \t GPU-5ec4e700-1111-2222-3333-444444444400\nVideo BIOS: \t 5e.c4.e7\n"
 		   "GPU Serial: \t 5ec4e7\nDevice Minor: \t 0\n");
@@ -125,27 +129,34 @@ static void write_secrets(void)
 		   "simd_count 8\nlocation_id 2304\ndomain 0\nhive_id 4711\nunique_id 4711\n");
 	tree_write(&tree, "/sys/class/infiniband/rocex5ec4e7001122/node_guid", "5ec4e7\n");
 	tree_write(&tree, "/sys/bus/pci/devices/0000:19:00.0/numa_node", "1\n");
-	tree_write(&tree, "/etc/allocrun/policy.conf", "\xEF\xBB\xBF# for " SECRET ", ask alice\n[launch]\nuser: alice\n"
-		   "thp = off ; by alice\nprofile = alice-chat\nrecord: /home/alice/r.json\n"
-		   "allocator = jemalloc-5-alice,/home/alice/libmimalloc-alice.so,jemalloc\nconf = prof_prefix:/home/alice,narenas:4\n"
-		   "[profile alice-chat]\nbase = latency\n"
-		   "[check]\nignore.swap = until 2027-01-31: alice said so\nignore.max-map-count: alice-colon\n"
-		   "ignore.memory-fragmentation = alice-until runs until bob: alice\n[node]\nnuma-balancing = 0\n");
+	tree_write(
+		&tree, "/etc/allocrun/policy.conf",
+		"\xEF\xBB\xBF# for " SECRET ", ask alice\n[launch]\nuser: alice\n"
+		"thp = off ; by alice\nprofile = alice-chat\nrecord: /home/alice/r.json\n"
+		"allocator = jemalloc-5-alice,/home/alice/libmimalloc-alice.so,jemalloc\nconf = prof_prefix:/home/alice,narenas:4\n"
+		"[profile alice-chat]\nbase = latency\n"
+		"[check]\nignore.swap = until 2027-01-31: alice said so\nignore.max-map-count: alice-colon\n"
+		"ignore.memory-fragmentation = alice-until runs until bob: alice\n[node]\nnuma-balancing = 0\n");
 	tree_write(&tree, "/etc/allocrun/policy.d/10-alice.conf", "[launch]\nthp = advised\n");
 	tree_write(&tree, "/etc/allocrun/policy.d/9-" SECRET ".conf", "[launch]\nthp = on\n");
 	tree_write(&tree, "/etc/sysctl.d/9-" SECRET ".conf", "kernel.hostname = " SECRET "\n");
 	tree_write(&tree, "/etc/sysctl.d/8-alice.conf",
-		   "# alice\nkernel.domainname = " SECRET "\nvm.max_map_count = 7 # alice\nvm.zone_reclaim_mode = alice\n");
+		   "# alice\nkernel.domainname = " SECRET
+		   "\nvm.max_map_count = 7 # alice\nvm.zone_reclaim_mode = alice\n");
 	tree_write(&tree, "/run/tmpfiles.d/" SECRET ".conf", "w!alice " THP "/enabled - alice - - never alice\n");
 	tree_write(&tree, "/etc/tuned/active_profile", "alice-top powersave\n");
-	tree_write(&tree, "/etc/tuned/alice-top/tuned.conf",
-		   "[main]\nsummary=of alice\ninclude=\"alice-base\" # alice\n[alice]\nx=alice\n[vm]\ntransparent_hugepages=never # alice\n");
+	tree_write(
+		&tree, "/etc/tuned/alice-top/tuned.conf",
+		"[main]\nsummary=of alice\ninclude=\"alice-base\" # alice\n[alice]\nx=alice\n[vm]\ntransparent_hugepages=never # alice\n");
 	tree_write(&tree, "/usr/lib/tuned/alice-base/tuned.conf", "[sysctl]\nvm.max_map_count=5 # alice-inline\n");
 	tree_write(&tree, "/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
 	tree_write(&tree, "/etc/ld.so.preload", "/opt/" SECRET "/lib.so:/home/alice/gone.so libalice.so\n");
 	tree_write(&tree, "/opt/" SECRET "/lib.so", "");
 	tree_symlink(&tree, "/etc/malloc.conf", "narenas:2,prof_prefix:/home/alice/prof,alice:1,bin_shards:1-64:2");
-	tree_write_bytes(&tree, "/proc/sys/vm/swappiness", "\x7f" "ELF\0alice", 10);
+	tree_write_bytes(&tree, "/proc/sys/vm/swappiness",
+			 "\x7f"
+			 "ELF\0alice",
+			 10);
 }
 
 static const char *searched;
@@ -219,10 +230,11 @@ static void test_secrets(void **state)
 	/* And what matters is there. */
 	assert_int_equal(root_open(folder, &copy), 0);
 	tune_detect(&copy, &pool, &facts);
-	assert_row_string("rivals", list_rivals(),
-			  "/etc/sysctl.d/file1.conf:3 7\n/etc/sysctl.d/file1.conf:4 left-out\n"
-			  "/run/tmpfiles.d/file4.conf:1 never\n"
-			  "/usr/lib/tuned/tuned-profile2/tuned.conf:2 5\n/etc/tuned/tuned-profile1/tuned.conf:7 never\n");
+	assert_row_string(
+		"rivals", list_rivals(),
+		"/etc/sysctl.d/file1.conf:3 7\n/etc/sysctl.d/file1.conf:4 left-out\n"
+		"/run/tmpfiles.d/file4.conf:1 never\n"
+		"/usr/lib/tuned/tuned-profile2/tuned.conf:2 5\n/etc/tuned/tuned-profile1/tuned.conf:7 never\n");
 	assert_string_equal(facts.tuned_profile, "tuned-profile1 powersave");
 	assert_string_equal(facts.command_line, "numa_balancing=disable sysctl.vm.max_map_count=9");
 	said = look(&copy);
@@ -249,16 +261,21 @@ static void test_folder(void **state)
 
 	(void)state;
 	tree_write(&tree, "/full/file", "");
-	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/full"), &result, &problem),
+	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/full"), &result,
+				       &problem),
 			 -ENOTEMPTY);
 	assert_row_contains("full", problem, "not empty");
 	assert_int_equal(access(tree_outside(&tree, "/full/file"), F_OK), 0);
-	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/none/new"), &result, &problem),
+	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/none/new"), &result,
+				       &problem),
 			 -ENOENT);
-	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/full/file"), &result, &problem),
+	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/full/file"), &result,
+				       &problem),
 			 -ENOTDIR);
 	tree_mkdir(&tree, "/empty");
-	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/empty"), &result, &problem), 0);
+	assert_int_equal(capture_write(&tree.root, &pool, &record, NULL, tree_outside(&tree, "/empty"), &result,
+				       &problem),
+			 0);
 }
 
 /* What was written before the failure goes. */
@@ -280,7 +297,8 @@ static void test_failure(void **state)
 		bool was_there = i < 2;
 
 		/* A policy that is not there is found out last. */
-		assert_int_equal(capture_write(&tree.root, &pool, &record, tree_outside(&tree, "/none"), folder, &result, &problem),
+		assert_int_equal(capture_write(&tree.root, &pool, &record, tree_outside(&tree, "/none"), folder,
+					       &result, &problem),
 				 -ENOENT);
 		assert_row_contains(folder, problem, "/none: No such file");
 		assert_int_equal(result.n_files, 1);
@@ -289,7 +307,8 @@ static void test_failure(void **state)
 		assert_int_equal(root_list(&tree.root, &pool, "/there", "", &names), 0);
 		assert_null(names[0]);
 	}
-	assert_int_equal(capture_write(&tree.root, &pool, &record, "/dev/null", tree_outside(&tree, "/new"), &result, &problem),
+	assert_int_equal(capture_write(&tree.root, &pool, &record, "/dev/null", tree_outside(&tree, "/new"), &result,
+				       &problem),
 			 -EINVAL);
 	assert_row_contains("device", problem, "no regular file");
 }
@@ -366,8 +385,9 @@ static void test_record(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TUNE_TEST(test_machines), TUNE_TEST(test_secrets), TUNE_TEST(test_folder),
-		TUNE_TEST(test_failure), TUNE_TEST(test_named_policy), TUNE_TEST(test_unusable_policy), TUNE_TEST(test_record),
+		TUNE_TEST(test_machines), TUNE_TEST(test_secrets),      TUNE_TEST(test_folder),
+		TUNE_TEST(test_failure),  TUNE_TEST(test_named_policy), TUNE_TEST(test_unusable_policy),
+		TUNE_TEST(test_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,8 @@
 static const char *policy_line(const char *section, const char *line)
 {
 	struct capture_names names = { .n = 0 };
-	const char *text = capture_clean(&pool, "/etc/allocrun/policy.conf", mem_printf(&pool, "%s\n%s\n", section, line), &names);
+	const char *text = capture_clean(&pool, "/etc/allocrun/policy.conf",
+					 mem_printf(&pool, "%s\n%s\n", section, line), &names);
 
 	return mem_strndup(&pool, text_next_line(text), strcspn(text_next_line(text), "\n"));
 }
@@ -38,7 +39,8 @@ static void test_policy(void **state)
 		{ "[launch]", "allocator = auto", "allocator = auto" },
 		{ "[launch]", "allocator = /usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4",
 		  "allocator = /usr/lib/x86_64-linux-gnu/libtcmalloc1.so" },
-		{ "[launch]", "allocator = /home/alice/x.so,jemalloc-5.3.1", "allocator = /folder1/library1.so,jemalloc-5.3.1" },
+		{ "[launch]", "allocator = /home/alice/x.so,jemalloc-5.3.1",
+		  "allocator = /folder1/library1.so,jemalloc-5.3.1" },
 		{ "[launch]", "mimalloc = purge_delay=5", "mimalloc = purge_delay=5" },
 		{ "[launch]", "glibc = arena_max=5", "glibc = arena_max=5" },
 		{ "[launch]", "   continued alice", "left out" },
@@ -75,7 +77,8 @@ static void test_policy(void **state)
 static void test_broken_policies(void **state)
 {
 	static const char *const lines[] = {
-		"   continued alice", "alice", "[alice]", "[profile ]", "[launch", "alice = 1", "thp = alice", "ignore.alice = x",
+		"   continued alice", "alice",       "[alice]",          "[profile ]", "[launch",
+		"alice = 1",          "thp = alice", "ignore.alice = x",
 	};
 
 	(void)state;
@@ -97,21 +100,24 @@ static void test_broken_policies(void **state)
 /* A host may be called as anything else is: names are not searched for. */
 static void test_paths(void **state)
 {
-	static const char mounts[] = "3 1 0:6 / /sys/fs/cgroup rw - cgroup2 x rw\n4 1 0:7 / /cgroup/v1 rw - cgroup x rw,memory\n"
-				     "5 1 0:8 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup x rw,cpu,cpuacct\n";
+	static const char mounts[] =
+		"3 1 0:6 / /sys/fs/cgroup rw - cgroup2 x rw\n4 1 0:7 / /cgroup/v1 rw - cgroup x rw,memory\n"
+		"5 1 0:8 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup x rw,cpu,cpuacct\n";
 	static const struct {
 		const char *path, *expected;
 	} rows[] = {
 		{ "/sys/fs/cgroup/docker/0123abc/memory.max", "/sys/fs/cgroup/docker/group1/memory.max" },
 		{ "/sys/fs/cgroup/docker/0123abc/job", "/sys/fs/cgroup/docker/group1/group2" },
-		{ "/sys/fs/cgroup/cpu,cpuacct/0123abc/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu,cpuacct/group1/cpu.cfs_quota_us" },
+		{ "/sys/fs/cgroup/cpu,cpuacct/0123abc/cpu.cfs_quota_us",
+		  "/sys/fs/cgroup/cpu,cpuacct/group1/cpu.cfs_quota_us" },
 		{ "/cgroup/v1", "/sys/fs/cgroup/mount1" },
 		{ "/cgroup/v1/other/memory.limit_in_bytes", "/sys/fs/cgroup/mount1/group3/memory.limit_in_bytes" },
 		{ "/proc/self/limits", "/proc/self/limits" },
 		{ "/etc/allocrun/policy.d/z.conf", "/etc/allocrun/policy.d/file2.conf" },
 		{ "/etc/allocrun/policy.d/a.conf", "/etc/allocrun/policy.d/file1.conf" },
 		{ "/usr/lib/sysctl.d/z.conf", "/usr/lib/sysctl.d/file2.conf" },
-		{ "/usr/lib/tuned/throughput-performance/tuned.conf", "/usr/lib/tuned/throughput-performance/tuned.conf" },
+		{ "/usr/lib/tuned/throughput-performance/tuned.conf",
+		  "/usr/lib/tuned/throughput-performance/tuned.conf" },
 		{ "/etc/tuned/profiles/x/tuned.conf", "/etc/tuned/profiles/tuned-profile1/tuned.conf" },
 		{ "/sys/class/infiniband", "/sys/class/infiniband" },
 		{ "/sys/class/infiniband/x", "/sys/class/infiniband/rdma1" },
@@ -138,15 +144,21 @@ static void test_texts(void **state)
 	static const struct {
 		const char *path, *text, *expected;
 	} rows[] = {
-		{ "/proc/self/cgroup", groups, "4:memory:/group1/../group2\n2:name=systemd:/group1\n1:name=other:/\n0::/\n" },
+		{ "/proc/self/cgroup", groups,
+		  "4:memory:/group1/../group2\n2:name=systemd:/group1\n1:name=other:/\n0::/\n" },
 		{ "/proc/self/limits", "Max locked memory 1 1 bytes\n", "Max locked memory 1 1 bytes\n" },
 		{ "/sys/devices/system/node/online", "0-1\n", "0-1\n" },
-		{ "/proc/cmdline", "quiet hugepagesz=1G hugepages=0:4,1:4 -- numa=off\n", "hugepagesz=1G hugepages=0:4,1:4\n" },
-		{ "/proc/cmdline", "a=\"b numa=off c\" psi=\"x y\" thp-anon=16K:always\n", "psi=left-out thp_anon=16K:always\n" },
+		{ "/proc/cmdline", "quiet hugepagesz=1G hugepages=0:4,1:4 -- numa=off\n",
+		  "hugepagesz=1G hugepages=0:4,1:4\n" },
+		{ "/proc/cmdline", "a=\"b numa=off c\" psi=\"x y\" thp-anon=16K:always\n",
+		  "psi=left-out thp_anon=16K:always\n" },
 		{ "/proc/cmdline", "quiet\n", "ro\n" },
-		{ "/proc/driver/nvidia/gpus/0/information", "GPU UUID: \t GPU-\?\?\?\?\?\?\?\?-\?\?\?\?\n", "GPU UUID: \t GPU-?\n" },
-		{ "/sys/class/kfd/x", "unique_id 0\nunique_id 12\nunique_id 12\n", "unique_id 0\nunique_id 1\nunique_id 1\n" },
-		{ "/etc/ld.so.preload", "/lib/x.so\n/lib/x.so libjemalloc-x.so\n", "/lib/library1.so\n/lib/library1.so\nlibjemalloc2.so\n" },
+		{ "/proc/driver/nvidia/gpus/0/information", "GPU UUID: \t GPU-\?\?\?\?\?\?\?\?-\?\?\?\?\n",
+		  "GPU UUID: \t GPU-?\n" },
+		{ "/sys/class/kfd/x", "unique_id 0\nunique_id 12\nunique_id 12\n",
+		  "unique_id 0\nunique_id 1\nunique_id 1\n" },
+		{ "/etc/ld.so.preload", "/lib/x.so\n/lib/x.so libjemalloc-x.so\n",
+		  "/lib/library1.so\n/lib/library1.so\nlibjemalloc2.so\n" },
 		{ "/etc/ld.so.preload", "# of alice: libjemalloc.so\n/lib/x.so # bob\n", "/lib/library1.so\n" },
 		{ "/etc/sysctl.conf", "\n-vm/zone_reclaim_mode=3;x\n", "\n-vm/zone_reclaim_mode = 3\n" },
 		{ "/etc/passwd", "root:x:0:0\n", NULL },
@@ -173,7 +185,10 @@ static void test_texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_policy), TEST(test_broken_policies), TEST(test_paths), TEST(test_texts),
+		TEST(test_policy),
+		TEST(test_broken_policies),
+		TEST(test_paths),
+		TEST(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,12 +81,9 @@ static void test_memory_limit(void **state)
 		int64_t limit;
 		const char *profile, *decay;
 	} cases[] = {
-		{ FACT_UNLIMITED, "--profile=throughput", "60000" },
-		{ FACT_UNKNOWN, "--profile=throughput", "60000" },
-		{ 2048 * MIB, "--profile=throughput", "10000" },
-		{ 2048 * MIB - 1, "--profile=throughput", "1000" },
-		{ 2048 * MIB, "--profile=balanced", "5000" },
-		{ 512 * MIB, "--profile=balanced", "1000" },
+		{ FACT_UNLIMITED, "--profile=throughput", "60000" }, { FACT_UNKNOWN, "--profile=throughput", "60000" },
+		{ 2048 * MIB, "--profile=throughput", "10000" },     { 2048 * MIB - 1, "--profile=throughput", "1000" },
+		{ 2048 * MIB, "--profile=balanced", "5000" },        { 512 * MIB, "--profile=balanced", "1000" },
 		{ 512 * MIB, "--profile=memory", "1000" },
 	};
 
@@ -115,23 +112,25 @@ static void test_layers(void **state)
 {
 	static const char *const environment[] = {
 		"MALLOC_CONF=dirty_decay_ms:5000,narenas:7,tcache_max:64",
-		"ALLOCRUN_CONF=narenas:8,retain:false", NULL,
+		"ALLOCRUN_CONF=narenas:8,retain:false",
+		NULL,
 	};
 	const char *error;
 
 	(void)state;
 	scenario_open("laptop-one-node", environment, WORDS("--conf=retain:true", "x"));
 	assert_int_equal(options_assign(&pool, &scenario.options, KEY_CONF,
-					"tcache_max:32,muzzy_decay_ms:1,lg_tcache_max:9",
-					ORIGIN_POLICY_FILE, "p.conf:2", &error), 0);
+					"tcache_max:32,muzzy_decay_ms:1,lg_tcache_max:9", ORIGIN_POLICY_FILE,
+					"p.conf:2", &error),
+			 0);
 	scenario_decide();
 	assert_string_equal(conf_of("background_thread"), "true"); /* profile */
 	assert_string_equal(conf_of("muzzy_decay_ms"), "1");       /* policy file over profile */
 	assert_string_equal(conf_of("lg_tcache_max"), "9");
-	assert_string_equal(conf_of("tcache_max"), "64");          /* user over policy file */
-	assert_string_equal(conf_of("dirty_decay_ms"), "5000");    /* user over profile */
-	assert_string_equal(conf_of("narenas"), "8");              /* ALLOCRUN_CONF over user */
-	assert_string_equal(conf_of("retain"), "true");            /* --conf over ALLOCRUN_CONF */
+	assert_string_equal(conf_of("tcache_max"), "64");       /* user over policy file */
+	assert_string_equal(conf_of("dirty_decay_ms"), "5000"); /* user over profile */
+	assert_string_equal(conf_of("narenas"), "8");           /* ALLOCRUN_CONF over user */
+	assert_string_equal(conf_of("retain"), "true");         /* --conf over ALLOCRUN_CONF */
 	assert_int_equal(scenario.plan.n_warnings, 0);
 	scenario_close();
 }
@@ -141,7 +140,8 @@ static void test_profile_section(void **state)
 	struct profile_section section = { .name = "fast", .base = "throughput", .where = "p.conf:1" };
 
 	(void)state;
-	section.settings[KEY_CONF] = (struct setting){ "dirty_decay_ms:777,retain:true", ORIGIN_POLICY_FILE, "p.conf:2" };
+	section.settings[KEY_CONF] = (struct setting){ "dirty_decay_ms:777,retain:true", ORIGIN_POLICY_FILE,
+						       "p.conf:2" };
 	section.settings[KEY_THP] = (struct setting){ "off", ORIGIN_POLICY_FILE, "p.conf:3" };
 	scenario_open("laptop-one-node", no_variables, WORDS("--conf=retain:false", "x"));
 	scenario.options.profiles = &section;
@@ -176,7 +176,8 @@ static void test_profile_section_with_allocator_auto(void **state)
 static void test_malformed_malloc_conf(void **state)
 {
 	static const char *const environment[] = {
-		"MALLOC_CONF=narena:3,tcache_max:64,background_thread=true,dirty_decay_ms:soon,", NULL,
+		"MALLOC_CONF=narena:3,tcache_max:64,background_thread=true,dirty_decay_ms:soon,",
+		NULL,
 	};
 
 	(void)state;
@@ -188,13 +189,14 @@ static void test_malformed_malloc_conf(void **state)
 	assert_int_equal(scenario.plan.n_warnings, 3);
 	assert_true(scenario_warns("MALLOC_CONF: no jemalloc option 'narena' (did you mean 'narenas'?); left out"));
 	assert_true(scenario_warns("MALLOC_CONF: 'background_thread=true' is not of the form key:value; left out"));
-	assert_true(scenario_warns("MALLOC_CONF: jemalloc option 'dirty_decay_ms' wants a number or -1, not 'soon'; left out"));
+	assert_true(scenario_warns(
+		"MALLOC_CONF: jemalloc option 'dirty_decay_ms' wants a number or -1, not 'soon'; left out"));
 	scenario_close();
 	scenario_open("laptop-one-node", WORDS("MALLOC_CONF="), WORDS("x"));
 	scenario_decide();
 	assert_int_equal(scenario.plan.n_warnings, 0);
 	assert_string_equal(conf_text(), "narenas:16,dirty_decay_ms:5000,background_thread:true,"
-			    "muzzy_decay_ms:0,oversize_threshold:1048576,tcache_nslots_small_max:50");
+					 "muzzy_decay_ms:0,oversize_threshold:1048576,tcache_nslots_small_max:50");
 	scenario_close();
 }
 
@@ -232,7 +234,8 @@ static void test_prof(void **state)
 	assert_true(scenario_warns("left out, for jemalloc-5.3.1-x86_64-glibc is built without it: "));
 	scenario_close();
 	/* Of a foreign build nobody knows. */
-	scenario_open("laptop-one-node", no_variables, WORDS("--allocator=/opt/libjemalloc.so", "--conf=prof:true", "x"));
+	scenario_open("laptop-one-node", no_variables,
+		      WORDS("--allocator=/opt/libjemalloc.so", "--conf=prof:true", "x"));
 	scenario.builds[0].is_bundled = false;
 	scenario.builds[0].path = mem_strdup(&pool, "/opt/libjemalloc.so");
 	scenario_decide();
@@ -301,7 +304,8 @@ static void test_glibc(void **state)
 	scenario_decide();
 	assert_string_equal(variable_of("GLIBC_TUNABLES"), "glibc.malloc.arena_max=2");
 	scenario_close();
-	scenario_open(HGX, no_variables, WORDS("--allocator=system", "--profile=memory", "--glibc=hugetlb=1,arena_max=4", "x"));
+	scenario_open(HGX, no_variables,
+		      WORDS("--allocator=system", "--profile=memory", "--glibc=hugetlb=1,arena_max=4", "x"));
 	scenario_decide();
 	assert_string_equal(variable_of("GLIBC_TUNABLES"),
 			    "glibc.malloc.arena_max=4:glibc.malloc.mmap_threshold=131072:"
@@ -341,13 +345,18 @@ static void test_command_line_over_the_environment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_jemalloc), SCENARIO_TEST(test_memory_limit),
-		SCENARIO_TEST(test_unknown_cpus), SCENARIO_TEST(test_layers),
+		SCENARIO_TEST(test_jemalloc),
+		SCENARIO_TEST(test_memory_limit),
+		SCENARIO_TEST(test_unknown_cpus),
+		SCENARIO_TEST(test_layers),
 		SCENARIO_TEST(test_profile_section),
 		SCENARIO_TEST(test_profile_section_with_allocator_auto),
 		SCENARIO_TEST(test_malformed_malloc_conf),
-		SCENARIO_TEST(test_never_purging_under_a_limit), SCENARIO_TEST(test_prof),
-		SCENARIO_TEST(test_off), SCENARIO_TEST(test_mimalloc), SCENARIO_TEST(test_glibc),
+		SCENARIO_TEST(test_never_purging_under_a_limit),
+		SCENARIO_TEST(test_prof),
+		SCENARIO_TEST(test_off),
+		SCENARIO_TEST(test_mimalloc),
+		SCENARIO_TEST(test_glibc),
 		SCENARIO_TEST(test_command_line_over_the_environment),
 	};
 

@@ -8,8 +8,7 @@
 
 static const char *const no_variables[] = { NULL };
 
-static const struct operation *decide(const char *option, const char *manifest, const char *found,
-				      bool is_bundled)
+static const struct operation *decide(const char *option, const char *manifest, const char *found, bool is_bundled)
 {
 	struct build_facts *build = scenario.builds;
 
@@ -42,8 +41,8 @@ static void test_required(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		const struct operation *op = decide("--require=integrity", cases[i].manifest,
-						    cases[i].found, cases[i].is_bundled);
+		const struct operation *op = decide("--require=integrity", cases[i].manifest, cases[i].found,
+						    cases[i].is_bundled);
 
 		assert_int_equal(op->outcome, cases[i].refusal ? OUTCOME_REFUSED : OUTCOME_DONE);
 		if (cases[i].refusal)
@@ -90,8 +89,10 @@ static void test_nothing_loaded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_required), SCENARIO_TEST(test_preferred),
-		SCENARIO_TEST(test_not_asked), SCENARIO_TEST(test_nothing_loaded),
+		SCENARIO_TEST(test_required),
+		SCENARIO_TEST(test_preferred),
+		SCENARIO_TEST(test_not_asked),
+		SCENARIO_TEST(test_nothing_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

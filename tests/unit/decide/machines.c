@@ -21,22 +21,30 @@
 
 struct placement_case {
 	const char *machine;
-	const char *variable;   /* instead of the folder's; "": none; NULL: the folder's */
+	const char *variable; /* instead of the folder's; "": none; NULL: the folder's */
 	const char *words[SCENARIO_WORDS_MAX];
-	const char *affinity;   /* value or outcome */
-	const char *why;        /* part of the reason for it */
+	const char *affinity; /* value or outcome */
+	const char *why;      /* part of the reason for it */
 	const char *memory;
 };
 
 static const struct placement_case placement_cases[] = {
 	/* One node, or none that is shown. */
 	{ "laptop-one-node", NULL, { "python3", "x.py" }, NOTHING, ONE_NODE, NOTHING },
-	{ "laptop-one-node", NULL, { "--numa=gpu", "python3" }, "refused",
-	  "no GPU is visible to the command", "refused" },
+	{ "laptop-one-node",
+	  NULL,
+	  { "--numa=gpu", "python3" },
+	  "refused",
+	  "no GPU is visible to the command",
+	  "refused" },
 	{ "laptop-one-node", NULL, { "--numa=interleave", "x" }, NOTHING, ONE_NODE, NOTHING },
 	{ "laptop-one-node", NULL, { "--numa=0", "x" }, NOTHING, EXACTLY, "preferred 0" },
-	{ "laptop-one-node", NULL, { "--numa=0-1", "x" }, "refused",
-	  "nodes 0-1 are asked for (--numa), and this machine has 0", "refused" },
+	{ "laptop-one-node",
+	  NULL,
+	  { "--numa=0-1", "x" },
+	  "refused",
+	  "nodes 0-1 are asked for (--numa), and this machine has 0",
+	  "refused" },
 	{ "hybrid-cgroup-vm", NULL, { "x" }, NOTHING, ONE_NODE, NOTHING },
 	{ "cgroup-v1-quota", NULL, { "x" }, NOTHING, ONE_NODE, NOTHING },
 	{ "no-numa-sysfs", NULL, { "x" }, NOTHING, "the kernel shows no NUMA nodes", NOTHING },
@@ -48,19 +56,26 @@ static const struct placement_case placement_cases[] = {
 	{ HGX, "CUDA_VISIBLE_DEVICES=6", { "x" }, HGX_1, AT_GPU, "preferred 1" },
 	{ HGX, "CUDA_VISIBLE_DEVICES=6", { "--numa-strict", "x" }, HGX_1, AT_GPU, "bind 1" },
 	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "x" }, NOTHING, ALL_NODES, NOTHING },
-	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "--numa=gpu", "x" }, NOTHING, EXACTLY,
-	  "preferred-many 0-1 | local" },
+	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "--numa=gpu", "x" }, NOTHING, EXACTLY, "preferred-many 0-1 | local" },
 	{ HGX, "CUDA_VISIBLE_DEVICES=3,4", { "--numa=gpu", "--numa-strict", "x" }, NOTHING, EXACTLY, "bind 0-1" },
 	{ HGX, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ HGX, "CUDA_VISIBLE_DEVICES=", { "x" }, NOTHING, NO_GPU, NOTHING },
-	{ HGX, "CUDA_VISIBLE_DEVICES=", { "--numa=gpu", "x" }, "refused",
-	  "no GPU is visible to the command", "refused" },
+	{ HGX,
+	  "CUDA_VISIBLE_DEVICES=",
+	  { "--numa=gpu", "x" },
+	  "refused",
+	  "no GPU is visible to the command",
+	  "refused" },
 	/* What is asked for. */
 	{ HGX, NULL, { "--numa=off", "x" }, NOTHING, "numa is off (--numa)", NOTHING },
 	{ HGX, "", { "--numa=1", "x" }, HGX_1, "asked for (--numa)", "preferred 1" },
 	{ HGX, "", { "--numa=0-1", "x" }, NOTHING, EXACTLY, "preferred-many 0-1 | local" },
-	{ HGX, "", { "--numa=1,2", "x" }, "refused",
-	  "nodes 1,2 are asked for (--numa), and this machine has 0-1", "refused" },
+	{ HGX,
+	  "",
+	  { "--numa=1,2", "x" },
+	  "refused",
+	  "nodes 1,2 are asked for (--numa), and this machine has 0-1",
+	  "refused" },
 	{ HGX, "", { "--numa=interleave", "x" }, NOTHING, "memory is interleaved", "interleave 0-1" },
 	{ HGX, "", { "--profile=embedding", "x" }, NOTHING, "memory is interleaved", "interleave 0-1" },
 	{ HGX, NULL, { "--profile=embedding", "--numa=auto", "x" }, HGX_0, AT_GPU, "preferred 0" },
@@ -82,8 +97,12 @@ static const struct placement_case placement_cases[] = {
 	{ POD, "NVIDIA_VISIBLE_DEVICES=none", { "x" }, NOTHING, NO_GPU, NOTHING },
 	/* Four nodes of one socket, AMD. */
 	{ NPS4, NULL, { "x" }, "CPUs 32-47,96-111", AT_GPU, "preferred 2" },
-	{ NPS4, "HIP_VISIBLE_DEVICES=0,3", { "x" }, "CPUs 0-15,48-79,112-127",
-	  "the nodes of the ", "preferred-many 0,3 | local" },
+	{ NPS4,
+	  "HIP_VISIBLE_DEVICES=0,3",
+	  { "x" },
+	  "CPUs 0-15,48-79,112-127",
+	  "the nodes of the ",
+	  "preferred-many 0,3 | local" },
 	{ NPS4, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ NPS4, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-3" },
 	/* Memory-only nodes have no CPUs to give, and are not interleaved over by themselves. */
@@ -92,8 +111,12 @@ static const struct placement_case placement_cases[] = {
 	{ SUPERCHIP, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-1" },
 	{ SUPERCHIP, "", { "--profile=embedding", "x" }, NOTHING, "interleaved", "interleave 0-1" },
 	{ SUPERCHIP, "", { "--numa=0,10", "x" }, "CPUs 0-71", "asked for", "preferred-many 0,10 | local" },
-	{ SUPERCHIP, "", { "--numa=18", "x" }, "refused",
-	  "nodes 18 have no CPU that this process may use (allowed: 0-143)", "preferred 18" },
+	{ SUPERCHIP,
+	  "",
+	  { "--numa=18", "x" },
+	  "refused",
+	  "nodes 18 have no CPU that this process may use (allowed: 0-143)",
+	  "preferred 18" },
 	{ SUPERCHIP, "", { "--numa=3", "x" }, "refused", "this machine has 0-2,10,18,26", "refused" },
 	/* Nodes that have nothing at all: kept for the partitions of GPUs. */
 	{ SUPERCHIP_34, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
@@ -104,7 +127,11 @@ static const struct placement_case placement_cases[] = {
 	{ SUPERCHIP_34, "", { "--numa=34", "x" }, "refused", "this machine has 0-33", "refused" },
 	/* 64 devices, eight of each GPU. */
 	{ MI300X, NULL, { "x" }, "CPUs 80-95,208-223", AT_GPU, "preferred 5" },
-	{ MI300X, "HIP_VISIBLE_DEVICES=7,8", { "x" }, "CPUs 0-31,128-159", "the nodes of the 2 visible GPUs",
+	{ MI300X,
+	  "HIP_VISIBLE_DEVICES=7,8",
+	  { "x" },
+	  "CPUs 0-31,128-159",
+	  "the nodes of the 2 visible GPUs",
 	  "preferred-many 0-1 | local" },
 	{ MI300X, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ MI300X, "", { "--numa=4-7", "x" }, "CPUs 64-127,192-255", "asked for", "preferred-many 4-7 | local" },
@@ -112,8 +139,11 @@ static const struct placement_case placement_cases[] = {
 	{ NODES_16, "", { "x" }, NOTHING, NO_GPU, NOTHING },
 	{ NODES_16, "", { "--numa=15", "x" }, "CPUs 240-255", "asked for", "preferred 15" },
 	{ NODES_16, "", { "--numa=0-15", "x" }, NOTHING, EXACTLY, "preferred-many 0-15 | local" },
-	{ NODES_16, "", { "--numa=1-15:2", "x" },
-	  "CPUs 16-31,48-63,80-95,112-127,144-159,176-191,208-223,240-255", "asked for",
+	{ NODES_16,
+	  "",
+	  { "--numa=1-15:2", "x" },
+	  "CPUs 16-31,48-63,80-95,112-127,144-159,176-191,208-223,240-255",
+	  "asked for",
 	  "preferred-many 1,3,5,7,9,11,13,15 | local" },
 	{ NODES_16, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-15" },
 };
@@ -124,8 +154,7 @@ static void check_placement(const struct placement_case *c, size_t i)
 	const char *row;
 
 	scenario_open(c->machine, c->variable ? environment : NULL, c->words);
-	row = mem_printf(&pool, "row %zu: %s %s %s", i, c->machine, c->words[0],
-			 c->variable ? c->variable : "");
+	row = mem_printf(&pool, "row %zu: %s %s %s", i, c->machine, c->words[0], c->variable ? c->variable : "");
 	scenario_decide();
 	assert_row_string(row, scenario_result(scenario_find(STEP_AFFINITY, NULL)), c->affinity);
 	assert_row_contains(row, scenario_find(STEP_AFFINITY, NULL)->why, c->why);
@@ -238,12 +267,9 @@ static void test_gpu_without_cpus(void **state)
 		int gpu_node;
 		const char *affinity, *memory;
 	} cases[] = {
-		{ 2, "CPUs 0-71", "preferred 0" },
-		{ 10, "CPUs 0-71", "preferred 0" },
-		{ 18, "CPUs 72-143", "preferred 1" },
-		{ 26, "CPUs 72-143", "preferred 1" },
-		{ 0, "CPUs 0-71", "preferred 0" },
-		{ 1, "CPUs 72-143", "preferred 1" },
+		{ 2, "CPUs 0-71", "preferred 0" },        { 10, "CPUs 0-71", "preferred 0" },
+		{ 18, "CPUs 72-143", "preferred 1" },     { 26, "CPUs 72-143", "preferred 1" },
+		{ 0, "CPUs 0-71", "preferred 0" },        { 1, "CPUs 72-143", "preferred 1" },
 		{ 3, "nothing to do", "nothing to do" },  /* not online */
 		{ -1, "nothing to do", "nothing to do" }, /* sysfs does not know */
 	};
@@ -318,9 +344,10 @@ static void test_no_framework(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_placement), SCENARIO_TEST(test_cpuset), SCENARIO_TEST(test_weights),
-		SCENARIO_TEST(test_gpu_without_cpus), SCENARIO_TEST(test_required),
-		SCENARIO_TEST(test_list_against_the_framework), SCENARIO_TEST(test_no_framework),
+		SCENARIO_TEST(test_placement),    SCENARIO_TEST(test_cpuset),
+		SCENARIO_TEST(test_weights),      SCENARIO_TEST(test_gpu_without_cpus),
+		SCENARIO_TEST(test_required),     SCENARIO_TEST(test_list_against_the_framework),
+		SCENARIO_TEST(test_no_framework),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,8 @@ static void make_both_broken(void)
 static void make_no_builds(void)
 {
 	scenario.machine.facts.catalog = (struct catalog_facts){
-		.problem = mem_strdup(&pool, "/opt/allocrun/lib/allocrun/manifest.json is missing") };
+		.problem = mem_strdup(&pool, "/opt/allocrun/lib/allocrun/manifest.json is missing")
+	};
 }
 
 static void make_prefix_with_space(void)
@@ -397,9 +398,14 @@ static void test_current_preload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_refused), SCENARIO_TEST(test_chosen), SCENARIO_TEST(test_passed_over),
-		SCENARIO_TEST(test_page_size), SCENARIO_TEST(test_smallest_page_size), SCENARIO_TEST(test_linked_allocator),
-		SCENARIO_TEST(test_debug_variant), SCENARIO_TEST(test_foreign_library),
+		SCENARIO_TEST(test_refused),
+		SCENARIO_TEST(test_chosen),
+		SCENARIO_TEST(test_passed_over),
+		SCENARIO_TEST(test_page_size),
+		SCENARIO_TEST(test_smallest_page_size),
+		SCENARIO_TEST(test_linked_allocator),
+		SCENARIO_TEST(test_debug_variant),
+		SCENARIO_TEST(test_foreign_library),
 		SCENARIO_TEST(test_current_preload),
 	};
 

@@ -6,7 +6,7 @@
 #include "support/scenario.h"
 #include "util/kernel_abi.h"
 
-#define LAPTOP "laptop-one-node" /* enabled=madvise */
+#define LAPTOP "laptop-one-node"  /* enabled=madvise */
 #define HGX "hgx-8gpu-two-socket" /* enabled=always */
 #define NO_THP "no-numa-sysfs"
 #define BIT(capability) (UINT64_C(1) << (capability))
@@ -15,7 +15,7 @@ static const char *const no_variables[] = { NULL };
 
 struct thp_case {
 	const char *machine, *word;
-	int enabled;  /* -1: as the machine has it */
+	int enabled; /* -1: as the machine has it */
 	enum thp_process process;
 	const char *result, *why;
 	unsigned long disable, flags;
@@ -170,8 +170,12 @@ static void open_with_user(int64_t uid, const char *const *words)
 {
 	scenario_open(HGX, no_variables, words);
 	scenario.machine.facts.account = (struct account_facts){
-		.name = mem_strdup(&pool, "svc"), .home = mem_strdup(&pool, "/srv"), .uid = uid, .gid = 77,
-		.groups = mem_dup(&pool, (const gid_t[]){ 77, 44 }, 2 * sizeof(gid_t)), .n_groups = 2,
+		.name = mem_strdup(&pool, "svc"),
+		.home = mem_strdup(&pool, "/srv"),
+		.uid = uid,
+		.gid = 77,
+		.groups = mem_dup(&pool, (const gid_t[]){ 77, 44 }, 2 * sizeof(gid_t)),
+		.n_groups = 2,
 	};
 }
 
@@ -249,8 +253,7 @@ static void test_caps(void **state)
 		{ "--keep-caps=none", docker, docker, "none", 0 },
 		{ "--keep-caps=none", 0, docker, "none", 0 },
 		{ "--keep-caps=none", 0, 0, NOTHING, 0 },
-		{ "--keep-caps=net_bind_service", docker, docker, "keep net_bind_service",
-		  BIT(CAP_NET_BIND_SERVICE) },
+		{ "--keep-caps=net_bind_service", docker, docker, "keep net_bind_service", BIT(CAP_NET_BIND_SERVICE) },
 		{ "--keep-caps=CAP_CHOWN,setuid", docker, docker, "keep CAP_CHOWN,setuid",
 		  BIT(CAP_CHOWN) | BIT(CAP_SETUID) },
 		/* Docker leaves that one out. */
@@ -309,9 +312,8 @@ static void test_no_new_privs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_thp), SCENARIO_TEST(test_limits), SCENARIO_TEST(test_oom_score),
-		SCENARIO_TEST(test_user),
-		SCENARIO_TEST(test_user_that_we_are), SCENARIO_TEST(test_caps),
+		SCENARIO_TEST(test_thp),          SCENARIO_TEST(test_limits),           SCENARIO_TEST(test_oom_score),
+		SCENARIO_TEST(test_user),         SCENARIO_TEST(test_user_that_we_are), SCENARIO_TEST(test_caps),
 		SCENARIO_TEST(test_no_new_privs),
 	};
 

@@ -9,12 +9,12 @@
 
 struct secure_case {
 	const char *name;
-	const char *word;              /* an option */
-	int64_t uid, gid;              /* of the process */
-	int64_t owner_uid, owner_gid;  /* of the program */
+	const char *word;             /* an option */
+	int64_t uid, gid;             /* of the process */
+	int64_t owner_uid, owner_gid; /* of the program */
 	bool is_setuid, is_setgid;
 	enum tristate file_capabilities, no_new_privs, nosuid;
-	const char *what;              /* NULL: not secure */
+	const char *what; /* NULL: not secure */
 };
 
 static const struct secure_case secure_cases[] = {
@@ -40,7 +40,8 @@ static const struct secure_case secure_cases[] = {
 	{ "setgid, no_new_privs", "-q", 1000, 1000, 0, 42, false, true, TRI_NO, TRI_YES, TRI_NO, NULL },
 	{ "setuid, no_new_privs unknown", "-q", 1000, 1000, 0, 0, true, false, TRI_NO, TRI_UNKNOWN, TRI_NO, "setuid" },
 	{ "setuid, --no-new-privs", "--no-new-privs", 1000, 1000, 0, 0, true, false, TRI_NO, TRI_NO, TRI_NO, NULL },
-	{ "setuid, --no-new-privs=no", "--no-new-privs=no", 1000, 1000, 0, 0, true, false, TRI_NO, TRI_NO, TRI_NO, "setuid" },
+	{ "setuid, --no-new-privs=no", "--no-new-privs=no", 1000, 1000, 0, 0, true, false, TRI_NO, TRI_NO, TRI_NO,
+	  "setuid" },
 	/* --user: as whom it will be executed, not as whom we are. */
 	{ "setuid root, root to 1234", "--user=svc", 0, 0, 0, 0, true, false, TRI_NO, TRI_NO, TRI_NO, "setuid" },
 	{ "setuid 1234, root to 1234", "--user=svc", 0, 0, 1234, 0, true, false, TRI_NO, TRI_NO, TRI_NO, NULL },
@@ -68,8 +69,8 @@ static void check_secure(const struct secure_case *c)
 	scenario_decide();
 	op = scenario_find(STEP_PRELOAD, NULL);
 	if (c->what)
-		assert_row_string(c->name, op->why, mem_printf(
-			&pool, "/usr/bin/x is %s: the loader ignores LD_PRELOAD for it", c->what));
+		assert_row_string(c->name, op->why,
+				  mem_printf(&pool, "/usr/bin/x is %s: the loader ignores LD_PRELOAD for it", c->what));
 	else
 		assert_row_string(c->name, scenario_result(op), JEMALLOC);
 	scenario_close();
@@ -89,14 +90,14 @@ static void test_secure(void **state)
 static void test_capabilities_without_new_privileges(void **state)
 {
 	static const struct secure_case cases[] = {
-		{ "file-capped, no_new_privs", "-q", 1000, 1000, 0, 0, false, false, TRI_YES, TRI_YES,
+		{ "file-capped, no_new_privs", "-q", 1000, 1000, 0, 0, false, false, TRI_YES, TRI_YES, TRI_NO,
+		  "file-capped" },
+		{ "file-capped, --no-new-privs", "--no-new-privs", 1000, 1000, 0, 0, false, false, TRI_YES, TRI_NO,
 		  TRI_NO, "file-capped" },
-		{ "file-capped, --no-new-privs", "--no-new-privs", 1000, 1000, 0, 0, false, false, TRI_YES,
-		  TRI_NO, TRI_NO, "file-capped" },
-		{ "file-capped, no_new_privs, by root", "-q", 0, 0, 0, 0, false, false, TRI_YES, TRI_YES,
-		  TRI_NO, NULL },
-		{ "file-capped, no_new_privs, nosuid", "-q", 1000, 1000, 0, 0, false, false, TRI_YES, TRI_YES,
-		  TRI_YES, NULL },
+		{ "file-capped, no_new_privs, by root", "-q", 0, 0, 0, 0, false, false, TRI_YES, TRI_YES, TRI_NO,
+		  NULL },
+		{ "file-capped, no_new_privs, nosuid", "-q", 1000, 1000, 0, 0, false, false, TRI_YES, TRI_YES, TRI_YES,
+		  NULL },
 	};
 
 	(void)state;
@@ -107,7 +108,8 @@ static void test_capabilities_without_new_privileges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_secure), SCENARIO_TEST(test_capabilities_without_new_privileges),
+		SCENARIO_TEST(test_secure),
+		SCENARIO_TEST(test_capabilities_without_new_privileges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,7 +148,8 @@ static void test_garbage(void **state)
 	struct garbage forms[GARBAGE_FORMS];
 
 	(void)state;
-	tree_write(&tree, "/etc/passwd", ":\n\n#x\nsvc\nsvc:x\nsvc:x:abc:1:::\nbad:x:-1:1:::\n"
+	tree_write(&tree, "/etc/passwd",
+		   ":\n\n#x\nsvc\nsvc:x\nsvc:x:abc:1:::\nbad:x:-1:1:::\n"
 		   "svc:x:1234:77::/srv:/bin/sh\n");
 	tree_write(&tree, "/etc/group", "video:x\nvideo:x:4x:svc\nvideo:x:44:svc");
 	account_detect(&tree.root, &pool, "svc:video", &a);
@@ -175,7 +176,9 @@ static void test_garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_accounts), TREE_TEST(test_problems), TREE_TEST(test_without_files),
+		TREE_TEST(test_accounts),
+		TREE_TEST(test_problems),
+		TREE_TEST(test_without_files),
 		TREE_TEST(test_garbage),
 	};
 

@@ -122,10 +122,10 @@ static void test_memory_values(void **state)
 		{ "max\n", FACT_UNLIMITED },
 		{ "0\n", 0 },
 		{ "1099511627776\n", INT64_C(1) << 40 },
-		{ "9223372036854771712\n", FACT_UNLIMITED },   /* 4K pages */
-		{ "9223372036854710272\n", FACT_UNLIMITED },   /* 64K pages */
+		{ "9223372036854771712\n", FACT_UNLIMITED }, /* 4K pages */
+		{ "9223372036854710272\n", FACT_UNLIMITED }, /* 64K pages */
 		{ "9223372036854775807\n", FACT_UNLIMITED },
-		{ "18446744073709551615\n", FACT_UNLIMITED },  /* before 3.19 */
+		{ "18446744073709551615\n", FACT_UNLIMITED }, /* before 3.19 */
 		{ "99999999999999999999999\n", FACT_UNKNOWN },
 		{ "-1\n", FACT_UNKNOWN },
 		{ "12k\n", FACT_UNKNOWN },
@@ -199,9 +199,8 @@ static void test_quota_values(void **state)
 
 static void test_v1_quota(void **state)
 {
-	static const char mounts[] =
-		"33 31 0:30 / " CG "/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-		"34 31 0:31 / " CG "/memory rw - cgroup cgroup rw,memory\n";
+	static const char mounts[] = "33 31 0:30 / " CG "/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+				     "34 31 0:31 / " CG "/memory rw - cgroup cgroup rw,memory\n";
 	struct cgroup_facts cgroup;
 	struct tree t;
 
@@ -235,24 +234,20 @@ static void test_places(void **state)
 	} cases[] = {
 		{ "below the root", "0::/a/b\n", V2, CG "/a/b", 3 },
 		{ "the root", "0::/\n", V2, CG, 1 },
-		{ "a subtree is mounted", "0::/pods/p1/c\n",
-		  "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG "/c", 2 },
-		{ "exactly our folder is mounted", "0::/pods/p1\n",
-		  "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG, 1 },
-		{ "another folder is mounted", "0::/pods/p10\n",
-		  "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG, 1 },
+		{ "a subtree is mounted", "0::/pods/p1/c\n", "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG "/c",
+		  2 },
+		{ "exactly our folder is mounted", "0::/pods/p1\n", "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG,
+		  1 },
+		{ "another folder is mounted", "0::/pods/p10\n", "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG, 1 },
 		{ "outside of the namespace", "0::/../../x\n", V2, CG, 1 },
 		{ "a folder named like it", "0::/..x\n", V2, CG "/..x", 2 },
 		{ "a mount from outside", "0::/\n", "1 2 0:3 /../.. " CG " rw - cgroup2 c rw\n", CG, 1 },
 		{ "the mount that holds us", "0::/a\n",
-		  "1 2 0:3 / " CG " rw - cgroup2 c rw\n1 2 0:3 /../.. /host rw - cgroup2 c rw\n",
-		  CG "/a", 2 },
-		{ "the later hides the earlier", "0::/a\n",
-		  "1 2 0:3 / /old rw - cgroup2 c rw\n" V2, CG "/a", 2 },
-		{ "escapes", "0::/a b\n", "1 2 0:3 / /cg\\040x\\134y rw - cgroup2 c rw\n",
-		  "/cg x\\y/a b", 2 },
-		{ "optional fields", "0::/a\n",
-		  "1 2 0:3 / " CG " rw,x shared:4 master:5 - cgroup2 c rw\n", CG "/a", 2 },
+		  "1 2 0:3 / " CG " rw - cgroup2 c rw\n1 2 0:3 /../.. /host rw - cgroup2 c rw\n", CG "/a", 2 },
+		{ "the later hides the earlier", "0::/a\n", "1 2 0:3 / /old rw - cgroup2 c rw\n" V2, CG "/a", 2 },
+		{ "escapes", "0::/a b\n", "1 2 0:3 / /cg\\040x\\134y rw - cgroup2 c rw\n", "/cg x\\y/a b", 2 },
+		{ "optional fields", "0::/a\n", "1 2 0:3 / " CG " rw,x shared:4 master:5 - cgroup2 c rw\n", CG "/a",
+		  2 },
 		{ "no mount", "0::/a\n", "1 2 0:3 / / rw - ext4 /dev/x rw\n", NULL, 0 },
 		{ "no v2 line", "1:name=systemd:/\n", V2, NULL, 0 },
 		{ "a cut line", "0::/a\n", "1 2 0:3 / " CG " rw - cgroup2 c rw", NULL, 0 },
@@ -282,8 +277,8 @@ static void test_parse_self(void **state)
 	static const struct {
 		const char *controller, *path;
 	} cases[] = {
-		{ "cpu", "/c" }, { "cpuacct", "/c" }, { "memory", "/m:x" }, { "", "/u" },
-		{ "cp", NULL }, { "cpuset", NULL }, { "name=systemd", "/s" },
+		{ "cpu", "/c" }, { "cpuacct", "/c" }, { "memory", "/m:x" },     { "", "/u" },
+		{ "cp", NULL },  { "cpuset", NULL },  { "name=systemd", "/s" },
 	};
 	static const char *const broken[] = { "", ":", "::", "0:", "0::", "0::x\n", "0::/cut", "\n\n" };
 	struct mem m = MEM_INIT;

@@ -135,11 +135,8 @@ static void test_live(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_machines),
-		cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_effective),
-		cmocka_unit_test(test_ld_so_preload),
-		cmocka_unit_test(test_live),
+		cmocka_unit_test(test_machines),      cmocka_unit_test(test_kernel), cmocka_unit_test(test_effective),
+		cmocka_unit_test(test_ld_so_preload), cmocka_unit_test(test_live),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

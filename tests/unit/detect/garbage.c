@@ -38,15 +38,14 @@ static void check_sane(const struct facts *f, const char *path, const char *form
 	check_number(f->cgroup.cpu_quota_milli);
 	for (size_t i = 0; i < f->gpu.n_gpus; i++)
 		assert_true(f->gpu.gpus[i].node >= -1 && f->gpu.gpus[i].address[0]);
-	assert_true(f->process.capabilities_known == TRI_YES ||
-		    f->process.capabilities_known == TRI_UNKNOWN);
+	assert_true(f->process.capabilities_known == TRI_YES || f->process.capabilities_known == TRI_UNKNOWN);
 }
 
 /* Is the fact that stands in the file unknown? For the files that decide most. */
 struct expectation {
 	const char *path;
 	bool (*is_unknown)(const struct facts *f);
-	bool may_be_missing;  /* that it is not there is an answer */
+	bool may_be_missing; /* that it is not there is an answer */
 };
 
 static bool no_cpus_online(const struct facts *f)
@@ -199,8 +198,13 @@ static void test_empty_root(void **state)
 static void test_wrong_kinds(void **state)
 {
 	static const char *const folders[] = {
-		"/proc/self/status", "/proc/self/cgroup", "/proc/self/mountinfo", "/proc/meminfo",
-		"/sys/devices/system/cpu/online", NODE "online", THP "enabled",
+		"/proc/self/status",
+		"/proc/self/cgroup",
+		"/proc/self/mountinfo",
+		"/proc/meminfo",
+		"/sys/devices/system/cpu/online",
+		NODE "online",
+		THP "enabled",
 		"/sys/fs/cgroup/memory.max",
 	};
 	struct detect_request request = { .thorough = true };

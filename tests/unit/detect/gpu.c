@@ -71,8 +71,7 @@ static void test_no_gpu(void **state)
 	struct machine machine;
 
 	(void)state;
-	machine_open_with(&machine, "laptop-one-node",
-			  (const char *const[]){ "CUDA_VISIBLE_DEVICES=0", NULL });
+	machine_open_with(&machine, "laptop-one-node", (const char *const[]){ "CUDA_VISIBLE_DEVICES=0", NULL });
 	assert_int_equal(machine.facts.gpu.n_gpus, 0);
 	assert_null(machine.facts.gpu.visible_by);
 	machine_close(&machine);
@@ -103,7 +102,7 @@ static void test_nvidia_visibility(void **state)
 		const char *variables, *expected;
 	} cases[] = {
 		{ "", "yyyyyyyy" },
-		{ "CUDA_VISIBLE_DEVICES=0,2,-1,1", "y.y....." },     /* the manual's example */
+		{ "CUDA_VISIBLE_DEVICES=0,2,-1,1", "y.y....." }, /* the manual's example */
 		{ "CUDA_VISIBLE_DEVICES=2,1", ".yy....." },
 		{ "CUDA_VISIBLE_DEVICES=7", ".......y" },
 		{ "CUDA_VISIBLE_DEVICES=8,0", "........" },
@@ -116,7 +115,7 @@ static void test_nvidia_visibility(void **state)
 		{ "CUDA_VISIBLE_DEVICES=99999999999999999999", "........" },
 		{ "CUDA_VISIBLE_DEVICES=GPU-10000005-1111-2222-3333-444444444405", ".....y.." },
 		{ "CUDA_VISIBLE_DEVICES=GPU-10000005,GPU-10000001", ".y...y.." },
-		{ "CUDA_VISIBLE_DEVICES=GPU-1000000", "........" },  /* of several */
+		{ "CUDA_VISIBLE_DEVICES=GPU-1000000", "........" }, /* of several */
 		{ "CUDA_VISIBLE_DEVICES=GPU-ffff,0", "........" },
 		{ "CUDA_VISIBLE_DEVICES=MIG-11112222-3333-4444-5555-666677778888", "????????" },
 		{ "CUDA_VISIBLE_DEVICES=MIG-GPU-10000003-1111-2222-3333-444444444403/1/0", "...y...." },
@@ -256,8 +255,7 @@ static void test_odd_files(void **state)
 	tree_write(&t, "/sys/class/kfd/kfd/topology/nodes/1/properties",
 		   "simd_count 4\nlocation_id 258\ndomain 1\nunique_id 0\n");
 	tree_write(&t, "/sys/class/kfd/kfd/topology/nodes/2/properties", "simd_count 4\n");
-	tree_write(&t, "/sys/class/kfd/kfd/topology/nodes/x/properties",
-		   "simd_count 4\nlocation_id 1\n");
+	tree_write(&t, "/sys/class/kfd/kfd/topology/nodes/x/properties", "simd_count 4\nlocation_id 1\n");
 	gpu_detect(&t.root, &t.mem, NULL, &gpu);
 	assert_int_equal(gpu.n_gpus, 4);
 	for (size_t i = 0; i < 3; i++) {

@@ -114,12 +114,9 @@ static void test_kernel_without_hugetlb(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty_pools),
-		cmocka_unit_test(test_pages_on_one_node),
-		cmocka_unit_test(test_sizes_of_64k_pages),
-		cmocka_unit_test(test_pools_that_meminfo_says_are_empty),
-		cmocka_unit_test(test_unreadable_numbers),
-		cmocka_unit_test(test_kernel_without_hugetlb),
+		cmocka_unit_test(test_empty_pools),        cmocka_unit_test(test_pages_on_one_node),
+		cmocka_unit_test(test_sizes_of_64k_pages), cmocka_unit_test(test_pools_that_meminfo_says_are_empty),
+		cmocka_unit_test(test_unreadable_numbers), cmocka_unit_test(test_kernel_without_hugetlb),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

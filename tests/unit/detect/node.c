@@ -35,14 +35,20 @@ static void test_counters(void **state)
 
 static void test_buddyinfo(void **state)
 {
-	static const char text[] =
-		"Node 0, zone      DMA      1      0      2 \n"
-		"Node 0, zone   Normal      3      1      4 \n"
-		"Node 2, zone  Movable      0      0      1 \n";
+	static const char text[] = "Node 0, zone      DMA      1      0      2 \n"
+				   "Node 0, zone   Normal      3      1      4 \n"
+				   "Node 2, zone  Movable      0      0      1 \n";
 	static const char *const broken[] = {
-		"", "\n", "Node 0, zone\n", "Node 0, zone Normal\n", "Node 0, zone Normal 1 2 x\n",
-		"Node -1, zone Normal 1\n", "Node 0, zone Normal 1 2", "Nod 0, zone Normal 1\n",
-		"Node 0, zone Normal 9223372036854775807 1\n", "Node 0, zone Normal -4 1\n",
+		"",
+		"\n",
+		"Node 0, zone\n",
+		"Node 0, zone Normal\n",
+		"Node 0, zone Normal 1 2 x\n",
+		"Node -1, zone Normal 1\n",
+		"Node 0, zone Normal 1 2",
+		"Nod 0, zone Normal 1\n",
+		"Node 0, zone Normal 9223372036854775807 1\n",
+		"Node 0, zone Normal -4 1\n",
 		"Node 99999, zone Normal 1\n",
 	};
 	struct node_free *nodes = NULL;
@@ -81,7 +87,8 @@ static void test_tmpfs(void **state)
 		{ "26 22 0:24 / /dev/shm rw - tmpfs shm rw,size=64k", false, 7 },
 		/* A later mount hides the earlier. */
 		{ "1 2 0:3 / /dev/shm rw - tmpfs a rw,size=64k\n1 2 0:3 / /dev/shm rw - ext4 b rw\n", false, 65536 },
-		{ "1 2 0:3 / /dev/shm rw - tmpfs a rw,size=64k\n1 2 0:3 / /dev/shm rw - tmpfs b rw,size=8k\n", true, 8192 },
+		{ "1 2 0:3 / /dev/shm rw - tmpfs a rw,size=64k\n1 2 0:3 / /dev/shm rw - tmpfs b rw,size=8k\n", true,
+		  8192 },
 		{ "26 22\n", false, 7 },
 		{ "26 22 0:24 / /dev/shm rw - tmpfs\n", false, 7 },
 	};
@@ -118,8 +125,7 @@ static void test_boot(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].line, boot_find(&pool, cases[i].line, cases[i].name),
-				  cases[i].value);
+		assert_row_string(cases[i].line, boot_find(&pool, cases[i].line, cases[i].name), cases[i].value);
 }
 
 static void test_boot_pools(void **state)
@@ -302,7 +308,8 @@ static void test_empty_root(void **state)
 
 static void test_iommu(void **state)
 {
-	struct gpu gpus[3] = { { .address = "0000:01:00.0" }, { .address = "0000:02:00.0" },
+	struct gpu gpus[3] = { { .address = "0000:01:00.0" },
+			       { .address = "0000:02:00.0" },
 			       { .address = "0000:03:00.0" } };
 	struct facts machine = { .page_size = 4096, .gpu = { .gpus = gpus, .n_gpus = 3 } };
 	struct node_facts node;
@@ -327,12 +334,19 @@ static void test_iommu(void **state)
 static void test_garbage(void **state)
 {
 	static const char *const files[] = {
-		"/proc/cmdline", "/proc/vmstat", "/proc/buddyinfo", "/proc/meminfo",
-		"/proc/sys/vm/overcommit_memory", "/proc/self/mountinfo", "/cg/memory.stat",
-		"/cg/memory.events", "/sys/bus/pci/devices/0000:01:00.0/iommu_group/type",
+		"/proc/cmdline",
+		"/proc/vmstat",
+		"/proc/buddyinfo",
+		"/proc/meminfo",
+		"/proc/sys/vm/overcommit_memory",
+		"/proc/self/mountinfo",
+		"/cg/memory.stat",
+		"/cg/memory.events",
+		"/sys/bus/pci/devices/0000:01:00.0/iommu_group/type",
 	};
 	struct gpu gpu = { .address = "0000:01:00.0" };
-	struct facts machine = { .page_size = 4096, .thp = { .pmd_size = 2 << 20 },
+	struct facts machine = { .page_size = 4096,
+				 .thp = { .pmd_size = 2 << 20 },
 				 .gpu = { .gpus = &gpu, .n_gpus = 1 },
 				 .cgroup = { .version = CGROUP_V2, .memory_path = "/cg" } };
 	struct garbage forms[GARBAGE_FORMS];
@@ -396,14 +410,14 @@ static int filter_mempolicy(uint32_t action)
 	};
 	struct sock_fprog program = { sizeof code / sizeof *code, code };
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0;
 }
 
 static struct node_mempolicy probe_under_filter(uint32_t action)
 {
-	struct node_mempolicy *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
-					     MAP_SHARED | MAP_ANONYMOUS, -1, 0), result;
+	struct node_mempolicy *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+					     -1, 0),
+			      result;
 	struct bitmap nodes = { { 1 } };
 	int status;
 	pid_t pid;
@@ -439,11 +453,13 @@ static void test_probe_under_seccomp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_counters), TEST(test_buddyinfo), TEST(test_tmpfs), TEST(test_boot),
-		TEST(test_boot_pools), TEST(test_hgx), TEST(test_cgroups),
-		TEST(test_cgroup_of_a_hybrid_host), TEST(test_etc), TEST(test_empty_root),
-		TEST(test_iommu), TEST(test_garbage), TEST(test_probe),
-		TEST(test_probe_under_seccomp),
+		TEST(test_counters),   TEST(test_buddyinfo),
+		TEST(test_tmpfs),      TEST(test_boot),
+		TEST(test_boot_pools), TEST(test_hgx),
+		TEST(test_cgroups),    TEST(test_cgroup_of_a_hybrid_host),
+		TEST(test_etc),        TEST(test_empty_root),
+		TEST(test_iommu),      TEST(test_garbage),
+		TEST(test_probe),      TEST(test_probe_under_seccomp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

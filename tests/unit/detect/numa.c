@@ -132,8 +132,7 @@ static void test_listing_without_online(void **state)
 
 static void test_doubtful_distances(void **state)
 {
-	static const char *const lines[] = { "10\n", "10 20 30\n", "10 0\n", "10 256\n", "10 x\n",
-					     "10 20", "" };
+	static const char *const lines[] = { "10\n", "10 20 30\n", "10 0\n", "10 256\n", "10 x\n", "10 20", "" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

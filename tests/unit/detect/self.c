@@ -69,10 +69,8 @@ static void test_thp_of_the_process(void **state)
 		const char *status;
 		enum thp_process expected;
 	} cases[] = {
-		{ "THP_enabled:\t1\n", THP_PROCESS_ALLOWED },
-		{ "THP_enabled:\t0\n", THP_PROCESS_DISABLED },
-		{ "THP_enabled:\t2\n", THP_PROCESS_UNKNOWN },
-		{ "THP_enabled:\t0", THP_PROCESS_UNKNOWN },
+		{ "THP_enabled:\t1\n", THP_PROCESS_ALLOWED }, { "THP_enabled:\t0\n", THP_PROCESS_DISABLED },
+		{ "THP_enabled:\t2\n", THP_PROCESS_UNKNOWN }, { "THP_enabled:\t0", THP_PROCESS_UNKNOWN },
 		{ "Name:\tx\n", THP_PROCESS_UNKNOWN },
 	};
 

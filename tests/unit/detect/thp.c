@@ -156,12 +156,9 @@ static void test_odd_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_captured),
-		cmocka_unit_test(test_machines),
-		cmocka_unit_test(test_not_thorough),
-		cmocka_unit_test(test_not_configured),
-		cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_no_sys_is_unknown),
+		cmocka_unit_test(test_captured),     cmocka_unit_test(test_machines),
+		cmocka_unit_test(test_not_thorough), cmocka_unit_test(test_not_configured),
+		cmocka_unit_test(test_choice),       cmocka_unit_test(test_no_sys_is_unknown),
 		cmocka_unit_test(test_odd_sizes),
 	};
 

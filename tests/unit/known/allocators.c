@@ -27,45 +27,69 @@ static const struct compose_case compose_cases[] = {
 	{ "not set", OURS, NULL, OURS, { { OURS, FIRST } } },
 	{ "empty", OURS, "", OURS, { { OURS, FIRST } } },
 	{ "only separators", OURS, " : ::  ", OURS, { { OURS, FIRST } } },
-	{ "ours first, the foreign one behind it", OURS, "/usr/lib/libcuda_hook.so",
+	{ "ours first, the foreign one behind it",
+	  OURS,
+	  "/usr/lib/libcuda_hook.so",
 	  OURS ":/usr/lib/libcuda_hook.so",
 	  { { OURS, FIRST }, { "/usr/lib/libcuda_hook.so", STAYS } } },
-	{ "foreign ones in their order", OURS, "/z.so:/a.so:/m.so", OURS ":/z.so:/a.so:/m.so",
+	{ "foreign ones in their order",
+	  OURS,
+	  "/z.so:/a.so:/m.so",
+	  OURS ":/z.so:/a.so:/m.so",
 	  { { OURS, FIRST }, { "/z.so", STAYS }, { "/a.so", STAYS }, { "/m.so", STAYS } } },
-	{ "spaces and colons mixed, empty fields", OURS, "/z.so /a.so:: /m.so :",
+	{ "spaces and colons mixed, empty fields",
+	  OURS,
+	  "/z.so /a.so:: /m.so :",
 	  OURS ":/z.so:/a.so:/m.so",
 	  { { OURS, FIRST }, { "/z.so", STAYS }, { "/a.so", STAYS }, { "/m.so", STAYS } } },
 	/* The loader splits at these two only: a tab belongs to the name. */
-	{ "a tab is no separator", OURS, "/a\tb.so", OURS ":/a\tb.so",
-	  { { OURS, FIRST }, { "/a\tb.so", STAYS } } },
-	{ "duplicates go, the first stays", OURS, "/a.so:/b.so:/a.so", OURS ":/a.so:/b.so",
+	{ "a tab is no separator", OURS, "/a\tb.so", OURS ":/a\tb.so", { { OURS, FIRST }, { "/a\tb.so", STAYS } } },
+	{ "duplicates go, the first stays",
+	  OURS,
+	  "/a.so:/b.so:/a.so",
+	  OURS ":/a.so:/b.so",
 	  { { OURS, FIRST }, { "/a.so", STAYS }, { "/b.so", STAYS }, { "/a.so", TWICE } } },
 	{ "ours is there already", OURS, OURS, OURS, { { OURS, FIRST }, { OURS, TWICE } } },
-	{ "ours is there already, but not first", OURS, "/a.so:" OURS, OURS ":/a.so",
+	{ "ours is there already, but not first",
+	  OURS,
+	  "/a.so:" OURS,
+	  OURS ":/a.so",
 	  { { OURS, FIRST }, { "/a.so", STAYS }, { OURS, TWICE } } },
-	{ "another jemalloc", OURS, "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", OURS,
-	  { { OURS, FIRST },
-	    { "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", SECOND("jemalloc") } } },
-	{ "another jemalloc by its bare name", OURS, "libjemalloc.so.2", OURS,
+	{ "another jemalloc",
+	  OURS,
+	  "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
+	  OURS,
+	  { { OURS, FIRST }, { "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", SECOND("jemalloc") } } },
+	{ "another jemalloc by its bare name",
+	  OURS,
+	  "libjemalloc.so.2",
+	  OURS,
 	  { { OURS, FIRST }, { "libjemalloc.so.2", SECOND("jemalloc") } } },
-	{ "another allocator twice", OURS, "libmimalloc.so:libmimalloc.so", OURS,
-	  { { OURS, FIRST }, { "libmimalloc.so", SECOND("mimalloc") },
-	    { "libmimalloc.so", SECOND("mimalloc") } } },
-	{ "vLLM's CPU image: tcmalloc goes, OpenMP stays", OURS,
+	{ "another allocator twice",
+	  OURS,
+	  "libmimalloc.so:libmimalloc.so",
+	  OURS,
+	  { { OURS, FIRST }, { "libmimalloc.so", SECOND("mimalloc") }, { "libmimalloc.so", SECOND("mimalloc") } } },
+	{ "vLLM's CPU image: tcmalloc goes, OpenMP stays",
+	  OURS,
 	  "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4:/opt/venv/lib/libiomp5.so",
 	  OURS ":/opt/venv/lib/libiomp5.so",
 	  { { OURS, FIRST },
 	    { "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4", SECOND("tcmalloc") },
 	    { "/opt/venv/lib/libiomp5.so", STAYS } } },
-	{ "torch's libgomp stays", OURS,
+	{ "torch's libgomp stays",
+	  OURS,
 	  "/venv/torch.libs/libgomp-98b21ff3.so.1.0.0 /venv/torch.libs/libgomp-98b21ff3.so.1.0.0",
 	  OURS ":/venv/torch.libs/libgomp-98b21ff3.so.1.0.0",
-	  { { OURS, FIRST }, { "/venv/torch.libs/libgomp-98b21ff3.so.1.0.0", STAYS },
+	  { { OURS, FIRST },
+	    { "/venv/torch.libs/libgomp-98b21ff3.so.1.0.0", STAYS },
 	    { "/venv/torch.libs/libgomp-98b21ff3.so.1.0.0", TWICE } } },
-	{ "no library: only allocators go", NULL, "/a.so:libjemalloc.so.2:/b.so", "/a.so:/b.so",
+	{ "no library: only allocators go",
+	  NULL,
+	  "/a.so:libjemalloc.so.2:/b.so",
+	  "/a.so:/b.so",
 	  { { "/a.so", STAYS }, { "libjemalloc.so.2", SECOND("jemalloc") }, { "/b.so", STAYS } } },
-	{ "no library, nothing left", NULL, "libjemalloc.so.2", "",
-	  { { "libjemalloc.so.2", SECOND("jemalloc") } } },
+	{ "no library, nothing left", NULL, "libjemalloc.so.2", "", { { "libjemalloc.so.2", SECOND("jemalloc") } } },
 	{ "no library, not set", NULL, NULL, "", { { NULL, NULL } } },
 };
 
@@ -94,8 +118,7 @@ static void test_compose(void **state)
 		const struct compose_case *c = &compose_cases[i];
 		struct parts parts = { NULL, 0 };
 
-		assert_row_string(c->name, preload_compose(&pool, c->library, c->current, &parts),
-				  c->value);
+		assert_row_string(c->name, preload_compose(&pool, c->library, c->current, &parts), c->value);
 		check_parts(c, &parts);
 	}
 }
@@ -158,8 +181,7 @@ static void test_allocator_of(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].path, preload_allocator_of(cases[i].path),
-				  cases[i].allocator);
+		assert_row_string(cases[i].path, preload_allocator_of(cases[i].path), cases[i].allocator);
 }
 
 static void test_find_allocator(void **state)
@@ -178,8 +200,7 @@ static void test_find_allocator(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].entries, preload_find_allocator(&pool, cases[i].entries),
-				  cases[i].found);
+		assert_row_string(cases[i].entries, preload_find_allocator(&pool, cases[i].entries), cases[i].found);
 }
 
 /* As glibc 2.36 was seen to read the file. */
@@ -225,8 +246,8 @@ static void test_can_express(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_compose), TEST(test_compose_twice), TEST(test_long_list),
-		TEST(test_allocator_of), TEST(test_find_allocator), TEST(test_comments), TEST(test_can_express),
+		TEST(test_compose),        TEST(test_compose_twice), TEST(test_long_list),   TEST(test_allocator_of),
+		TEST(test_find_allocator), TEST(test_comments),      TEST(test_can_express),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

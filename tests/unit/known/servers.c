@@ -127,10 +127,8 @@ static void test_binds_itself(void **state)
 					     bindings[i].variable ? bindings[i].variable : "");
 
 		assert_non_null(f);
-		assert_row_contains(row, framework_binds_itself(f, argv, environment, true),
-				    bindings[i].with_gpu);
-		assert_row_contains(row, framework_binds_itself(f, argv, environment, false),
-				    bindings[i].without_gpu);
+		assert_row_contains(row, framework_binds_itself(f, argv, environment, true), bindings[i].with_gpu);
+		assert_row_contains(row, framework_binds_itself(f, argv, environment, false), bindings[i].without_gpu);
 	}
 }
 

@@ -66,12 +66,19 @@ static void test_claims(void **state)
 /* Which file the kernel has mapped, by its own words. */
 static void test_mapped_files(void **state)
 {
-	const struct { const char *line; uint64_t device, inode; } cases[] = {
+	const struct {
+		const char *line;
+		uint64_t device, inode;
+	} cases[] = {
 		{ "1000-2000 r--p 00000000 fd:01 1234                       /a b\n", makedev(0xfd, 1), 1234 },
 		{ "1000-2000 r-xp 00025000 00:2f 18446744073709551615 /x", makedev(0, 0x2f), UINT64_MAX },
-		{ "1000-2000 rw-p 00000000 00:00 0 \n", 0, 0 }, { "1000-2000 rw-p 00000000 00:00 0  [heap]\n", 0, 0 },
-		{ "1000-2000 rw-p\n", 0, 0 }, { "1000-2000 rw-p 0 1 2 /x\n", 0, 0 }, { "1000-2000 rw-p 0 1:g 2 /x\n", 0, 0 },
-		{ "1000-2000 rw-p 0 1:1 x /x\n", 0, 0 }, { "1000-2000", 0, 0 },
+		{ "1000-2000 rw-p 00000000 00:00 0 \n", 0, 0 },
+		{ "1000-2000 rw-p 00000000 00:00 0  [heap]\n", 0, 0 },
+		{ "1000-2000 rw-p\n", 0, 0 },
+		{ "1000-2000 rw-p 0 1 2 /x\n", 0, 0 },
+		{ "1000-2000 rw-p 0 1:g 2 /x\n", 0, 0 },
+		{ "1000-2000 rw-p 0 1:1 x /x\n", 0, 0 },
+		{ "1000-2000", 0, 0 },
 	};
 
 	(void)state;
@@ -92,8 +99,12 @@ static void test_mapped_files(void **state)
 /* A debugger's breakpoint in a copy is no other build; a page of other code is. */
 static void test_changed_code(void **state)
 {
-	char *library = compile("/libtrue.so", mem_printf(&pool, "%sint spare(int x) { return x * 3; }\n"
-				"__asm__(\".text; .skip 8192, 0x90\");\n", allocator), "-shared -fPIC " BUILD_ID);
+	char *library = compile("/libtrue.so",
+				mem_printf(&pool,
+					   "%sint spare(int x) { return x * 3; }\n"
+					   "__asm__(\".text; .skip 8192, 0x90\");\n",
+					   allocator),
+				"-shared -fPIC " BUILD_ID);
 	char *copy = tree_outside(&tree, "/libcopy.so");
 	struct build_facts build = { .id = "true", .path = library, .build_id = "abcd", .is_bundled = true };
 	struct catalog_facts catalog = { .builds = &build, .n_builds = 1 };
@@ -139,8 +150,9 @@ static void test_started_through_the_loader(void **state)
 	(void)state;
 	if (!library || access(loader, X_OK) < 0)
 		skip();
-	p = look_at(start(WORDS(loader, SLEEP, "600"), WORDS(mem_printf(&pool, "LD_PRELOAD=%s", library),
-							     "MALLOC_CONF=narenas:9")), NULL);
+	p = look_at(start(WORDS(loader, SLEEP, "600"),
+			  WORDS(mem_printf(&pool, "LD_PRELOAD=%s", library), "MALLOC_CONF=narenas:9")),
+		    NULL);
 	assert_null(p->problem);
 	assert_int_equal(p->is_static, TRI_NO);
 	assert_int_equal(p->bits, 64);
@@ -166,9 +178,11 @@ static void test_named_as_the_loader(void **state)
 static void test_dlmopen(void **state)
 {
 	char *library = compile("/libapart.so", allocator, "-shared -fPIC");
-	char *program = compile("/opener", "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <unistd.h>\n"
+	char *program = compile("/opener",
+				"#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <unistd.h>\n"
 				"int main(int n, char **v) { if (!dlmopen(LM_ID_NEWLM, v[1], RTLD_NOW)) return 1;\n"
-				"for (;;) pause(); }\n", "-ldl");
+				"for (;;) pause(); }\n",
+				"-ldl");
 	static const struct timespec pause = { 0, 20000000 };
 	const struct live_process *p = NULL;
 	size_t n_found = 0;
@@ -192,8 +206,12 @@ static void test_dlmopen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CHILD_TEST(test_claims), CHILD_TEST(test_mapped_files), CHILD_TEST(test_changed_code), CHILD_TEST(test_started_through_the_loader),
-		CHILD_TEST(test_named_as_the_loader), CHILD_TEST(test_dlmopen),
+		CHILD_TEST(test_claims),
+		CHILD_TEST(test_mapped_files),
+		CHILD_TEST(test_changed_code),
+		CHILD_TEST(test_started_through_the_loader),
+		CHILD_TEST(test_named_as_the_loader),
+		CHILD_TEST(test_dlmopen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,8 @@ static void test_value(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-		assert_int_equal(guard_run(guard, &pool, work_quickly, (void *)(uintptr_t)&values[i], &text), values[i]);
+		assert_int_equal(guard_run(guard, &pool, work_quickly, (void *)(uintptr_t)&values[i], &text),
+				 values[i]);
 		assert_string_equal(text, mem_printf(&pool, "text:%d", values[i]));
 		assert_int_equal(seen->n_runs, i + 1);
 		assert_true(seen->child != getpid());
@@ -164,8 +165,8 @@ static int work_for_long(struct mem *m, void *user, const char **ret_text)
 			if (kind == 1)
 				nanosleep(&pause, NULL);
 			clock_gettime(CLOCK_MONOTONIC, &now);
-		} while (kind < 2 && (now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 <
-			 4 * PATIENCE_MS);
+		} while (kind < 2 &&
+			 (now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < 4 * PATIENCE_MS);
 		guard_leave(guard);
 		if (kind == 2)
 			nanosleep(&(struct timespec){ 0, 4 * PATIENCE_MS * 1000000 }, NULL);
@@ -224,7 +225,8 @@ static void test_signals(void **state)
 		bool catches = false;
 
 		while (file && fgets(line, sizeof line, file))
-			catches |= strncmp(line, "SigCgt:", 7) == 0 && strtoull(line + 7, NULL, 16) & 1ull << (SIGTERM - 1);
+			catches |= strncmp(line, "SigCgt:", 7) == 0 &&
+				   strtoull(line + 7, NULL, 16) & 1ull << (SIGTERM - 1);
 		if (file)
 			fclose(file);
 		if (catches)
@@ -244,8 +246,12 @@ static void test_signals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GUARD_TEST(test_value), GUARD_TEST(test_length), GUARD_TEST(test_one_stands_still), GUARD_TEST(test_many_stand_still),
-		GUARD_TEST(test_long_work), GUARD_TEST(test_signals),
+		GUARD_TEST(test_value),
+		GUARD_TEST(test_length),
+		GUARD_TEST(test_one_stands_still),
+		GUARD_TEST(test_many_stand_still),
+		GUARD_TEST(test_long_work),
+		GUARD_TEST(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,8 +103,9 @@ static uint64_t find_first(const struct live_objects *objects, const char *symbo
 
 static void test_own_objects(void **state)
 {
-	static const char *const symbols[] = { "malloc", "free", "calloc", "environ", "strlen", "getpid",
-					       "cmocka_set_message_output" };
+	static const char *const symbols[] = {
+		"malloc", "free", "calloc", "environ", "strlen", "getpid", "cmocka_set_message_output"
+	};
 	struct live_auxv auxv = own_auxv();
 	struct live_objects objects;
 	struct elf_facts elf;
@@ -173,8 +174,21 @@ static void test_made_program(void **state)
 }
 
 /* Each a way in which a list can be wrong. */
-enum damage { CIRCLE, SELF, WILD_NEXT, WILD_NAME, LONG_NAME, WILD_DYNAMIC, NO_END, LOADING, NO_MAP, NO_DEBUG,
-	      NO_LOADER, WILD_HEADERS, DAMAGES };
+enum damage {
+	CIRCLE,
+	SELF,
+	WILD_NEXT,
+	WILD_NAME,
+	LONG_NAME,
+	WILD_DYNAMIC,
+	NO_END,
+	LOADING,
+	NO_MAP,
+	NO_DEBUG,
+	NO_LOADER,
+	WILD_HEADERS,
+	DAMAGES
+};
 
 static void damage_program(struct made *p, struct live_auxv *auxv, enum damage damage)
 {
@@ -185,28 +199,53 @@ static void damage_program(struct made *p, struct live_auxv *auxv, enum damage d
 	for (size_t i = 0; i < 600; i++)
 		no_end[i].d_tag = DT_NEEDED;
 	switch (damage) {
-	case CIRCLE: p->maps[2].l_next = &p->maps[1]; break;
-	case SELF: p->maps[0].l_next = &p->maps[0]; break;
-	case WILD_NEXT: p->maps[1].l_next = (struct link_map *)16; break;
-	case WILD_NAME: p->maps[1].l_name = (char *)16; break;
-	case LONG_NAME: p->maps[1].l_name = endless; break;
-	case WILD_DYNAMIC: p->maps[1].l_ld = (Elf64_Dyn *)16; break;
-	case NO_END: p->maps[1].l_ld = no_end; break;
-	case LOADING: p->debug.r_state = RT_ADD; break;
-	case NO_MAP: p->debug.r_map = NULL; break;
-	case NO_DEBUG: p->dynamic[1].d_un.d_ptr = 0; break;
-	case NO_LOADER: p->headers[1].p_type = PT_NOTE; break;
-	case WILD_HEADERS: auxv->phdr = 16; break;
-	case DAMAGES: break;
+	case CIRCLE:
+		p->maps[2].l_next = &p->maps[1];
+		break;
+	case SELF:
+		p->maps[0].l_next = &p->maps[0];
+		break;
+	case WILD_NEXT:
+		p->maps[1].l_next = (struct link_map *)16;
+		break;
+	case WILD_NAME:
+		p->maps[1].l_name = (char *)16;
+		break;
+	case LONG_NAME:
+		p->maps[1].l_name = endless;
+		break;
+	case WILD_DYNAMIC:
+		p->maps[1].l_ld = (Elf64_Dyn *)16;
+		break;
+	case NO_END:
+		p->maps[1].l_ld = no_end;
+		break;
+	case LOADING:
+		p->debug.r_state = RT_ADD;
+		break;
+	case NO_MAP:
+		p->debug.r_map = NULL;
+		break;
+	case NO_DEBUG:
+		p->dynamic[1].d_un.d_ptr = 0;
+		break;
+	case NO_LOADER:
+		p->headers[1].p_type = PT_NOTE;
+		break;
+	case WILD_HEADERS:
+		auxv->phdr = 16;
+		break;
+	case DAMAGES:
+		break;
 	}
 }
 
 static void test_damaged_lists(void **state)
 {
 	static const int expected[DAMAGES] = {
-		[CIRCLE] = -ELOOP, [SELF] = -ELOOP, [WILD_NEXT] = -EFAULT, [WILD_NAME] = -EFAULT,
-		[LONG_NAME] = -EFAULT, [WILD_DYNAMIC] = -EFAULT, [NO_END] = 0, [LOADING] = -EAGAIN,
-		[NO_MAP] = -EAGAIN, [NO_DEBUG] = -EAGAIN, [NO_LOADER] = 0, [WILD_HEADERS] = -EFAULT,
+		[CIRCLE] = -ELOOP,     [SELF] = -ELOOP,          [WILD_NEXT] = -EFAULT, [WILD_NAME] = -EFAULT,
+		[LONG_NAME] = -EFAULT, [WILD_DYNAMIC] = -EFAULT, [NO_END] = 0,          [LOADING] = -EAGAIN,
+		[NO_MAP] = -EAGAIN,    [NO_DEBUG] = -EAGAIN,     [NO_LOADER] = 0,       [WILD_HEADERS] = -EFAULT,
 	};
 
 	(void)state;
@@ -253,8 +292,11 @@ static void test_endless_hash_tables(void **state)
 	static Elf64_Sym symbols[2];
 	static const char strings[16] = "mallox";
 	static uint32_t sysv[2] = { 1, UINT32_MAX };
-	static struct { uint32_t n_buckets, first, n_words, shift; uint64_t bloom; uint32_t bucket, chains[1 << 20]; } gnu =
-		{ 1, 0, 1, 0, UINT64_MAX, 0, { 0 } };
+	static struct {
+		uint32_t n_buckets, first, n_words, shift;
+		uint64_t bloom;
+		uint32_t bucket, chains[1 << 20];
+	} gnu = { 1, 0, 1, 0, UINT64_MAX, 0, { 0 } };
 	struct live_object object = { .symbols = AT(symbols), .strings = AT(strings), .hash = AT(sysv) };
 
 	(void)state;
@@ -280,8 +322,12 @@ static void test_endless_hash_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MEMORY_TEST(test_open), MEMORY_TEST(test_reads), MEMORY_TEST(test_budget),
-		MEMORY_TEST(test_own_objects), MEMORY_TEST(test_made_program), MEMORY_TEST(test_damaged_lists),
+		MEMORY_TEST(test_open),
+		MEMORY_TEST(test_reads),
+		MEMORY_TEST(test_budget),
+		MEMORY_TEST(test_own_objects),
+		MEMORY_TEST(test_made_program),
+		MEMORY_TEST(test_damaged_lists),
 		MEMORY_TEST(test_endless_hash_tables),
 	};
 

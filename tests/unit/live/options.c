@@ -48,12 +48,23 @@ static uint64_t own_base(const struct symtab *table)
 
 static void test_jemalloc_options(void **state)
 {
-	static const struct { const char *key, *value; } cases[] = {
-		{ "background_thread", "true" }, { "narenas", "6" }, { "dirty_decay_ms", "-1" },
-		{ "lg_tcache_max", "-3" }, { "tcache_max", "32768" }, { "percpu_arena", "phycpu" },
-		{ "thp", "never" }, { "zero_realloc", "free" }, { "prof_time_resolution", "high" },
+	static const struct {
+		const char *key, *value;
+	} cases[] = {
+		{ "background_thread", "true" },
+		{ "narenas", "6" },
+		{ "dirty_decay_ms", "-1" },
+		{ "lg_tcache_max", "-3" },
+		{ "tcache_max", "32768" },
+		{ "percpu_arena", "phycpu" },
+		{ "thp", "never" },
+		{ "zero_realloc", "free" },
+		{ "prof_time_resolution", "high" },
 		/* Out of its words, no form that is known, no such variable. */
-		{ "metadata_thp", NULL }, { "dss", NULL }, { "retain", NULL }, { "prof_prefix", NULL },
+		{ "metadata_thp", NULL },
+		{ "dss", NULL },
+		{ "retain", NULL },
+		{ "prof_prefix", NULL },
 		{ "muzzy_decay_ms", NULL },
 	};
 	struct symtab table = own_table();
@@ -96,13 +107,14 @@ static void test_percpu_words(void **state)
 }
 
 /* mi_option_desc_t of mimalloc 3.5.0. */
-static struct { int64_t value; int32_t init, option; const char *name, *legacy_name; } made_options[] = {
-	{ 10, 1, 0, "purge_delay", NULL },
-	{ -1, 2, 1, "use_numa_nodes", "numa_nodes" },
-	{ 1, 2, 2, "no_such_option", NULL },
-	{ 1, 2, 3, NULL, NULL },
-	{ 1, 2, 4, (const char *)16, NULL },
-	{ INT64_MAX, 2, 5, "arena_reserve", NULL },
+static struct {
+	int64_t value;
+	int32_t init, option;
+	const char *name, *legacy_name;
+} made_options[] = {
+	{ 10, 1, 0, "purge_delay", NULL },   { -1, 2, 1, "use_numa_nodes", "numa_nodes" },
+	{ 1, 2, 2, "no_such_option", NULL }, { 1, 2, 3, NULL, NULL },
+	{ 1, 2, 4, (const char *)16, NULL }, { INT64_MAX, 2, 5, "arena_reserve", NULL },
 };
 
 static void test_mimalloc_options(void **state)
@@ -128,29 +140,49 @@ static void test_mimalloc_options(void **state)
 
 /* --- the heap --- */
 
-struct made_base { uint64_t lock, resident; };
-struct made_bin { uint64_t lock, regions; };
+struct made_base {
+	uint64_t lock, resident;
+};
+struct made_bin {
+	uint64_t lock, regions;
+};
 struct made_arena {
 	uint64_t active, dirty, guarded;
 	struct made_base *base;
-	uint64_t large[2][2];       /* {requests, bytes} */
-	struct made_bin bins[3];    /* of the first size two, of the second one */
+	uint64_t large[2][2];    /* {requests, bytes} */
+	struct made_bin bins[3]; /* of the first size two, of the second one */
 };
-struct made_bin_info { uint64_t size; uint32_t pad, shards; };
+struct made_bin_info {
+	uint64_t size;
+	uint32_t pad, shards;
+};
 
 static struct made_base made_base = { 0, 5000 };
-static struct made_arena made_arena = { 10, 2, 1, &made_base, { { 1, 70000 }, { 2, 300000 } },
-					{ { 0, 3 }, { 0, 4 }, { 0, 5 } } };
+static struct made_arena made_arena = {
+	10, 2, 1, &made_base, { { 1, 70000 }, { 2, 300000 } }, { { 0, 3 }, { 0, 4 }, { 0, 5 } }
+};
 static struct made_arena *made_arenas[] = { &made_arena, NULL, &made_arena, (struct made_arena *)16 };
 static struct made_bin_info made_infos[] = { { 8, 0, 2 }, { 16, 0, 1 } };
 
 /* In the order of struct heap_layout. */
 static uint64_t made_layout[17] = {
-	1, 4096, offsetof(struct made_arena, active), offsetof(struct made_arena, dirty),
-	offsetof(struct made_arena, guarded), offsetof(struct made_arena, base),
-	offsetof(struct made_base, resident), offsetof(struct made_arena, large), 16, 8, 2,
-	offsetof(struct made_arena, bins), sizeof(struct made_bin), offsetof(struct made_bin, regions), 2,
-	sizeof(struct made_bin_info), offsetof(struct made_bin_info, size),
+	1,
+	4096,
+	offsetof(struct made_arena, active),
+	offsetof(struct made_arena, dirty),
+	offsetof(struct made_arena, guarded),
+	offsetof(struct made_arena, base),
+	offsetof(struct made_base, resident),
+	offsetof(struct made_arena, large),
+	16,
+	8,
+	2,
+	offsetof(struct made_arena, bins),
+	sizeof(struct made_bin),
+	offsetof(struct made_bin, regions),
+	2,
+	sizeof(struct made_bin_info),
+	offsetof(struct made_bin_info, size),
 };
 static uint64_t made_layout_18[18];
 
@@ -243,8 +275,14 @@ static struct live_process read_environ(void)
 
 static void test_environ(void **state)
 {
-	static char *const variables[] = { "SECRET=x", "MALLOC_CONF=narenas:3", "LD_PRELOAD_NOT=1", "LD_PRELOAD=/a.so",
-					   "", "MIMALLOC_VERBOSE=1", "UCX_MEM_MMAP_HOOK_MODE=none", NULL };
+	static char *const variables[] = { "SECRET=x",
+					   "MALLOC_CONF=narenas:3",
+					   "LD_PRELOAD_NOT=1",
+					   "LD_PRELOAD=/a.so",
+					   "",
+					   "MIMALLOC_VERBOSE=1",
+					   "UCX_MEM_MMAP_HOOK_MODE=none",
+					   NULL };
 	char **original = environ;
 	struct live_process p;
 
@@ -312,7 +350,9 @@ static void test_environ_that_is_not_whole(void **state)
 /* What an environment says of options: assumed. */
 static void test_assumed_options(void **state)
 {
-	static const struct { const char *allocator, *variable, *key, *value; } cases[] = {
+	static const struct {
+		const char *allocator, *variable, *key, *value;
+	} cases[] = {
 		{ "jemalloc", "MALLOC_CONF=narenas:3,bad", "narenas", "3" },
 		{ "jemalloc", "GLIBC_TUNABLES=glibc.malloc.arena_max=2", "arena_max", NULL },
 		{ "mimalloc", "MIMALLOC_PURGE_DELAY=0", "purge_delay", "0" },
@@ -341,11 +381,16 @@ static void test_assumed_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MEMORY_TEST(test_jemalloc_options), MEMORY_TEST(test_percpu_words), MEMORY_TEST(test_mimalloc_options),
+		MEMORY_TEST(test_jemalloc_options),
+		MEMORY_TEST(test_percpu_words),
+		MEMORY_TEST(test_mimalloc_options),
 		cmocka_unit_test_setup_teardown(test_heap, open_heap, close_memory),
 		cmocka_unit_test_setup_teardown(test_heap_of_another_layout, open_heap, close_memory),
 		cmocka_unit_test_setup_teardown(test_heap_of_huge_counts, open_heap, close_memory),
-		MEMORY_TEST(test_environ), MEMORY_TEST(test_wild_environ), MEMORY_TEST(test_environ_that_is_not_whole), TEST(test_assumed_options),
+		MEMORY_TEST(test_environ),
+		MEMORY_TEST(test_wild_environ),
+		MEMORY_TEST(test_environ_that_is_not_whole),
+		TEST(test_assumed_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

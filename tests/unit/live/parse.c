@@ -61,8 +61,7 @@ static void test_stat_of_a_kernel_thread(void **state)
 	struct live_stat stat;
 
 	(void)state;
-	assert_int_equal(stat_parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 25 0 0 1\n",
-				    &stat), 0);
+	assert_int_equal(stat_parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 25 0 0 1\n", &stat), 0);
 	assert_true(stat.is_kernel_thread);
 	assert_int_equal(stat.start_time, 25);
 }
@@ -70,8 +69,13 @@ static void test_stat_of_a_kernel_thread(void **state)
 static struct live_process parse_status(const char *text)
 {
 	struct live_process p = {
-		.uid = FACT_UNKNOWN, .rss_anon = FACT_UNKNOWN, .hugetlb = FACT_UNKNOWN, .inner_pid = 4711,
-		.n_threads = FACT_UNKNOWN, .capabilities_known = TRI_UNKNOWN, .thp = THP_PROCESS_UNKNOWN,
+		.uid = FACT_UNKNOWN,
+		.rss_anon = FACT_UNKNOWN,
+		.hugetlb = FACT_UNKNOWN,
+		.inner_pid = 4711,
+		.n_threads = FACT_UNKNOWN,
+		.capabilities_known = TRI_UNKNOWN,
+		.thp = THP_PROCESS_UNKNOWN,
 	};
 
 	status_parse(&pool, text, &p);
@@ -108,8 +112,16 @@ static void test_status(void **state)
 static void test_status_in_halves(void **state)
 {
 	static const char *const texts[] = {
-		"", "\n", "RssAnon:", "RssAnon:\n", "RssAnon:\t12", "RssAnon:\tmany kB\n", "RssAnon:\t-1 kB\n",
-		"RssAnon:\t9223372036854775807 kB\n", "RssAnon:\t12 MB\n", "xRssAnon:\t12 kB\n",
+		"",
+		"\n",
+		"RssAnon:",
+		"RssAnon:\n",
+		"RssAnon:\t12",
+		"RssAnon:\tmany kB\n",
+		"RssAnon:\t-1 kB\n",
+		"RssAnon:\t9223372036854775807 kB\n",
+		"RssAnon:\t12 MB\n",
+		"xRssAnon:\t12 kB\n",
 	};
 	struct live_process p;
 
@@ -139,8 +151,10 @@ static void test_auxv(void **state)
 		size_t size; /* 0 = all */
 		int expected;
 	} cases[] = {
-		{ "usual", { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 56 } }, { AT_PHNUM, { 13 } },
-			     { AT_SECURE, { 1 } } }, 0, 0 },
+		{ "usual",
+		  { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 56 } }, { AT_PHNUM, { 13 } }, { AT_SECURE, { 1 } } },
+		  0,
+		  0 },
 		{ "odd size", { { AT_PHDR, { 0x400040 } }, { AT_PHENT, { 32 } }, { AT_PHNUM, { 13 } } }, 0, -EINVAL },
 		/* Words of half the size, two in one of ours. */
 		{ "32-bit", { { AT_PHDR | 0x8048034ull << 32, { AT_PHENT | 32ull << 32 } } }, 0, -ENOEXEC },
@@ -171,13 +185,13 @@ static void test_maps_lines(void **state)
 		uint64_t start, end;
 		bool is_deleted;
 	} cases[] = {
-		{ "7f00-7f10 r-xp 00000000 08:02 173521      /usr/lib/libc.so.6\n", "/usr/lib/libc.so.6",
-		  0x7f00, 0x7f10, false },
+		{ "7f00-7f10 r-xp 00000000 08:02 173521      /usr/lib/libc.so.6\n", "/usr/lib/libc.so.6", 0x7f00,
+		  0x7f10, false },
 		{ "7f00-7f10 rw-p 00000000 00:00 0 \nnext", "", 0x7f00, 0x7f10, false },
 		{ "7f00-7f10 rw-p 00000000 00:00 0", "", 0x7f00, 0x7f10, false },
 		{ "7f00-7f10 rw-p 00000000 00:00 0      [anon: a b ]\n", "[anon: a b ]", 0x7f00, 0x7f10, false },
-		{ "ffffffffff600000-ffffffffff601000 --xp 0 00:00 0    [vsyscall]\n", "[vsyscall]",
-		  0xffffffffff600000, 0xffffffffff601000, false },
+		{ "ffffffffff600000-ffffffffff601000 --xp 0 00:00 0    [vsyscall]\n", "[vsyscall]", 0xffffffffff600000,
+		  0xffffffffff601000, false },
 		{ "7f00-7f10 r-xp 0 08:02 1 /a b/lib x.so (deleted)\n", "/a b/lib x.so", 0x7f00, 0x7f10, true },
 		{ "7f00-7f10 r-xp 0 08:02 1 /a (deleted)/b\n", "/a (deleted)/b", 0x7f00, 0x7f10, false },
 		{ "7f00-7f10 r-xp 0 08:02 1 /a\\012b\\012\n", "/a\nb\n", 0x7f00, 0x7f10, false },
@@ -211,23 +225,25 @@ static void test_maps_lines(void **state)
 	}
 }
 
-static const char small_maps[] =
-	"1000-2000 r--p 00000000 08:02 11 /usr/bin/server\n"
-	"2000-3000 r-xp 00001000 08:02 11 /usr/bin/server\n"
-	"nonsense\n"
-	"5000-6000 rw-p 00000000 00:00 0 [heap]\n"
-	"7000-8000 r-xp 00000000 08:02 12 /lib/libc.so.6\n"
-	"8000-9000 r-xp 00000000 08:02 12 /lib/libc.so.6\n"
-	"9000-a000 r-xp 00000000 00:00 0 [vdso]\n"
-	"a000-b000 r--p 00000000 08:02 13 /models/weights.bin\n"
-	"b000-c000 r-xp 00000000 08:02 14 /lib/libgone.so (deleted)";
+static const char small_maps[] = "1000-2000 r--p 00000000 08:02 11 /usr/bin/server\n"
+				 "2000-3000 r-xp 00001000 08:02 11 /usr/bin/server\n"
+				 "nonsense\n"
+				 "5000-6000 rw-p 00000000 00:00 0 [heap]\n"
+				 "7000-8000 r-xp 00000000 08:02 12 /lib/libc.so.6\n"
+				 "8000-9000 r-xp 00000000 08:02 12 /lib/libc.so.6\n"
+				 "9000-a000 r-xp 00000000 00:00 0 [vdso]\n"
+				 "a000-b000 r--p 00000000 08:02 13 /models/weights.bin\n"
+				 "b000-c000 r-xp 00000000 08:02 14 /lib/libgone.so (deleted)";
 
 static void test_maps_find(void **state)
 {
-	static const struct { uint64_t address; const char *path; } cases[] = {
+	static const struct {
+		uint64_t address;
+		const char *path;
+	} cases[] = {
 		{ 0x0fff, NULL }, { 0x1000, "/usr/bin/server" }, { 0x2fff, "/usr/bin/server" },
-		{ 0x3000, NULL }, { 0x5800, "[heap]" }, { 0xbfff, "/lib/libgone.so" }, { 0xc000, NULL },
-		{ UINT64_MAX, NULL }, { 0, NULL },
+		{ 0x3000, NULL }, { 0x5800, "[heap]" },          { 0xbfff, "/lib/libgone.so" },
+		{ 0xc000, NULL }, { UINT64_MAX, NULL },          { 0, NULL },
 	};
 
 	(void)state;
@@ -275,8 +291,8 @@ static void test_maps_of_70000_lines(void **state)
 
 	(void)state;
 	for (int i = 0; i < lines; i++)
-		at += (size_t)sprintf(text + at, "%x000-%x000 r-xp 00000000 08:02 1 /usr/lib/lib%05d.so\n",
-				      i + 16, i + 17, i / 2);
+		at += (size_t)sprintf(text + at, "%x000-%x000 r-xp 00000000 08:02 1 /usr/lib/lib%05d.so\n", i + 16,
+				      i + 17, i / 2);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	assert_int_equal(maps_count(text), lines);
 	assert_int_equal(maps_find(text, (uint64_t)(lines + 15) << 12, &mapping), 0);
@@ -290,10 +306,14 @@ static void test_maps_of_70000_lines(void **state)
 
 static void test_smaps(void **state)
 {
-	static const struct { const char *text; int64_t expected; } cases[] = {
+	static const struct {
+		const char *text;
+		int64_t expected;
+	} cases[] = {
 		{ "7f00-7f10 rw-p 0 00:00 0 [anon:jemalloc_pg]\nRss: 9 kB\nAnonymous:      4 kB\nVmFlags: rd\n"
 		  "7f20-7f30 rw-p 0 00:00 0 \nAnonymous: 100 kB\n"
-		  "7f30-7f40 rw-p 0 00:00 0 [anon:jemalloc_meta]\nAnonymous:\t8 kB\n", 12 * 1024 },
+		  "7f30-7f40 rw-p 0 00:00 0 [anon:jemalloc_meta]\nAnonymous:\t8 kB\n",
+		  12 * 1024 },
 		{ "7f00-7f10 rw-p 0 00:00 0 [anon:jemalloc_pg]\n", 0 },
 		{ "7f00-7f10 rw-p 0 00:00 0 [anon:jemalloc]\nAnonymous: 4 kB\n", 4096 },
 		{ "7f00-7f10 rw-p 0 00:00 0 [anon:jemall]\nAnonymous: 4 kB\n", FACT_UNKNOWN },
@@ -340,8 +360,9 @@ static void test_numa_policies(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct numa_maps maps;
 
-		numa_maps_parse(&pool, mem_printf(&pool, "7f00 %s anon=3 dirty=3 N0=3 kernelpagesize_kB=4\n",
-						  cases[i].words), &maps);
+		numa_maps_parse(&pool,
+				mem_printf(&pool, "7f00 %s anon=3 dirty=3 N0=3 kernelpagesize_kB=4\n", cases[i].words),
+				&maps);
 		assert_row_int(cases[i].words, maps.policy, cases[i].policy);
 		assert_row_string(cases[i].words, maps.policy_nodes, cases[i].nodes);
 		assert_row_int(cases[i].words, maps.node_bytes[0], 3 * 4096);
@@ -360,15 +381,17 @@ static void test_numa_nodes(void **state)
 		int64_t first, last; /* bytes */
 	} cases[] = {
 		{ "two nodes", "7f00 default anon=7 N0=5 N1=2 kernelpagesize_kB=4\n", 2, 20480, 8192 },
-		{ "sum", "1 default N0=1 N2=1 kernelpagesize_kB=4\n2 default N0=1 kernelpagesize_kB=4\n", 3, 8192, 4096 },
-		{ "hugetlb", "7f00 bind:0 file=/anon_hugepage\\040(deleted) huge anon=2 N0=2 kernelpagesize_kB=1048576\n",
-		  1, INT64_C(2) << 30, INT64_C(2) << 30 },
+		{ "sum", "1 default N0=1 N2=1 kernelpagesize_kB=4\n2 default N0=1 kernelpagesize_kB=4\n", 3, 8192,
+		  4096 },
+		{ "hugetlb",
+		  "7f00 bind:0 file=/anon_hugepage\\040(deleted) huge anon=2 N0=2 kernelpagesize_kB=1048576\n", 1,
+		  INT64_C(2) << 30, INT64_C(2) << 30 },
 		{ "64 KiB pages", "7f00 default anon=1 N0=1 kernelpagesize_kB=64\n", 1, 65536, 65536 },
 		{ "no end", "7f00 default N0=1 kernelpagesize_kB=4", 1, 4096, 4096 },
 		{ "no size", "7f00 default N0=1\n", 1, 4096, 4096 },
 		{ "odd size", "7f00 default N0=1 kernelpagesize_kB=-4\n", 1, 4096, 4096 },
-		{ "overflow", "7f00 default N0=9223372036854775807 kernelpagesize_kB=4\n7f10 default N0=5\n",
-		  1, INT64_MAX, INT64_MAX },
+		{ "overflow", "7f00 default N0=9223372036854775807 kernelpagesize_kB=4\n7f10 default N0=5\n", 1,
+		  INT64_MAX, INT64_MAX },
 		{ "not of the next line", "7f00 default\nN0=1 N1=1\n", 2, 4096, 4096 },
 		{ "garbage", "7f00 default N=1 N-1=4 N0 N1= N2=x N99999=3 N3=-1 Nx=2\n\n \n", 0, 0, 0 },
 		{ "empty", "", 0, 0, 0 },
@@ -393,10 +416,12 @@ static void test_numa_largest_mapping(void **state)
 	struct numa_maps maps;
 
 	(void)state;
-	numa_maps_parse(&pool, "1 default file=/lib/libc.so.6 mapped=400 N0=400 kernelpagesize_kB=4\n"
+	numa_maps_parse(&pool,
+			"1 default file=/lib/libc.so.6 mapped=400 N0=400 kernelpagesize_kB=4\n"
 			"2 bind:1 anon=300 N1=300 kernelpagesize_kB=4\n"
 			"3 prefer:0 anon=2 huge N0=2 kernelpagesize_kB=2048\n"
-			"4 interleave:0-1 anon=500 N0=500 kernelpagesize_kB=4\n", &maps);
+			"4 interleave:0-1 anon=500 N0=500 kernelpagesize_kB=4\n",
+			&maps);
 	assert_int_equal(maps.policy, MPOL_PREFERRED);
 	assert_string_equal(maps.policy_nodes, "0");
 	assert_int_equal(maps.node_bytes[1], 300 * 4096);
@@ -405,10 +430,19 @@ static void test_numa_largest_mapping(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_stat), TEST(test_stat_of_a_kernel_thread), TEST(test_status),
-		TEST(test_status_in_halves), TEST(test_auxv), TEST(test_maps_lines), TEST(test_maps_find),
-		TEST(test_maps_libraries), TEST(test_maps_of_70000_lines), TEST(test_smaps),
-		TEST(test_numa_policies), TEST(test_numa_nodes), TEST(test_numa_largest_mapping),
+		TEST(test_stat),
+		TEST(test_stat_of_a_kernel_thread),
+		TEST(test_status),
+		TEST(test_status_in_halves),
+		TEST(test_auxv),
+		TEST(test_maps_lines),
+		TEST(test_maps_find),
+		TEST(test_maps_libraries),
+		TEST(test_maps_of_70000_lines),
+		TEST(test_smaps),
+		TEST(test_numa_policies),
+		TEST(test_numa_nodes),
+		TEST(test_numa_largest_mapping),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,8 @@ static void test_forked_child(void **state)
 
 static void test_plain_program(void **state)
 {
-	const struct live_process *p = look_at(start(WORDS(SLEEP, "600"), WORDS("SECRET=1", "MALLOC_ARENA_MAX=3")), NULL);
+	const struct live_process *p = look_at(start(WORDS(SLEEP, "600"), WORDS("SECRET=1", "MALLOC_ARENA_MAX=3")),
+					       NULL);
 
 	(void)state;
 	assert_null(p->problem);
@@ -180,8 +181,10 @@ static void test_order_of_libraries(void **state)
 		skip();
 	second = compile("/libsecond.so", "void *malloc(unsigned long n) { return 0; }\nvoid free(void *p) { }\n",
 			 "-shared -fPIC");
-	program = compile("/program", "#include <unistd.h>\nvoid *_Znwm(unsigned long n) { return 0; }\n"
-			  "int main(void) { for (;;) pause(); }\n", "-rdynamic");
+	program = compile("/program",
+			  "#include <unistd.h>\nvoid *_Znwm(unsigned long n) { return 0; }\n"
+			  "int main(void) { for (;;) pause(); }\n",
+			  "-rdynamic");
 	pid = start(WORDS(program), WORDS(mem_printf(&pool, "LD_PRELOAD=%s:%s", first, second)));
 	p = look_at(pid, NULL);
 	assert_string_equal(p->malloc->path, first);
@@ -202,8 +205,12 @@ static void test_order_of_libraries(void **state)
 static void test_same_build_id(void **state)
 {
 	static const char flags[] = "-shared -fPIC -Wl,--build-id=0xabcd";
-	char *liar = compile("/libliar.so", mem_printf(&pool, "__attribute__((used)) static int ahead[100] = { 7 };\n%s"
-			     "__attribute__((used)) static unsigned int je_opt_dirty = 1;\n", allocator), flags);
+	char *liar = compile("/libliar.so",
+			     mem_printf(&pool,
+					"__attribute__((used)) static int ahead[100] = { 7 };\n%s"
+					"__attribute__((used)) static unsigned int je_opt_dirty = 1;\n",
+					allocator),
+			     flags);
 	char *library = compile("/libtrue.so", allocator, flags), *script;
 	struct live_facts facts = { .n_processes = 0 };
 	static const struct timespec pause = { 0, 20000000 };
@@ -250,11 +257,19 @@ static void test_static_program(void **state)
 
 static void test_nobody(void **state)
 {
-	static const struct { const char *text, *problem; } cases[] = {
-		{ "", "not a process ID" }, { "0", "not a process ID" }, { "-1", "not a process ID" },
-		{ "1x", "not a process ID" }, { " 1", "not a process ID" }, { "4194305", "not a process ID" },
-		{ "99999999999999999999", "not a process ID" }, { "self", "not a process ID" },
-		{ "../1", "not a process ID" }, { "4194304", "no process 4194304" },
+	static const struct {
+		const char *text, *problem;
+	} cases[] = {
+		{ "", "not a process ID" },
+		{ "0", "not a process ID" },
+		{ "-1", "not a process ID" },
+		{ "1x", "not a process ID" },
+		{ " 1", "not a process ID" },
+		{ "4194305", "not a process ID" },
+		{ "99999999999999999999", "not a process ID" },
+		{ "self", "not a process ID" },
+		{ "../1", "not a process ID" },
+		{ "4194304", "no process 4194304" },
 	};
 
 	(void)state;
@@ -308,8 +323,10 @@ static double cpu_seconds(void)
 
 static void test_tree_of_300(void **state)
 {
-	pid_t shell = start(WORDS("/bin/sh", "-c", "i=0; while [ $i -lt 300 ]; do /bin/sleep 600 & i=$((i+1)); done; "
-				  "wait"), WORDS("PATH=/bin:/usr/bin"));
+	pid_t shell = start(WORDS("/bin/sh", "-c",
+				  "i=0; while [ $i -lt 300 ]; do /bin/sleep 600 & i=$((i+1)); done; "
+				  "wait"),
+			    WORDS("PATH=/bin:/usr/bin"));
 	static const struct timespec pause = { 0, 50000000 };
 	struct live_facts facts = { .n_processes = 0 };
 	size_t descriptors = count_descriptors(), n_glibc = 0;
@@ -317,7 +334,9 @@ static void test_tree_of_300(void **state)
 
 	(void)state;
 	for (int i = 0; i < 400 && facts.n_processes < 301; i++) {
-		struct live_request request = { LIVE_PID, mem_printf(&pool, "%d", (int)shell), NULL, NULL, true, false };
+		struct live_request request = {
+			LIVE_PID, mem_printf(&pool, "%d", (int)shell), NULL, NULL, true, false
+		};
 		struct root root;
 
 		nanosleep(&pause, NULL);
@@ -387,12 +406,20 @@ static void test_hostile_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CHILD_TEST(test_self), CHILD_TEST(test_forked_child), CHILD_TEST(test_plain_program),
-		CHILD_TEST(test_preloaded), CHILD_TEST(test_library_replaced_by_a_fifo),
-		CHILD_TEST(test_order_of_libraries), CHILD_TEST(test_same_build_id),
-		CHILD_TEST(test_static_program), CHILD_TEST(test_nobody),
-		CHILD_TEST(test_zombie), CHILD_TEST(test_kernel_thread), CHILD_TEST(test_tree_of_300),
-		CHILD_TEST(test_short_lived_children), CHILD_TEST(test_hostile_names),
+		CHILD_TEST(test_self),
+		CHILD_TEST(test_forked_child),
+		CHILD_TEST(test_plain_program),
+		CHILD_TEST(test_preloaded),
+		CHILD_TEST(test_library_replaced_by_a_fifo),
+		CHILD_TEST(test_order_of_libraries),
+		CHILD_TEST(test_same_build_id),
+		CHILD_TEST(test_static_program),
+		CHILD_TEST(test_nobody),
+		CHILD_TEST(test_zombie),
+		CHILD_TEST(test_kernel_thread),
+		CHILD_TEST(test_tree_of_300),
+		CHILD_TEST(test_short_lived_children),
+		CHILD_TEST(test_hostile_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

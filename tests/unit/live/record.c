@@ -20,7 +20,8 @@ static struct live_record parse(const char *text)
 
 static void test_record(void **state)
 {
-	struct live_record r = parse(HEAD
+	struct live_record r = parse(
+		HEAD
 		", \"allocrun\": \"0.1\", \"profile\": \"balanced\","
 		" \"build\": {\"build_id\": \"abcd\", \"path\": \"/opt/lib.so\"},"
 		" \"plan\": ["
@@ -49,7 +50,9 @@ static void test_record(void **state)
 /* Numbers can be compared with its table in memory; words and sizes stand there as other numbers. */
 static void test_mimalloc(void **state)
 {
-	struct live_record r = parse(HEAD ", \"plan\": ["
+	struct live_record r = parse(
+		HEAD
+		", \"plan\": ["
 		"{\"step\": \"options\", \"name\": \"MIMALLOC_PURGE_DELAY\", \"value\": \"0\", \"outcome\": \"done\"},"
 		"{\"step\": \"options\", \"name\": \"MIMALLOC_ALLOW_THP\", \"value\": \"yes\", \"outcome\": \"done\"},"
 		"{\"step\": \"options\", \"name\": \"MIMALLOC_ARENA_RESERVE\", \"value\": \"1GiB\", \"outcome\": \"done\"},"
@@ -63,7 +66,10 @@ static void test_mimalloc(void **state)
 
 static void test_rejected(void **state)
 {
-	static const struct { const char *text, *problem; bool is_stale; } cases[] = {
+	static const struct {
+		const char *text, *problem;
+		bool is_stale;
+	} cases[] = {
 		{ "", "it is damaged", false },
 		{ "{", "it is damaged", false },
 		{ HEAD ", \"plan\": [{\"step\": \"aff", "it is damaged", false },
@@ -114,8 +120,9 @@ static void test_wrong_types(void **state)
 	static const char *const texts[] = {
 		HEAD ", \"plan\": [], \"build\": [], \"profile\": 7, \"allocrun\": null}",
 		HEAD ", \"plan\": [3], \"build\": null}",
-		HEAD ", \"plan\": [1, null, \"x\", [], {}, {\"step\": \"a\"}, {\"step\": 1, \"name\": 2, \"outcome\": 3},"
-		     "{\"step\": \"a\", \"name\": \"b\", \"outcome\": null}]}",
+		HEAD
+		", \"plan\": [1, null, \"x\", [], {}, {\"step\": \"a\"}, {\"step\": 1, \"name\": 2, \"outcome\": 3},"
+		"{\"step\": \"a\", \"name\": \"b\", \"outcome\": null}]}",
 		HEAD ", \"plan\": [], \"build\": {\"build_id\": {}, \"path\": []}}",
 	};
 
@@ -134,7 +141,9 @@ static void test_wrong_types(void **state)
 /* What is in a record is shown to an operator: kept as it is, escaped where it is shown. */
 static void test_hostile_strings(void **state)
 {
-	struct live_record r = parse(HEAD ", \"profile\": \"\\u001b[2J\\n|'`\", \"plan\": ["
+	struct live_record r = parse(
+		HEAD
+		", \"profile\": \"\\u001b[2J\\n|'`\", \"plan\": ["
 		"{\"step\": \"options\", \"name\": \"MALLOC_CONF\", \"value\": \"narenas:0,no:such,:::,narenas\", \"outcome\": \"done\"}]}");
 
 	(void)state;
@@ -164,7 +173,8 @@ static void test_deep_nesting(void **state)
 /* Cut off behind each of its bytes: damaged, never half a record. */
 static void test_truncated(void **state)
 {
-	static const char text[] = HEAD ", \"allocrun\": \"0.1\", \"build\": {\"path\": \"/x\"}, \"plan\": ["
+	static const char text[] = HEAD
+		", \"allocrun\": \"0.1\", \"build\": {\"path\": \"/x\"}, \"plan\": ["
 		"{\"step\": \"affinity\", \"name\": \"n\", \"value\": \"CPUs 0\", \"outcome\": \"done\"}]}";
 
 	(void)state;
@@ -196,7 +206,7 @@ static void test_many_steps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_record), TEST(test_mimalloc), TEST(test_rejected), TEST(test_wrong_types),
+		TEST(test_record),          TEST(test_mimalloc),     TEST(test_rejected),  TEST(test_wrong_types),
 		TEST(test_hostile_strings), TEST(test_deep_nesting), TEST(test_truncated), TEST(test_many_steps),
 	};
 

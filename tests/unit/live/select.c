@@ -11,8 +11,9 @@
 /* A process of the made-up machine, started at `start_time`. */
 static void make_process(int pid, int parent, int start_time)
 {
-	tree_write(&tree, mem_printf(&pool, "/proc/%d/stat", pid), mem_printf(&pool,
-		"%d (p%d) S %d 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0\n", pid, pid, parent, start_time));
+	tree_write(&tree, mem_printf(&pool, "/proc/%d/stat", pid),
+		   mem_printf(&pool, "%d (p%d) S %d 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0\n", pid, pid,
+			      parent, start_time));
 	tree_write(&tree, mem_printf(&pool, "/proc/%d/status", pid), "Uid:\t7\t7\t7\t7\nRssAnon:\t4 kB\n");
 }
 
@@ -128,13 +129,15 @@ static void test_by_unit_in_a_container(void **state)
 	static const char own[] = "/machine/c1";
 
 	(void)state;
-	tree_write(&tree, "/proc/self/mountinfo", "30 20 0:25 / " CGROUPS "/systemd rw - cgroup cgroup rw,name=systemd\n");
+	tree_write(&tree, "/proc/self/mountinfo",
+		   "30 20 0:25 / " CGROUPS "/systemd rw - cgroup cgroup rw,name=systemd\n");
 	tree_write(&tree, "/proc/1/cgroup", mem_printf(&pool, "9:name=systemd:%s/init.scope\n0::/\n", own));
 	tree_write(&tree, CGROUPS "/systemd/cgroup.procs", "");
 	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/cgroup.procs", own), "");
 	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/init.scope/cgroup.procs", own), "1\n");
 	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/system.slice/cgroup.procs", own), "");
-	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/system.slice/vllm.service/cgroup.procs", own), "10\n11\n");
+	tree_write(&tree, mem_printf(&pool, CGROUPS "/systemd%s/system.slice/vllm.service/cgroup.procs", own),
+		   "10\n11\n");
 	assert_string_equal(select_pids(LIVE_UNIT, "vllm"), "10 11");
 	assert_string_equal(select_pids(LIVE_CGROUP, "/system.slice/vllm.service"), "10 11");
 	/* By systemd's own word for it, from the top of the mount. */
@@ -147,7 +150,8 @@ static void test_by_unit_in_a_container(void **state)
 static void make_record(const char *name, int pid, int start_time)
 {
 	tree_write(&tree, mem_printf(&pool, "/run/allocrun/%s", name),
-		   mem_printf(&pool, "{\"record\": 1, \"pid\": %d, \"start_time\": %d, \"profile\": \"of %d\", \"plan\": []}",
+		   mem_printf(&pool,
+			      "{\"record\": 1, \"pid\": %d, \"start_time\": %d, \"profile\": \"of %d\", \"plan\": []}",
 			      pid, start_time, pid));
 }
 
@@ -155,8 +159,8 @@ static void test_all(void **state)
 {
 	(void)state;
 	assert_non_null(strstr(select_pids(LIVE_ALL, NULL), "no launch record"));
-	make_record("13.json", 13, 5);       /* of one that has ended */
-	make_record("20.json", 20, 49);      /* of an earlier process of this PID */
+	make_record("13.json", 13, 5);  /* of one that has ended */
+	make_record("20.json", 20, 49); /* of an earlier process of this PID */
 	make_record("10.json.7.tmp", 10, 20);
 	make_record("x.json", 10, 20);
 	make_record(".json", 10, 20);
@@ -249,7 +253,8 @@ static void test_other_mounts_of_a_captured_process(void **state)
 	(void)state;
 	if (!file)
 		skip();
-	fprintf(file, "{\"record\": 1, \"pid\": %s, \"start_time\": 60, \"profile\": \"of the host\", \"plan\": []}\n", pid);
+	fprintf(file, "{\"record\": 1, \"pid\": %s, \"start_time\": 60, \"profile\": \"of the host\", \"plan\": []}\n",
+		pid);
 	fclose(file);
 	make_process(getpid(), 1, 60);
 	tree_symlink(&tree, "/proc/self/ns/mnt", "mnt:[1]");
@@ -265,8 +270,10 @@ static void test_other_mounts_of_a_captured_process(void **state)
 /* Whatever is opened may be a FIFO that nobody writes into. */
 static void test_fifos(void **state)
 {
-	static const char *const files[] = { "stat", "status", "cmdline", "exe", "maps", "mem", "auxv", "environ",
-					     "limits", "smaps_rollup", "numa_maps", "oom_score_adj" };
+	static const char *const files[] = {
+		"stat", "status",  "cmdline", "exe",          "maps",      "mem",
+		"auxv", "environ", "limits",  "smaps_rollup", "numa_maps", "oom_score_adj"
+	};
 	struct live_facts first;
 
 	(void)state;
@@ -326,11 +333,19 @@ static void test_many_pids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(test_by_pid), MACHINE_TEST(test_strange_trees), MACHINE_TEST(test_by_cgroup),
-		MACHINE_TEST(test_by_unit), MACHINE_TEST(test_by_unit_in_a_container), MACHINE_TEST(test_all), MACHINE_TEST(test_records_are_inherited),
-		MACHINE_TEST(test_hidepid), MACHINE_TEST(test_links_out_of_the_root),
-		MACHINE_TEST(test_other_mounts_of_a_captured_process), MACHINE_TEST(test_fifos),
-		MACHINE_TEST(test_cgroup_maze), MACHINE_TEST(test_many_pids),
+		MACHINE_TEST(test_by_pid),
+		MACHINE_TEST(test_strange_trees),
+		MACHINE_TEST(test_by_cgroup),
+		MACHINE_TEST(test_by_unit),
+		MACHINE_TEST(test_by_unit_in_a_container),
+		MACHINE_TEST(test_all),
+		MACHINE_TEST(test_records_are_inherited),
+		MACHINE_TEST(test_hidepid),
+		MACHINE_TEST(test_links_out_of_the_root),
+		MACHINE_TEST(test_other_mounts_of_a_captured_process),
+		MACHINE_TEST(test_fifos),
+		MACHINE_TEST(test_cgroup_maze),
+		MACHINE_TEST(test_many_pids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,16 +7,15 @@
  * Executes itself for ever: as "restless LIBRARY a" with the malloc of LIBRARY, as "... b"
  * with that of libc.
  */
-static const char restless[] =
-	"#include <stdlib.h>\n#include <unistd.h>\n"
-	"int main(int argc, char **argv)\n"
-	"{\n"
-	"	int was_a = argv[2][0] == 'a';\n"
-	"	char *next[] = { argv[0], argv[1], was_a ? \"b\" : \"a\", NULL };\n"
-	"	if (was_a) unsetenv(\"LD_PRELOAD\"); else setenv(\"LD_PRELOAD\", argv[1], 1);\n"
-	"	execv(argv[0], next);\n"
-	"	return 1;\n"
-	"}\n";
+static const char restless[] = "#include <stdlib.h>\n#include <unistd.h>\n"
+			       "int main(int argc, char **argv)\n"
+			       "{\n"
+			       "	int was_a = argv[2][0] == 'a';\n"
+			       "	char *next[] = { argv[0], argv[1], was_a ? \"b\" : \"a\", NULL };\n"
+			       "	if (was_a) unsetenv(\"LD_PRELOAD\"); else setenv(\"LD_PRELOAD\", argv[1], 1);\n"
+			       "	execv(argv[0], next);\n"
+			       "	return 1;\n"
+			       "}\n";
 
 static const char own_malloc[] =
 	"#include <stddef.h>\n#include <string.h>\n"
@@ -50,7 +49,8 @@ static void test_exec_without_end(void **state)
 		assert_true(p->state == LIVE_RUNNING || p->state == LIVE_UNREADABLE);
 		assert_true(p->malloc || p->problem);
 		/* Addresses of one program in the memory of another are no news of either. */
-		if (p->problem && !strstr(p->problem, "one program after another") && !strstr(p->problem, "loader is at work"))
+		if (p->problem && !strstr(p->problem, "one program after another") &&
+		    !strstr(p->problem, "loader is at work"))
 			fail_msg("look %d: %s", i, p->problem);
 		if (!p->malloc)
 			continue;
@@ -67,7 +67,8 @@ static void test_exec_without_end(void **state)
 static void test_first_thread_has_ended(void **state)
 {
 	static const struct timespec pause = { 0, 10000000 };
-	char *program = compile("/headless", "#include <pthread.h>\n#include <unistd.h>\n"
+	char *program = compile("/headless",
+				"#include <pthread.h>\n#include <unistd.h>\n"
 				"static void *serve(void *p) { for (;;) pause(); return p; }\n"
 				"int main(void) { pthread_t t; pthread_create(&t, 0, serve, 0); pthread_exit(0); }\n",
 				"-pthread");
@@ -104,9 +105,11 @@ static void test_first_thread_has_ended(void **state)
 static void test_thread(void **state)
 {
 	static const struct timespec pause = { 0, 10000000 };
-	char *program = compile("/threaded", "#include <pthread.h>\n#include <unistd.h>\n"
+	char *program = compile("/threaded",
+				"#include <pthread.h>\n#include <unistd.h>\n"
 				"static void *serve(void *p) { for (;;) pause(); return p; }\n"
-				"int main(void) { pthread_t t; pthread_create(&t, 0, serve, 0); serve(0); }\n", "-pthread");
+				"int main(void) { pthread_t t; pthread_create(&t, 0, serve, 0); serve(0); }\n",
+				"-pthread");
 	struct live_facts facts;
 	char **threads = NULL;
 	struct root root;
@@ -173,7 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CHILD_TEST(test_exec_without_end), CHILD_TEST(test_first_thread_has_ended), CHILD_TEST(test_stopped),
-		CHILD_TEST(test_thread), CHILD_TEST(test_named_as_the_launcher),
+		CHILD_TEST(test_thread),           CHILD_TEST(test_named_as_the_launcher),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

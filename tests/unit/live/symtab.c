@@ -28,28 +28,47 @@ static uint32_t put_name(struct image *image, size_t *at, const char *name)
 
 static void make_image(struct image *ret)
 {
-	static const struct { const char *name; unsigned char type; uint16_t section; } symbols[] = {
-		{ "je_opt_narenas", STT_OBJECT, 1 }, { "je_opt_abort", STT_FUNC, 1 },
-		{ "je_opt_zero", STT_OBJECT, SHN_UNDEF }, { "je_arenas", STT_OBJECT, 1 },
-		{ "other", STT_OBJECT, 1 }, { "mi_options", STT_OBJECT, 1 }, { "unwanted", STT_OBJECT, 1 },
+	static const struct {
+		const char *name;
+		unsigned char type;
+		uint16_t section;
+	} symbols[] = {
+		{ "je_opt_narenas", STT_OBJECT, 1 },
+		{ "je_opt_abort", STT_FUNC, 1 },
+		{ "je_opt_zero", STT_OBJECT, SHN_UNDEF },
+		{ "je_arenas", STT_OBJECT, 1 },
+		{ "other", STT_OBJECT, 1 },
+		{ "mi_options", STT_OBJECT, 1 },
+		{ "unwanted", STT_OBJECT, 1 },
 	};
 	size_t at = 1;
 
 	*ret = (struct image){
 		.header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			    .e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
-			    .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr),
-			    .e_shentsize = sizeof(Elf64_Shdr), .e_shoff = offsetof(struct image, sections), .e_shnum = 3 },
+			    .e_type = ET_DYN,
+			    .e_machine = EM_X86_64,
+			    .e_version = EV_CURRENT,
+			    .e_ehsize = sizeof(Elf64_Ehdr),
+			    .e_phentsize = sizeof(Elf64_Phdr),
+			    .e_shentsize = sizeof(Elf64_Shdr),
+			    .e_shoff = offsetof(struct image, sections),
+			    .e_shnum = 3 },
 		.sections = { { 0 },
-			      { .sh_type = SHT_SYMTAB, .sh_offset = offsetof(struct image, symbols),
-				.sh_size = sizeof ret->symbols, .sh_link = 2, .sh_entsize = sizeof(Elf64_Sym) },
-			      { .sh_type = SHT_STRTAB, .sh_offset = offsetof(struct image, names),
+			      { .sh_type = SHT_SYMTAB,
+				.sh_offset = offsetof(struct image, symbols),
+				.sh_size = sizeof ret->symbols,
+				.sh_link = 2,
+				.sh_entsize = sizeof(Elf64_Sym) },
+			      { .sh_type = SHT_STRTAB,
+				.sh_offset = offsetof(struct image, names),
 				.sh_size = sizeof ret->names } },
 	};
 	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++)
-		ret->symbols[i + 1] = (Elf64_Sym){
-			.st_name = put_name(ret, &at, symbols[i].name), .st_shndx = symbols[i].section,
-			.st_info = ELF64_ST_INFO(STB_LOCAL, symbols[i].type), .st_value = 0x1000 * (i + 1), .st_size = 4 + i };
+		ret->symbols[i + 1] = (Elf64_Sym){ .st_name = put_name(ret, &at, symbols[i].name),
+						   .st_shndx = symbols[i].section,
+						   .st_info = ELF64_ST_INFO(STB_LOCAL, symbols[i].type),
+						   .st_value = 0x1000 * (i + 1),
+						   .st_size = 4 + i };
 }
 
 /* From a copy of the exact size, for the sanitizer, and at an odd address. */
@@ -133,10 +152,10 @@ static void test_damaged_fields(void **state)
 {
 	static const uint64_t values[] = { 1, 63, 511, 512, 4096, UINT32_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX - 7 };
 	static const size_t fields[] = {
-		offsetof(struct image, header.e_shoff),
-		offsetof(struct image, sections[1].sh_offset), offsetof(struct image, sections[1].sh_size),
-		offsetof(struct image, sections[1].sh_link), offsetof(struct image, sections[2].sh_offset),
-		offsetof(struct image, sections[2].sh_size), offsetof(struct image, symbols[1].st_name),
+		offsetof(struct image, header.e_shoff),        offsetof(struct image, sections[1].sh_offset),
+		offsetof(struct image, sections[1].sh_size),   offsetof(struct image, sections[1].sh_link),
+		offsetof(struct image, sections[2].sh_offset), offsetof(struct image, sections[2].sh_size),
+		offsetof(struct image, symbols[1].st_name),
 	};
 	struct image image;
 	struct symtab table;
@@ -145,7 +164,9 @@ static void test_damaged_fields(void **state)
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
 			size_t width = fields[i] == offsetof(struct image, sections[1].sh_link) ||
-				       fields[i] == offsetof(struct image, symbols[1].st_name) ? 4 : 8;
+						       fields[i] == offsetof(struct image, symbols[1].st_name) ?
+					       4 :
+					       8;
 
 			make_image(&image);
 			memcpy((char *)&image + fields[i], &values[k], width);
@@ -211,8 +232,8 @@ static void test_made_to_take_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_made_file), TEST(test_this_program), TEST(test_other_files), TEST(test_damaged_fields),
-		TEST(test_damaged_bytes), TEST(test_made_to_take_long),
+		TEST(test_made_file),      TEST(test_this_program),  TEST(test_other_files),
+		TEST(test_damaged_fields), TEST(test_damaged_bytes), TEST(test_made_to_take_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

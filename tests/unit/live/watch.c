@@ -5,11 +5,11 @@
 /* A machine whose clock moves only as a look or a wait moves it. */
 struct clockwork {
 	int64_t now, look_costs;
-	int64_t interrupted_at;   /* FACT_UNLIMITED: never */
+	int64_t interrupted_at; /* FACT_UNLIMITED: never */
 	size_t n_looks, n_thorough;
 	bool was_last_thorough;
 	size_t n_processes;
-	size_t n_living_looks;    /* 0: all of them; else those behind them find nobody */
+	size_t n_living_looks; /* 0: all of them; else those behind them find nobody */
 	bool leaves_zombie;
 };
 
@@ -26,11 +26,13 @@ static void look(void *user, struct mem *m, bool thorough, struct live_facts *re
 	if (c->n_living_looks && c->n_looks > c->n_living_looks && !c->leaves_zombie)
 		*ret = (struct live_facts){ .problem = mem_strdup(m, "there is no process 1") };
 	for (size_t i = 0; i < ret->n_processes; i++)
-		ret->processes[i] = (struct live_process){ .pid = (int64_t)i + 1, .start_time = 7,
+		ret->processes[i] = (struct live_process){ .pid = (int64_t)i + 1,
+							   .start_time = 7,
 							   .rss_anon = 1000 * (int64_t)c->n_looks };
 	for (size_t i = 0; i < ret->n_processes && c->n_living_looks && c->n_looks > c->n_living_looks; i++)
-		ret->processes[i] = (struct live_process){ .pid = (int64_t)i + 1, .start_time = 7,
-							   .state = LIVE_ZOMBIE, .rss_anon = FACT_UNKNOWN };
+		ret->processes[i] = (struct live_process){
+			.pid = (int64_t)i + 1, .start_time = 7, .state = LIVE_ZOMBIE, .rss_anon = FACT_UNKNOWN
+		};
 }
 
 static int64_t now_ms(void *user)
@@ -156,8 +158,9 @@ static void test_all_end(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct clockwork c = { .interrupted_at = FACT_UNLIMITED, .n_processes = 2, .n_living_looks = 4,
-				       .leaves_zombie = i };
+		struct clockwork c = {
+			.interrupted_at = FACT_UNLIMITED, .n_processes = 2, .n_living_looks = 4, .leaves_zombie = i
+		};
 		struct live_facts live;
 		struct live_samples s = watch(&c, 3600, &live);
 
@@ -194,7 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_second), TEST(test_one_second), TEST(test_bounded), TEST(test_slow_looks),
-		TEST(test_interrupted), TEST(test_nobody), TEST(test_all_end), TEST(test_find),
+		TEST(test_interrupted),  TEST(test_nobody),     TEST(test_all_end), TEST(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ static void test_order(void **state)
 {
 	(void)state;
 	assert_check_words(WORDS("--pid", "17", "--format=tap", "--fail-on", "warn", "--check", "--quiet",
-				 "--output=/x", "--watch", "3"), NULL);
+				 "--output=/x", "--watch", "3"),
+			   NULL);
 	assert_int_equal(options.check.selector, LIVE_PID);
 	assert_string_equal(options.check.selector_text, "17");
 	assert_int_equal(options.check.format, CHECK_FORMAT_TAP);
@@ -67,7 +68,8 @@ static void test_lists(void **state)
 
 	(void)state;
 	assert_check_words(WORDS("--check", "--all", "--only", NODE_ID "," PROCESS_ID, "--only=policy-ignores",
-				 "--skip", PROCESS_ID), NULL);
+				 "--skip", PROCESS_ID),
+			   NULL);
 	s = runner_select(&pool, checks, &options.check);
 	assert_string_equal(s.only[0], NODE_ID);
 	assert_string_equal(s.only[1], PROCESS_ID);
@@ -102,7 +104,8 @@ static const struct {
 	{ { "--check", "--all", "--unit", "a" }, "--all and --unit exclude each other" },
 	{ { "--check", "--unit", "a/b" }, "--unit: bad value 'a/b' (a unit's name, as in vllm.service)" },
 	{ { "--check", "--unit", ".." }, "--unit: bad value '..' (a unit's name, as in vllm.service)" },
-	{ { "--check", "--cgroup", "a/../b" }, "--cgroup: bad value 'a/../b' (a path below the cgroup's mount, without ..)" },
+	{ { "--check", "--cgroup", "a/../b" },
+	  "--cgroup: bad value 'a/../b' (a path below the cgroup's mount, without ..)" },
 	{ { "--check", "--cgroup", "" }, "--cgroup: bad value '' (a path below the cgroup's mount, without ..)" },
 	{ { "--check", "--only", "policy-fil" }, "--only: no check 'policy-fil' (did you mean 'policy-file'?)" },
 	{ { "--check", "--skip", "zzz" }, "--skip: no check 'zzz'; see allocrun --check --list-checks" },
@@ -112,15 +115,19 @@ static const struct {
 	{ { "--check", "--only", NODE_ID, "--skip", NODE_ID }, "--only and --skip leave no check to run" },
 	{ { "--check", "--fail-on", "ok" }, "--fail-on: bad value 'ok' (one of: warn, fail)" },
 	{ { "--check", "--format", "junti" }, "--format: bad value 'junti' (did you mean 'junit'?)" },
-	{ { "--check", "--format", "" }, "--format: bad value '' (one of: text, json, junit, tap, prometheus, nagios)" },
+	{ { "--check", "--format", "" },
+	  "--format: bad value '' (one of: text, json, junit, tap, prometheus, nagios)" },
 	{ { "--format", "tap", "--", "true" }, "--format: bad value 'tap' (text or json)" },
 	{ { "--check", "--output", "" }, "--output: the file's name is empty" },
-	{ { "--check", "--watch", "3" }, "--watch looks at processes: add --pid PID, --unit NAME, --cgroup PATH or --all" },
+	{ { "--check", "--watch", "3" },
+	  "--watch looks at processes: add --pid PID, --unit NAME, --cgroup PATH or --all" },
 	{ { "--check", "--all", "--watch", "0" }, "--watch: bad value '0' (seconds from 1 to 86400)" },
 	{ { "--check", "--all", "--watch", "86401" }, "--watch: bad value '86401' (seconds from 1 to 86400)" },
 	{ { "--check", "--all", "--watch", "1.5" }, "--watch: bad value '1.5' (seconds from 1 to 86400)" },
-	{ { "--check", "--all", "--watch", "2", "--sysroot=/" }, "--watch: nothing grows on a captured machine (--sysroot)" },
-	{ { "--check", "--explain-check", "polcy-file" }, "--explain-check: no check 'polcy-file' (did you mean 'policy-file'?)" },
+	{ { "--check", "--all", "--watch", "2", "--sysroot=/" },
+	  "--watch: nothing grows on a captured machine (--sysroot)" },
+	{ { "--check", "--explain-check", "polcy-file" },
+	  "--explain-check: no check 'polcy-file' (did you mean 'policy-file'?)" },
 	{ { "--check", "--list-checks", "--explain-check", NODE_ID },
 	  "--list-checks and --explain-check exclude each other" },
 	{ { "--check", "--list-checks", "--format=tap" }, "--format tap: --list-checks is printed as text or json" },
@@ -161,15 +168,14 @@ static void test_policy(void **state)
 	tree_write(&tree, CONF, "[check]\nignore." NODE_ID " = known\n[launch]\nnumb = 1\n");
 	assert_int_equal(parse_below(NO_ENVIRONMENT, WORDS("true")), 0);
 	assert_int_equal(options.check_policy.n_ignores, 0);
-	assert_string_equal(options.policy_problem,
-			    CONF ":4: no key 'numb' in [launch] (did you mean 'numa'?)");
+	assert_string_equal(options.policy_problem, CONF ":4: no key 'numb' in [launch] (did you mean 'numa'?)");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_defaults), TREE_TEST(test_order), TREE_TEST(test_selectors),
-		TREE_TEST(test_lists), TREE_TEST(test_errors), TREE_TEST(test_switched_off),
+		TREE_TEST(test_defaults), TREE_TEST(test_order),  TREE_TEST(test_selectors),
+		TREE_TEST(test_lists),    TREE_TEST(test_errors), TREE_TEST(test_switched_off),
 		TREE_TEST(test_policy),
 	};
 

@@ -38,8 +38,7 @@ static void test_thresholds(void **state)
 		assert_row_int(row->name, check_policy_thresholds(&policy).values[i], row->least);
 		assert_row_int(row->name, set(row->name, mem_printf(&pool, "%lld", (long long)row->most)), 0);
 		assert_row_int(row->name, check_policy_thresholds(&policy).values[i], row->most);
-		assert_row_int(row->name, set(row->name, mem_printf(&pool, "%lld", (long long)row->most + 1)),
-			       -EINVAL);
+		assert_row_int(row->name, set(row->name, mem_printf(&pool, "%lld", (long long)row->most + 1)), -EINVAL);
 		assert_row_int(row->name, set(row->name, mem_printf(&pool, "%lld", (long long)row->least - 1)),
 			       -EINVAL);
 	}
@@ -148,7 +147,8 @@ static void test_file(void **state)
 	assert_int_equal(parse_file("[check]\n"
 				    "# known\n"
 				    "oom-headroom-warn = 70 ; tight\n"
-				    "ignore.policy-file : until 2027-01-31: a, b = c; and d\n"), 0);
+				    "ignore.policy-file : until 2027-01-31: a, b = c; and d\n"),
+			 0);
 	assert_int_equal(check_policy_thresholds(&policy).values[THRESHOLD_OOM_HEADROOM_WARN], 70);
 	assert_string_equal(policy.thresholds[THRESHOLD_OOM_HEADROOM_WARN].where, "p.conf:3");
 	assert_string_equal(policy.ignores[0].id, "policy-file");

@@ -29,10 +29,8 @@ static const struct {
 	  "--numa-strict: bad value 'maybe' for numa-strict (one of: yes, true, on, 1, no, false, off, 0)" },
 	{ { "--conf=narenas=4", "true" },
 	  "--conf: bad value 'narenas=4' for conf ('narenas=4' is not of the form key:value)" },
-	{ { "--require=preloda", "true" },
-	  "--require: bad value 'preloda' for require (did you mean 'preload'?)" },
-	{ { "--off=thp,thpp", "true" },
-	  "--off: bad value 'thp,thpp' for off 'thpp' (did you mean 'thp'?)" },
+	{ { "--require=preloda", "true" }, "--require: bad value 'preloda' for require (did you mean 'preload'?)" },
+	{ { "--off=thp,thpp", "true" }, "--off: bad value 'thp,thpp' for off 'thpp' (did you mean 'thp'?)" },
 	{ { "--profile=balancd", "true" }, "--profile: no profile 'balancd' (did you mean 'balanced'?)" },
 	{ { "--profile=speed", "true" },
 	  "--profile: no profile 'speed' (one of: balanced, memory, latency, throughput, embedding, debug)" },
@@ -47,7 +45,7 @@ static const struct {
 	{ { "--tune", "--", "true" }, "--tune takes no command ('true')" },
 	{ { "--tune", "--format=tap" }, "--format: bad value 'tap' (text or json)" },
 	{ { "--tune", "--revert", "--atomic" }, "--revert and --atomic exclude each other" },
-	{ { "--tune", "--dry" , "--check" }, "--tune and --check exclude each other" },
+	{ { "--tune", "--dry", "--check" }, "--tune and --check exclude each other" },
 	{ { "--tune", "--sysroot=/" }, "--sysroot only looks: with --tune it wants --dry-run" },
 	{ { "--tune", "--sysroot=/", "--revert" }, "--sysroot only looks: with --tune it wants --dry-run" },
 	{ { "--explain", "--dry-run" }, "--dry-run goes with --tune" },
@@ -61,8 +59,7 @@ static const struct {
 	{ { "--capture=x", "true" }, "--capture takes no command ('true')" },
 	{ { "--capture=x", "--tune" }, "--capture and --tune exclude each other" },
 	/* The first of two, in the order of the line. */
-	{ { "--thp=x", "--numa=y", "true" },
-	  "--thp: bad value 'x' for thp (one of: inherit, off, advised, on)" },
+	{ { "--thp=x", "--numa=y", "true" }, "--thp: bad value 'x' for thp (one of: inherit, off, advised, on)" },
 };
 
 static void test_errors(void **state)
@@ -106,8 +103,9 @@ static void test_environment_errors(void **state)
 		assert_row_int(cases[i].variable, parse(environment, WORDS("true")), -EINVAL);
 		assert_row_string(cases[i].variable, error, cases[i].error);
 	}
-	assert_int_equal(parse_words(WORDS("true"), (const char *const[]){
-		"ALLOCRUN_POLICY=/nonexistent/p.conf", NULL }), -EINVAL);
+	assert_int_equal(parse_words(WORDS("true"),
+				     (const char *const[]){ "ALLOCRUN_POLICY=/nonexistent/p.conf", NULL }),
+			 -EINVAL);
 	assert_string_equal(error, "/nonexistent/p.conf: cannot be read: No such file or directory");
 }
 
@@ -187,7 +185,8 @@ static void test_kill_switch(void **state)
 	}
 	/* The last one counts, as for the loader. */
 	assert_int_equal(parse((const char *const[]){ "ALLOCRUN=off", "ALLOCRUN=on", NULL },
-			       WORDS("--numa=off", "true")), 0);
+			       WORDS("--numa=off", "true")),
+			 0);
 	assert_false(options.is_off);
 }
 
@@ -249,11 +248,16 @@ static void test_help(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_errors), TREE_TEST(test_value_for_an_option_without),
-		TREE_TEST(test_environment_errors), TREE_TEST(test_sysroot_error),
-		TREE_TEST(test_sysroot_only_looks), TREE_TEST(test_warnings), TREE_TEST(test_kill_switch),
+		TREE_TEST(test_errors),
+		TREE_TEST(test_value_for_an_option_without),
+		TREE_TEST(test_environment_errors),
+		TREE_TEST(test_sysroot_error),
+		TREE_TEST(test_sysroot_only_looks),
+		TREE_TEST(test_warnings),
+		TREE_TEST(test_kill_switch),
 		TREE_TEST(test_kill_switch_with_broken_options),
-		TREE_TEST(test_kill_switch_with_a_missing_sysroot), TREE_TEST(test_help),
+		TREE_TEST(test_kill_switch_with_a_missing_sysroot),
+		TREE_TEST(test_help),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

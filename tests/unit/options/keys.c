@@ -16,32 +16,36 @@ static const struct {
 	{ KEY_ALLOCATOR,
 	  { "auto", "jemalloc", "mimalloc", "system", "jemalloc-5.3.1", "mimalloc-3.5.0-x86_64-glibc",
 	    "/opt/lib/libfoo.so", "jemalloc,system", "mimalloc,jemalloc-5.3.1,system" },
-	  { "", "jemaloc", "JEMALLOC", "jemalloc-", "jemallocs", "tcmalloc", "system-1", "auto-1",
-	    "lib.so", "./lib.so", "jemalloc,", ",jemalloc", "jemalloc,,system", "jemalloc, system",
-	    "jemalloc system", "-5.3.1", "auto,system", "jemalloc,auto" } },
+	  { "", "jemaloc", "JEMALLOC", "jemalloc-", "jemallocs", "tcmalloc", "system-1", "auto-1", "lib.so", "./lib.so",
+	    "jemalloc,", ",jemalloc", "jemalloc,,system", "jemalloc, system", "jemalloc system", "-5.3.1",
+	    "auto,system", "jemalloc,auto" } },
 	{ KEY_CONF,
 	  { "", "narenas:4", "narenas:4,retain:true," },
 	  { "narenas=4", "narena:4", "narenas:", "narenas:4,x", "background_thread:1" } },
-	{ KEY_MIMALLOC, { "", "purge_delay=0", "purge_delay=-1,arena_reserve=2G" },
+	{ KEY_MIMALLOC,
+	  { "", "purge_delay=0", "purge_delay=-1,arena_reserve=2G" },
 	  { "purge_delay:0", "purge=0", "arena_reserve=2X" } },
-	{ KEY_GLIBC, { "", "arena_max=2", "arena_max=2,hugetlb=1" },
+	{ KEY_GLIBC,
+	  { "", "arena_max=2", "arena_max=2,hugetlb=1" },
 	  { "arena_max:2", "arena_max=", "arenas=2", "arena_max=two" } },
 	{ KEY_NUMA,
 	  { "auto", "off", "gpu", "interleave", "0", "0-3", "0,2-3", "0-6:2", "1023", "8191" },
-	  { "", "autom", "GPU", "on", "node0", "-1", "0-", "0,,1", "3-1", "8192", "0-3:0", "0x1",
-	    "0;1", "99999999999999999999" } },
-	{ KEY_THP, { "inherit", "off", "advised", "on" },
-	  { "", "madvise", "always", "never", "On", "of", "advise" } },
+	  { "", "autom", "GPU", "on", "node0", "-1", "0-", "0,,1", "3-1", "8192", "0-3:0", "0x1", "0;1",
+	    "99999999999999999999" } },
+	{ KEY_THP, { "inherit", "off", "advised", "on" }, { "", "madvise", "always", "never", "On", "of", "advise" } },
 	{ KEY_PROFILE, { "balanced", "anything", "with space" }, { "" } },
-	{ KEY_NUMA_STRICT, { "yes", "true", "on", "1", "no", "false", "off", "0" },
+	{ KEY_NUMA_STRICT,
+	  { "yes", "true", "on", "1", "no", "false", "off", "0" },
 	  { "", "y", "2", "YES", "enable", "01" } },
-	{ KEY_MEMLOCK, { "inherit", "hard", "unlimited", "0", "65536", "64K", "64m", "8G", "1GiB" },
-	  { "", "soft", "-1", "64X", "64MB", "1.5G", "infinity", " 64M", "64 M",
-	    "9223372036854775807", "8388608T" } },
+	{ KEY_MEMLOCK,
+	  { "inherit", "hard", "unlimited", "0", "65536", "64K", "64m", "8G", "1GiB" },
+	  { "", "soft", "-1", "64X", "64MB", "1.5G", "infinity", " 64M", "64 M", "9223372036854775807", "8388608T" } },
 	{ KEY_CORE, { "inherit", "hard", "unlimited", "0", "1TiB" }, { "", "none", "-1", "Unlimited" } },
-	{ KEY_OOM_SCORE_ADJ, { "inherit", "0", "-1000", "1000", "-1" },
+	{ KEY_OOM_SCORE_ADJ,
+	  { "inherit", "0", "-1000", "1000", "-1" },
 	  { "", "-1001", "1001", "high", "1.5", "5x", "-", "99999999999999999999" } },
-	{ KEY_USER, { "nobody", "1000", "nobody:nogroup", "1000:1000", "a.b-c_d", "0:0" },
+	{ KEY_USER,
+	  { "nobody", "1000", "nobody:nogroup", "1000:1000", "a.b-c_d", "0:0" },
 	  { "", ":", ":1000", "nobody:", "a:b:c", "a b", "a\tb", "a/b", "a:b/c" } },
 	{ KEY_KEEP_CAPS,
 	  { "all", "none", "net_bind_service", "cap_net_bind_service", "CAP_SYS_NICE", "SYS_NICE",
@@ -201,14 +205,13 @@ static void test_switch(void **state)
 		const char *text;
 		bool is_on;
 	} cases[] = {
-		{ "yes", true }, { "true", true }, { "on", true }, { "1", true }, { "no", false },
+		{ "yes", true },    { "true", true }, { "on", true }, { "1", true },   { "no", false },
 		{ "false", false }, { "off", false }, { "0", false }, { NULL, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_int_equal(setting_is_on(&(struct setting){ .text = cases[i].text }),
-				 cases[i].is_on);
+		assert_int_equal(setting_is_on(&(struct setting){ .text = cases[i].text }), cases[i].is_on);
 }
 
 static void test_assign(void **state)
@@ -217,14 +220,12 @@ static void test_assign(void **state)
 	const char *error = NULL;
 
 	(void)state;
-	assert_int_equal(options_assign(&pool, &o, KEY_THP, "on", ORIGIN_ENVIRONMENT, "ALLOCRUN_THP",
-					&error), 0);
+	assert_int_equal(options_assign(&pool, &o, KEY_THP, "on", ORIGIN_ENVIRONMENT, "ALLOCRUN_THP", &error), 0);
 	assert_string_equal(o.settings[KEY_THP].text, "on");
 	assert_int_equal(o.settings[KEY_THP].origin, ORIGIN_ENVIRONMENT);
 	assert_string_equal(o.settings[KEY_THP].where, "ALLOCRUN_THP");
 	/* Refused: what was there stays. */
-	assert_int_equal(options_assign(&pool, &o, KEY_THP, "of", ORIGIN_COMMAND_LINE, "--thp", &error),
-			 -EINVAL);
+	assert_int_equal(options_assign(&pool, &o, KEY_THP, "of", ORIGIN_COMMAND_LINE, "--thp", &error), -EINVAL);
 	assert_string_equal(error, "--thp: bad value 'of' for thp (did you mean 'off'?)");
 	assert_string_equal(o.settings[KEY_THP].text, "on");
 	assert_int_equal(o.settings[KEY_THP].origin, ORIGIN_ENVIRONMENT);
@@ -241,8 +242,10 @@ static void test_assign(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_values), TEST(test_capabilities_are_whole_words), TEST(test_reasons),
-		TEST(test_size_parse), TEST(test_names), TEST(test_switch), TEST(test_assign),
+		TEST(test_values),  TEST(test_capabilities_are_whole_words),
+		TEST(test_reasons), TEST(test_size_parse),
+		TEST(test_names),   TEST(test_switch),
+		TEST(test_assign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

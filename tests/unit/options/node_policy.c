@@ -25,8 +25,8 @@ static int set(const char *name, const char *value)
 
 static const struct {
 	const char *name, *value;
-	const char *path;     /* of node `node` where the key is "each" */
-	const char *kernel;   /* as the kernel shows the value */
+	const char *path;   /* of node `node` where the key is "each" */
+	const char *kernel; /* as the kernel shows the value */
 } good_values[] = {
 	{ "thp-enabled", "madvise", "/sys/kernel/mm/transparent_hugepage/enabled", "madvise" },
 	{ "thp-enabled.64K", "inherit", "/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "inherit" },
@@ -35,10 +35,12 @@ static const struct {
 	{ "thp-shmem", "within_size", "/sys/kernel/mm/transparent_hugepage/shmem_enabled", "within_size" },
 	{ "thp-shmem.1M", "advise", "/sys/kernel/mm/transparent_hugepage/hugepages-1024kB/shmem_enabled", "advise" },
 	{ "khugepaged-max-ptes-none", "0", "/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0" },
-	{ "khugepaged-scan-sleep-ms", "007", "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "7" },
+	{ "khugepaged-scan-sleep-ms", "007", "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs",
+	  "7" },
 	{ "hugetlb.2M", "1024", "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "1024" },
 	{ "hugetlb.1G", "8G", "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "8" },
-	{ "hugetlb.512M.node33", "2", "/sys/devices/system/node/node33/hugepages/hugepages-524288kB/nr_hugepages", "2" },
+	{ "hugetlb.512M.node33", "2", "/sys/devices/system/node/node33/hugepages/hugepages-524288kB/nr_hugepages",
+	  "2" },
 	{ "hugetlb.64K.node0", "1M", "/sys/devices/system/node/node0/hugepages/hugepages-64kB/nr_hugepages", "16" },
 	{ "hugetlb-overcommit.2M", "0", "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages", "0" },
 	{ "numa-balancing", "2", "/proc/sys/kernel/numa_balancing", "2" },
@@ -63,8 +65,8 @@ static void test_values(void **state)
 		assert_row_string(good_values[i].name, item->key, good_values[i].name);
 		/* The state's parser knows each of these files, and the name of the key again. */
 		assert_ptr_equal(tune_setting_find_path(path), item->setting);
-		assert_row_string(good_values[i].name,
-				  tune_setting_name(&pool, item->setting, item->node, item->size), good_values[i].name);
+		assert_row_string(good_values[i].name, tune_setting_name(&pool, item->setting, item->node, item->size),
+				  good_values[i].name);
 	}
 	assert_int_equal(node_policy_verify(&pool, &policy, &error), 0);
 	assert_string_equal(node_policy_find(&policy, "numa-balancing")->value, "2");
@@ -79,7 +81,7 @@ static void test_every_setting(void **state)
 	for (const struct tune_setting *s = tune_settings; s->key; s++) {
 		const char *name = tune_setting_name(&pool, s, 1, 2 << 20);
 		const char *value = s->form == TUNE_WORD ? mem_strndup(&pool, s->words, strcspn(s->words, " ")) :
-				    mem_printf(&pool, "%lld", (long long)s->least);
+							   mem_printf(&pool, "%lld", (long long)s->least);
 
 		assert_row_int(name, set(name, value), 0);
 		assert_ptr_equal(policy.items[policy.n - 1].setting, s);
@@ -114,23 +116,33 @@ static const struct {
 	{ "thp-enabled", "inherit", "bad value 'inherit' for thp-enabled (one of: always, madvise, never)" },
 	{ "thp-enabled.64K", "advise", "bad value 'advise' for thp-enabled.64K (did you mean 'madvise'?)" },
 	{ "thp-defrag", "", "bad value '' for thp-defrag (one of: always, defer, defer+madvise, madvise, never)" },
-	{ "thp-enabled.64", "never", "no key 'thp-enabled.64' in [node] (write: thp-enabled, thp-enabled.SIZE; a SIZE is as in 64K, 2M)" },
-	{ "thp-enabled.3K", "never", "no key 'thp-enabled.3K' in [node] (write: thp-enabled, thp-enabled.SIZE; a SIZE is as in 64K, 2M)" },
-	{ "hugetlb", "5", "no key 'hugetlb' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
-	{ "hugetlb.2M.nodeX", "5", "no key 'hugetlb.2M.nodeX' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
-	{ "hugetlb.2M.node01", "5", "no key 'hugetlb.2M.node01' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
-	{ "hugetlb.2M.node1024", "5", "no key 'hugetlb.2M.node1024' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
+	{ "thp-enabled.64", "never",
+	  "no key 'thp-enabled.64' in [node] (write: thp-enabled, thp-enabled.SIZE; a SIZE is as in 64K, 2M)" },
+	{ "thp-enabled.3K", "never",
+	  "no key 'thp-enabled.3K' in [node] (write: thp-enabled, thp-enabled.SIZE; a SIZE is as in 64K, 2M)" },
+	{ "hugetlb", "5",
+	  "no key 'hugetlb' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
+	{ "hugetlb.2M.nodeX", "5",
+	  "no key 'hugetlb.2M.nodeX' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
+	{ "hugetlb.2M.node01", "5",
+	  "no key 'hugetlb.2M.node01' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
+	{ "hugetlb.2M.node1024", "5",
+	  "no key 'hugetlb.2M.node1024' in [node] (write: hugetlb.SIZE, hugetlb.SIZE.nodeN, hugetlb.SIZE.each; a SIZE is as in 64K, 2M)" },
 	{ "hugetlb.2M", "3M", "bad value '3M' for hugetlb.2M " POOL_FORM },
 	{ "hugetlb.2M", "-1", "bad value '-1' for hugetlb.2M " POOL_FORM },
 	{ "hugetlb.2M", "many", "bad value 'many' for hugetlb.2M " POOL_FORM },
 	{ "hugetlb.2M", "2147483648", "bad value '2147483648' for hugetlb.2M (a number from 0 to 2147483647)" },
-	{ "weighted-interleave", "5", "no key 'weighted-interleave' in [node] (write: weighted-interleave.nodeN; a SIZE is as in 64K, 2M)" },
-	{ "weighted-interleave.each", "5", "no key 'weighted-interleave.each' in [node] (write: weighted-interleave.nodeN; a SIZE is as in 64K, 2M)" },
+	{ "weighted-interleave", "5",
+	  "no key 'weighted-interleave' in [node] (write: weighted-interleave.nodeN; a SIZE is as in 64K, 2M)" },
+	{ "weighted-interleave.each", "5",
+	  "no key 'weighted-interleave.each' in [node] (write: weighted-interleave.nodeN; a SIZE is as in 64K, 2M)" },
 	{ "weighted-interleave.node0", "0", "bad value '0' for weighted-interleave.node0 (a number from 1 to 255)" },
-	{ "weighted-interleave.node0", "256", "bad value '256' for weighted-interleave.node0 (a number from 1 to 255)" },
+	{ "weighted-interleave.node0", "256",
+	  "bad value '256' for weighted-interleave.node0 (a number from 1 to 255)" },
 	{ "numa-balancing", "on", "bad value 'on' for numa-balancing (a number from 0 to 3)" },
 	{ "zone-reclaim-mode", "8", "bad value '8' for zone-reclaim-mode (a number from 0 to 7)" },
-	{ "max-map-count", "99999999999999999999", "bad value '99999999999999999999' for max-map-count (a number from 1 to 2147483647)" },
+	{ "max-map-count", "99999999999999999999",
+	  "bad value '99999999999999999999' for max-map-count (a number from 1 to 2147483647)" },
 	{ "atomic", "true", "bad value 'true' for atomic (one of: yes, no)" },
 };
 
@@ -169,7 +181,9 @@ static void test_file(void **state)
 
 	(void)state;
 	assert_int_equal(parse_file("[launch]\nnuma = off\n[node]\nthp-enabled = never\n; a comment\n"
-				    "hugetlb.2M.node0 = 4 ; pages\n", &o), 0);
+				    "hugetlb.2M.node0 = 4 ; pages\n",
+				    &o),
+			 0);
 	assert_int_equal(o.node_policy.n, 2);
 	assert_string_equal(o.node_policy.items[0].where, "p.conf:4");
 	assert_string_equal(o.node_policy.items[1].value, "4");
@@ -187,8 +201,8 @@ static void test_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_values), CASE(test_every_setting), CASE(test_later_wins), CASE(test_errors),
-		CASE(test_contradiction), CASE(test_file),
+		CASE(test_values), CASE(test_every_setting), CASE(test_later_wins),
+		CASE(test_errors), CASE(test_contradiction), CASE(test_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,9 +23,9 @@ static void test_defaults(void **state)
 	assert_null(options.settings[KEY_THP].text);
 	assert_null(options.settings[KEY_USER].text);
 	for (int s = 0; s < STEP_COUNT; s++)
-		assert_int_equal(options.ladders[s].ladder,
-				 s == STEP_INTEGRITY ? LADDER_OFF :
-				 s >= STEP_USER ? LADDER_REQUIRE : LADDER_PREFER);
+		assert_int_equal(options.ladders[s].ladder, s == STEP_INTEGRITY ? LADDER_OFF :
+							    s >= STEP_USER      ? LADDER_REQUIRE :
+										  LADDER_PREFER);
 	assert_int_equal(options.n_warnings, 0);
 	assert_null(options.policy_problem);
 }
@@ -33,15 +33,17 @@ static void test_defaults(void **state)
 static void test_precedence(void **state)
 {
 	static const char *const environment[] = {
-		"ALLOCRUN_NUMA=gpu", "ALLOCRUN_THP=advised", "ALLOCRUN_CONF=narenas:3",
-		"ALLOCRUN_NUMA_STRICT=yes", "ALLOCRUN_CORE=", NULL,
+		"ALLOCRUN_NUMA=gpu",        "ALLOCRUN_THP=advised", "ALLOCRUN_CONF=narenas:3",
+		"ALLOCRUN_NUMA_STRICT=yes", "ALLOCRUN_CORE=",       NULL,
 	};
 
 	(void)state;
-	tree_write(&tree, CONF, "[launch]\nnuma = off\nthp = off\nmemlock = 64M\ncore = 0\n"
-				"conf = narenas:2\n");
-	assert_int_equal(parse_below(environment, WORDS("--thp", "on", "--conf=narenas:4", "--conf", "retain:true",
-						  "--", "true")), 0);
+	tree_write(&tree, CONF,
+		   "[launch]\nnuma = off\nthp = off\nmemlock = 64M\ncore = 0\n"
+		   "conf = narenas:2\n");
+	assert_int_equal(parse_below(environment,
+				     WORDS("--thp", "on", "--conf=narenas:4", "--conf", "retain:true", "--", "true")),
+			 0);
 	assert_setting(KEY_THP, "on", ORIGIN_COMMAND_LINE, "--thp");
 	assert_setting(KEY_NUMA, "gpu", ORIGIN_ENVIRONMENT, "ALLOCRUN_NUMA");
 	assert_setting(KEY_NUMA_STRICT, "yes", ORIGIN_ENVIRONMENT, "ALLOCRUN_NUMA_STRICT");
@@ -60,7 +62,9 @@ static void test_precedence(void **state)
 static void test_ladders(void **state)
 {
 	static const char *const environment[] = {
-		"ALLOCRUN_REQUIRE=affinity,mempolicy,thp", "ALLOCRUN_OFF=thp,caps", NULL,
+		"ALLOCRUN_REQUIRE=affinity,mempolicy,thp",
+		"ALLOCRUN_OFF=thp,caps",
+		NULL,
 	};
 	static const struct {
 		enum step step;
@@ -83,7 +87,8 @@ static void test_ladders(void **state)
 	(void)state;
 	tree_write(&tree, CONF, "[launch]\nrequire = preload,options,affinity\noff = rlimits\n");
 	assert_int_equal(parse_below(environment, WORDS("--prefer", "options", "--off=mempolicy", "--require=caps",
-						  "--require=oom-score", "true")), 0);
+							"--require=oom-score", "true")),
+			 0);
 	for (size_t i = 0; i < STEP_COUNT; i++) {
 		assert_row_int(step_name(expected[i].step), options.ladders[expected[i].step].ladder,
 			       expected[i].ladder);
@@ -121,8 +126,8 @@ static void test_modes(void **state)
 		enum mode mode;
 	} modes[] = {
 		{ "--explain", MODE_EXPLAIN }, { "--list", MODE_LIST }, { "--check", MODE_CHECK },
-		{ "--tune", MODE_TUNE }, { "--help", MODE_HELP }, { "-h", MODE_HELP },
-		{ "--version", MODE_VERSION }, { "-V", MODE_VERSION }, { "--vers", MODE_VERSION },
+		{ "--tune", MODE_TUNE },       { "--help", MODE_HELP }, { "-h", MODE_HELP },
+		{ "--version", MODE_VERSION }, { "-V", MODE_VERSION },  { "--vers", MODE_VERSION },
 	};
 
 	(void)state;
@@ -144,7 +149,8 @@ static void test_modes(void **state)
 	assert_true(options.is_json && options.tune.is_dry && options.tune.is_atomic && !options.tune.is_revert);
 	/* --help and --version ask nothing of the policy and the environment. */
 	assert_int_equal(parse_words(WORDS("--policy=/nonexistent", "--version"),
-				     (const char *const[]){ "ALLOCRUN_NUMA=bad", NULL }), 0);
+				     (const char *const[]){ "ALLOCRUN_NUMA=bad", NULL }),
+			 0);
 }
 
 static void test_repeated_calls(void **state)
@@ -225,9 +231,14 @@ static void test_profile_of_a_broken_default_policy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_defaults), TREE_TEST(test_precedence), TREE_TEST(test_ladders),
-		TREE_TEST(test_command), TREE_TEST(test_modes), TREE_TEST(test_repeated_calls),
-		TREE_TEST(test_policy_option), TREE_TEST(test_empty_policy_variable),
+		TREE_TEST(test_defaults),
+		TREE_TEST(test_precedence),
+		TREE_TEST(test_ladders),
+		TREE_TEST(test_command),
+		TREE_TEST(test_modes),
+		TREE_TEST(test_repeated_calls),
+		TREE_TEST(test_policy_option),
+		TREE_TEST(test_empty_policy_variable),
 		TREE_TEST(test_broken_default_policy_stops_nothing),
 		TREE_TEST(test_profile_of_a_broken_default_policy),
 	};

@@ -17,17 +17,16 @@ static int parse(struct options *o, const char *text, const char **error)
 
 static void test_sections(void **state)
 {
-	static const char text[] =
-		"# a comment\n"
-		"; another one\n"
-		"\n"
-		"[launch]\n"
-		"profile = fast\n"
-		"  numa_strict: yes   ; with the file's other separator, and a comment\n"
-		"conf=narenas:4\n"
-		"conf = retain:true\n"
-		"memlock = 64M\n"
-		"require = caps, preload\n";
+	static const char text[] = "# a comment\n"
+				   "; another one\n"
+				   "\n"
+				   "[launch]\n"
+				   "profile = fast\n"
+				   "  numa_strict: yes   ; with the file's other separator, and a comment\n"
+				   "conf=narenas:4\n"
+				   "conf = retain:true\n"
+				   "memlock = 64M\n"
+				   "require = caps, preload\n";
 	struct options o;
 	const char *error;
 
@@ -35,7 +34,7 @@ static void test_sections(void **state)
 	/* The blank in the last line belongs to no step. */
 	assert_int_equal(parse(&o, text, &error), -EINVAL);
 	assert_string_equal(error, "p.conf:10: bad value 'caps, preload' for require ' preload' "
-			    "(did you mean 'preload'?)");
+				   "(did you mean 'preload'?)");
 	assert_string_equal(o.settings[KEY_PROFILE].text, "fast");
 	assert_string_equal(o.settings[KEY_PROFILE].where, "p.conf:5");
 	assert_int_equal(o.settings[KEY_PROFILE].origin, ORIGIN_POLICY_FILE);
@@ -64,17 +63,16 @@ static void test_ladders(void **state)
 
 static void test_profiles(void **state)
 {
-	static const char text[] =
-		"[profile fast]\n"
-		"base = throughput\n"
-		"conf = narenas:8\n"
-		"numa = gpu\n"
-		"[profile memory]\n"
-		"thp = off\n"
-		"[profile new]\n"
-		"allocator = mimalloc,system\n"
-		"[profile fast]\n"
-		"numa = off\n";
+	static const char text[] = "[profile fast]\n"
+				   "base = throughput\n"
+				   "conf = narenas:8\n"
+				   "numa = gpu\n"
+				   "[profile memory]\n"
+				   "thp = off\n"
+				   "[profile new]\n"
+				   "allocator = mimalloc,system\n"
+				   "[profile fast]\n"
+				   "numa = off\n";
 	const struct profile_section *p;
 	struct options o;
 	const char *error;
@@ -109,7 +107,8 @@ static const struct {
 	{ "[launch\n", "p.conf:1: neither 'key = value' nor [section]" },
 	{ "\n\n[launch]\n\n\nnumb = off\n", "p.conf:6: no key 'numb' in [launch] (did you mean 'numa'?)" },
 	{ "[launch]\nnuma = of", "p.conf:2: bad value 'of' for numa (did you mean 'off'?), or nodes as in 0,2-3" },
-	{ "[launch]\nnuma =\n", "p.conf:2: bad value '' for numa (one of: auto, off, gpu, interleave), or nodes as in 0,2-3" },
+	{ "[launch]\nnuma =\n",
+	  "p.conf:2: bad value '' for numa (one of: auto, off, gpu, interleave), or nodes as in 0,2-3" },
 	{ "[launch]\nmemlock = 99999999999T\n",
 	  "p.conf:2: bad value '99999999999T' for memlock (inherit, hard, unlimited, or a size as in 64M)" },
 	{ "[launch]\noom-score-adj = -1001\n",
@@ -120,10 +119,10 @@ static const struct {
 	{ "[serve]\nnuma = off\n", "p.conf:1: no section [serve] (one of: launch, profile NAME, node, check)" },
 	{ "[profile]\nnuma = off\n", "p.conf:1: no section [profile] (one of: launch, profile NAME, node, check)" },
 	{ "[profile ]\nnuma = off\n", "p.conf:1: no section [profile ] (did you mean 'profile NAME'?)" },
-	{ "[node]\nnuma-balancng = 0\n", "p.conf:2: no key 'numa-balancng' in [node] (did you mean 'numa-balancing'?)" },
+	{ "[node]\nnuma-balancng = 0\n",
+	  "p.conf:2: no key 'numa-balancng' in [node] (did you mean 'numa-balancing'?)" },
 	{ "[check]\nspare = x\n", "p.conf:2: bad value 'x' for spare (a number from 0 to 100)" },
-	{ "[profile a]\nbase = balancd\n",
-	  "p.conf:2: no built-in profile 'balancd' (did you mean 'balanced'?)" },
+	{ "[profile a]\nbase = balancd\n", "p.conf:2: no built-in profile 'balancd' (did you mean 'balanced'?)" },
 	/* Only what a profile is about; the rest belongs to [launch]. */
 	{ "[profile a]\nmemlock = 64M\n",
 	  "p.conf:2: no key 'memlock' in [profile a] (one of: allocator, conf, mimalloc, glibc, numa, thp, base)" },
@@ -247,7 +246,8 @@ static void test_empty(void **state)
 static void test_binary(void **state)
 {
 	static const char text[] = "[launch]\nnuma = off\nconf = \0\n";
-	static const char elf[] = "\x7f" "ELF\2\1\1\0\0\0\0\0";
+	static const char elf[] = "\x7f"
+				  "ELF\2\1\1\0\0\0\0\0";
 	struct options o = { .check_ids = runner_list_ids(&pool, checks) };
 	const char *error = NULL;
 
@@ -295,10 +295,12 @@ static void test_long_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_sections), TEST(test_ladders), TEST(test_profiles), TEST(test_errors),
-		TEST(test_first_error), TEST(test_empty_unknown_section), TEST(test_empty_profile),
-		TEST(test_long_profile_name), TEST(test_forms), TEST(test_empty), TEST(test_binary),
-		TEST(test_long_lines),
+		TEST(test_sections),      TEST(test_ladders),
+		TEST(test_profiles),      TEST(test_errors),
+		TEST(test_first_error),   TEST(test_empty_unknown_section),
+		TEST(test_empty_profile), TEST(test_long_profile_name),
+		TEST(test_forms),         TEST(test_empty),
+		TEST(test_binary),        TEST(test_long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,8 +74,7 @@ static void test_drop_ins_in_order(void **state)
 	assert_string_equal(o.settings[KEY_THP].text, "on");
 	assert_string_equal(o.settings[KEY_THP].where, DROP_IN("10-b.conf") ":2");
 	/* Option strings add up; the later key wins when they are parsed. */
-	assert_string_equal(o.confs[0][ORIGIN_POLICY_FILE].text,
-			    "narenas:1,narenas:2,retain:true,narenas:3");
+	assert_string_equal(o.confs[0][ORIGIN_POLICY_FILE].text, "narenas:1,narenas:2,retain:true,narenas:3");
 }
 
 static void test_drop_in_alone(void **state)
@@ -100,8 +99,7 @@ static void test_broken_default_is_ignored_as_a_whole(void **state)
 	tree_write(&tree, CONF, "[launch]\nnuma = off\ncore = 0\nrequire = preload\n[profile x]\nnuma = off\n");
 	tree_write(&tree, DROP_IN("a.conf"), "[launch]\nthp = on\nnumb = off\n");
 	assert_int_equal(load(&o, &error), 0);
-	assert_string_equal(o.policy_problem,
-			    DROP_IN("a.conf") ":3: no key 'numb' in [launch] (did you mean 'numa'?)");
+	assert_string_equal(o.policy_problem, DROP_IN("a.conf") ":3: no key 'numb' in [launch] (did you mean 'numa'?)");
 	assert_null(o.settings[KEY_NUMA].text);
 	assert_null(o.settings[KEY_THP].text);
 	assert_string_equal(o.settings[KEY_CORE].text, "inherit");
@@ -123,8 +121,7 @@ static void test_unreadable_default(void **state)
 	tree_symlink(&tree, CONF, CONF);
 	o = (struct options){ 0 };
 	assert_int_equal(load(&o, &error), 0);
-	assert_string_equal(o.policy_problem,
-			    CONF ": cannot be read: Too many levels of symbolic links");
+	assert_string_equal(o.policy_problem, CONF ": cannot be read: Too many levels of symbolic links");
 }
 
 static void test_unreadable_folder(void **state)
@@ -171,7 +168,8 @@ static void test_named_file(void **state)
 	assert_string_equal(error, mem_printf(&pool, "%s: cannot be read: No such file or directory", o.policy));
 	tree_write(&tree, "/mine.conf", "[launch]\nnuma = off\nthpp = on\n");
 	assert_int_equal(load(&o, &error), -EINVAL);
-	assert_string_equal(error, mem_printf(&pool, "%s:3: no key 'thpp' in [launch] (did you mean 'thp'?)", o.policy));
+	assert_string_equal(error,
+			    mem_printf(&pool, "%s:3: no key 'thpp' in [launch] (did you mean 'thp'?)", o.policy));
 	o = (struct options){ .policy = o.policy };
 	tree_write(&tree, "/mine.conf", "[launch]\nnuma = off\n");
 	assert_int_equal(load(&o, &error), 0);
@@ -187,9 +185,14 @@ static void test_named_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_none), TREE_TEST(test_drop_ins_in_order), TREE_TEST(test_drop_in_alone),
-		TREE_TEST(test_broken_default_is_ignored_as_a_whole), TREE_TEST(test_unreadable_default),
-		TREE_TEST(test_unreadable_folder), TREE_TEST(test_too_large), TREE_TEST(test_named_file),
+		TREE_TEST(test_none),
+		TREE_TEST(test_drop_ins_in_order),
+		TREE_TEST(test_drop_in_alone),
+		TREE_TEST(test_broken_default_is_ignored_as_a_whole),
+		TREE_TEST(test_unreadable_default),
+		TREE_TEST(test_unreadable_folder),
+		TREE_TEST(test_too_large),
+		TREE_TEST(test_named_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

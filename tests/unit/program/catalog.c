@@ -15,8 +15,7 @@ static const unsigned char build_id[] = { 0xab, 0xcd };
 
 static const struct elf_spec library = {
 	.soname = "libjemalloc.so.2",
-	.needed = (const char *const[]){ "libm.so.6", "libpthread.so.0", "libc.so.6",
-					 "ld-linux-x86-64.so.2", NULL },
+	.needed = (const char *const[]){ "libm.so.6", "libpthread.so.0", "libc.so.6", "ld-linux-x86-64.so.2", NULL },
 	.build_id = build_id,
 	.build_id_size = sizeof build_id,
 };
@@ -29,7 +28,9 @@ static const char manifest[] =
 	" \"sha256\": \"00\", \"features\": [\"prof\", \"stats\"], \"licence\": \"BSD\"}]}\n";
 
 static const struct command_facts glibc_command = {
-	.name = "server", .elf = { .machine = "x86_64", .bits = 64 }, .libc = LIBC_GLIBC,
+	.name = "server",
+	.elf = { .machine = "x86_64", .bits = 64 },
+	.libc = LIBC_GLIBC,
 };
 
 static struct catalog_facts read_with(struct tree *t, const struct detect_request *request,
@@ -150,8 +151,8 @@ static void test_manifest_problems(void **state)
 		assert_non_null(facts.problem);
 		print_message("%s\n", facts.problem);
 		assert_int_equal(strncmp(facts.problem, MANIFEST, strlen(MANIFEST)), 0);
-		assert_int_equal(strncmp(facts.problem + strlen(MANIFEST), cases[i].problem,
-					 strlen(cases[i].problem)), 0);
+		assert_int_equal(strncmp(facts.problem + strlen(MANIFEST), cases[i].problem, strlen(cases[i].problem)),
+				 0);
 		assert_int_equal(facts.n_builds, 0);
 		tree_close(&t);
 	}
@@ -285,11 +286,8 @@ static void test_only_what_may_fit_is_checked(void **state)
 		enum libc_kind libc;
 		bool is_checked;
 	} cases[] = {
-		{ "x86_64", LIBC_GLIBC, true },
-		{ "x86_64", LIBC_UNKNOWN, true },
-		{ "x86_64", LIBC_MUSL, false },
-		{ "aarch64", LIBC_GLIBC, false },
-		{ "", LIBC_UNKNOWN, true },
+		{ "x86_64", LIBC_GLIBC, true },   { "x86_64", LIBC_UNKNOWN, true }, { "x86_64", LIBC_MUSL, false },
+		{ "aarch64", LIBC_GLIBC, false }, { "", LIBC_UNKNOWN, true },
 	};
 	static const struct detect_request request = { 0 };
 	struct catalog_facts facts;

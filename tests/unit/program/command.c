@@ -133,7 +133,8 @@ static void test_libc_next_to_the_loader(void **state)
 		.versions = (const char *const[]){ "GLIBC_2.39", NULL },
 	};
 	const struct elf_spec foreign = {
-		.machine = 183, .versions = (const char *const[]){ "GLIBC_2.40", NULL },
+		.machine = 183,
+		.versions = (const char *const[]){ "GLIBC_2.40", NULL },
 	};
 	struct command_facts facts;
 	struct tree t;

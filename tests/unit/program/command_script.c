@@ -28,7 +28,7 @@ static void test_chains(void **state)
 		{ "#!/usr/bin/env python3\n", { "/usr/bin/python3" }, 0, 0 },
 		{ "#!/usr/bin/env -S python3 -u\n", { "/usr/bin/python3" }, 0, 0 },
 		{ "#!/usr/bin/env -S -i A=1 B=2 python3 -u\n", { "/usr/bin/python3" }, 0, 0 },
-		{ "#!/usr/bin/env python3 -u\n", { NULL }, 0, -ENOENT },  /* one word */
+		{ "#!/usr/bin/env python3 -u\n", { NULL }, 0, -ENOENT }, /* one word */
 		{ "#!/usr/bin/env none\n", { NULL }, 0, -ENOENT },
 		{ "#!/usr/bin/env\n", { "/usr/bin/env" }, 0, 0 },
 		{ "#!/usr/bin/wrapper\n", { "/usr/bin/wrapper", "/usr/bin/python3" }, 0, 0 },
@@ -109,8 +109,8 @@ static void test_script_lines(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *interpreter = NULL, *argument = NULL;
-		int r = command_parse_script(&m, (const unsigned char *)cases[i].text,
-					     strlen(cases[i].text), &interpreter, &argument);
+		int r = command_parse_script(&m, (const unsigned char *)cases[i].text, strlen(cases[i].text),
+					     &interpreter, &argument);
 
 		print_message("\"%s\"\n", cases[i].text);
 		assert_int_equal(r, cases[i].interpreter ? 0 : -ENOEXEC);
@@ -183,10 +183,8 @@ static void test_env_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chains),
-		cmocka_unit_test(test_chain_of_scripts_ends),
-		cmocka_unit_test(test_script_lines),
-		cmocka_unit_test(test_long_script_lines),
+		cmocka_unit_test(test_chains),        cmocka_unit_test(test_chain_of_scripts_ends),
+		cmocka_unit_test(test_script_lines),  cmocka_unit_test(test_long_script_lines),
 		cmocka_unit_test(test_env_arguments),
 	};
 

@@ -12,8 +12,8 @@ static const struct elf_spec library = {
 	.soname = "libexample.so.1",
 	.runpath = "$ORIGIN/deps",
 	.needed = (const char *const[]){ "libm.so.6", "libc.so.6", NULL },
-	.versions = (const char *const[]){ "libexample.so.1", "GLIBC_2.2.5", "GLIBC_2.36",
-					   "GLIBC_2.9", "GLIBC_PRIVATE", NULL },
+	.versions = (const char *const[]){ "libexample.so.1", "GLIBC_2.2.5", "GLIBC_2.36", "GLIBC_2.9", "GLIBC_PRIVATE",
+					   NULL },
 	.build_id = build_id,
 	.build_id_size = sizeof build_id,
 	.align = 65536,
@@ -79,8 +79,8 @@ static void test_machines(void **state)
 		uint16_t machine;
 		const char *name;
 	} cases[] = {
-		{ EM_X86_64, "x86_64" }, { EM_AARCH64, "aarch64" }, { EM_386, "i686" },
-		{ EM_ARM, "armv7l" }, { EM_RISCV, "riscv64" }, { EM_S390, "s390x" },
+		{ EM_X86_64, "x86_64" }, { EM_AARCH64, "aarch64" },       { EM_386, "i686" },
+		{ EM_ARM, "armv7l" },    { EM_RISCV, "riscv64" },         { EM_S390, "s390x" },
 		{ EM_PPC64, "ppc64le" }, { EM_LOONGARCH, "loongarch64" }, { 12345, "em-12345" },
 	};
 	struct mem m = MEM_INIT;
@@ -105,7 +105,9 @@ static void test_other_classes_and_orders(void **state)
 	struct elf_facts elf;
 	Elf32_Ehdr header = {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
-		.e_machine = EM_386, .e_phoff = sizeof header, .e_phnum = 1,
+		.e_machine = EM_386,
+		.e_phoff = sizeof header,
+		.e_phnum = 1,
 		.e_phentsize = sizeof(Elf32_Phdr),
 	};
 	Elf32_Phdr load = { .p_type = PT_LOAD, .p_align = 8192 };

@@ -68,8 +68,7 @@ static void open_with_outcomes(void)
 
 static const char *explain(enum report_stage stage, bool has_color)
 {
-	return report_explain(&pool, &scenario.machine.facts, &scenario.options, &scenario.plan, stage,
-			      has_color);
+	return report_explain(&pool, &scenario.machine.facts, &scenario.options, &scenario.plan, stage, has_color);
 }
 
 /* The line of `text` that starts so, blanks at its start aside, without its end. */
@@ -158,9 +157,9 @@ static void test_explain_machine(void **state)
 static void test_explain_all_machines(void **state)
 {
 	static const char *const machines[] = {
-		"cgroup-v1-quota", "cgroup-v2-memory-max", "cpus-512-nodes-16", "hgx-8gpu-two-socket",
-		"hybrid-cgroup-vm", "laptop-one-node", "no-numa-sysfs", "one-socket-four-nodes",
-		"superchip-memory-only-nodes-64k",
+		"cgroup-v1-quota",     "cgroup-v2-memory-max",  "cpus-512-nodes-16",
+		"hgx-8gpu-two-socket", "hybrid-cgroup-vm",      "laptop-one-node",
+		"no-numa-sysfs",       "one-socket-four-nodes", "superchip-memory-only-nodes-64k",
 	};
 	const char *text;
 
@@ -188,12 +187,17 @@ static void test_explain_unknown(void **state)
 	(void)state;
 	scenario_open("laptop-one-node", NULL, WORDS("x"));
 	scenario.machine.facts = (struct facts){
-		.page_size = FACT_UNKNOWN, .memory_total = FACT_UNKNOWN,
+		.page_size = FACT_UNKNOWN,
+		.memory_total = FACT_UNKNOWN,
 		.cpu = { .quota_milli = FACT_UNKNOWN, .effective = FACT_UNKNOWN },
-		.numa = { .known = TRI_UNKNOWN }, .thp = { .known = TRI_UNKNOWN, .process = THP_PROCESS_UNKNOWN },
+		.numa = { .known = TRI_UNKNOWN },
+		.thp = { .known = TRI_UNKNOWN, .process = THP_PROCESS_UNKNOWN },
 		.cgroup = { .memory_max = FACT_UNKNOWN },
-		.process = { .uid = FACT_UNKNOWN, .no_new_privs = TRI_UNKNOWN, .seccomp = FACT_UNKNOWN,
-			     .memlock = { FACT_UNKNOWN, FACT_UNKNOWN }, .core = { FACT_UNKNOWN, FACT_UNKNOWN } },
+		.process = { .uid = FACT_UNKNOWN,
+			     .no_new_privs = TRI_UNKNOWN,
+			     .seccomp = FACT_UNKNOWN,
+			     .memlock = { FACT_UNKNOWN, FACT_UNKNOWN },
+			     .core = { FACT_UNKNOWN, FACT_UNKNOWN } },
 	};
 	scenario_decide();
 	text = explain(REPORT_PLANNED, false);
@@ -201,7 +205,8 @@ static void test_explain_unknown(void **state)
 	assert_string_equal(line_of(text, "CPUs"), "CPUs       unknown");
 	assert_string_equal(line_of(text, "Memory"), "Memory     unknown, limit unknown (cgroup unknown)");
 	assert_string_equal(line_of(text, "NUMA"), "NUMA       unknown");
-	assert_string_equal(line_of(text, "THP"), "THP        enabled=unknown, defrag=unknown; for this process: unknown");
+	assert_string_equal(line_of(text, "THP"),
+			    "THP        enabled=unknown, defrag=unknown; for this process: unknown");
 	assert_null(strstr(line_of(text, "Process"), "-1"));
 }
 
@@ -280,10 +285,14 @@ static void test_builds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_size), SCENARIO_TEST(test_explain_outcomes),
-		SCENARIO_TEST(test_color), SCENARIO_TEST(test_explain_machine),
-		SCENARIO_TEST(test_explain_all_machines), SCENARIO_TEST(test_explain_unknown),
-		SCENARIO_TEST(test_explain_escapes), SCENARIO_TEST(test_warnings),
+		TEST(test_size),
+		SCENARIO_TEST(test_explain_outcomes),
+		SCENARIO_TEST(test_color),
+		SCENARIO_TEST(test_explain_machine),
+		SCENARIO_TEST(test_explain_all_machines),
+		SCENARIO_TEST(test_explain_unknown),
+		SCENARIO_TEST(test_explain_escapes),
+		SCENARIO_TEST(test_warnings),
 		SCENARIO_TEST(test_builds),
 	};
 

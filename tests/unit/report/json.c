@@ -111,9 +111,8 @@ static void test_every_outcome(void **state)
 		enum outcome outcome;
 		const char *text;
 	} cases[] = {
-		{ OUTCOME_PLANNED, "planned" }, { OUTCOME_NOTHING, "nothing to do" },
-		{ OUTCOME_OFF, "off" },         { OUTCOME_DONE, "done" },
-		{ OUTCOME_DEGRADED, "degraded" }, { OUTCOME_REFUSED, "refused" },
+		{ OUTCOME_PLANNED, "planned" }, { OUTCOME_NOTHING, "nothing to do" }, { OUTCOME_OFF, "off" },
+		{ OUTCOME_DONE, "done" },       { OUTCOME_DEGRADED, "degraded" },     { OUTCOME_REFUSED, "refused" },
 	};
 
 	(void)state;
@@ -139,7 +138,7 @@ static void test_every_outcome(void **state)
 static void test_foreign_bytes(void **state)
 {
 	static const char latin1[] = "caf\xe9", cut[] = "\xe2\x82", surrogate[] = "\xed\xa0\x80x";
-	char *environment[] = { (char *)(uintptr_t)"LD_PRELOAD=/caf\xe9.so", NULL };
+	char *environment[] = { (char *)(uintptr_t) "LD_PRELOAD=/caf\xe9.so", NULL };
 	struct operation *op;
 	json_error_t error;
 	json_t *again;
@@ -162,8 +161,9 @@ static void test_foreign_bytes(void **state)
 	json_decref(report);
 	report = again;
 	assert_string_equal(text_at(json_object_get(report, "command"), "path"), "caf" FOREIGN);
-	assert_string_equal(json_string_value(json_array_get(json_object_get(
-		json_object_get(report, "command"), "chain"), 0)), FOREIGN FOREIGN);
+	assert_string_equal(json_string_value(
+				    json_array_get(json_object_get(json_object_get(report, "command"), "chain"), 0)),
+			    FOREIGN FOREIGN);
 	assert_string_equal(text_at(operation_at(0), "value"), FOREIGN FOREIGN FOREIGN "x");
 	assert_string_equal(text_at(json_object_get(report, "environment"), "LD_PRELOAD"), "/caf" FOREIGN ".so");
 	assert_string_equal(json_string_value(json_array_get(json_object_get(report, "warnings"), 0)), "caf" FOREIGN);
@@ -281,10 +281,16 @@ static void test_builds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REPORT_TEST(test_plan), REPORT_TEST(test_operations), REPORT_TEST(test_every_outcome),
-		REPORT_TEST(test_foreign_bytes), REPORT_TEST(test_control_characters),
-		REPORT_TEST(test_live_process), REPORT_TEST(test_unknown_and_unlimited),
-		REPORT_TEST(test_dump), REPORT_TEST(test_large_dump), REPORT_TEST(test_builds),
+		REPORT_TEST(test_plan),
+		REPORT_TEST(test_operations),
+		REPORT_TEST(test_every_outcome),
+		REPORT_TEST(test_foreign_bytes),
+		REPORT_TEST(test_control_characters),
+		REPORT_TEST(test_live_process),
+		REPORT_TEST(test_unknown_and_unlimited),
+		REPORT_TEST(test_dump),
+		REPORT_TEST(test_large_dump),
+		REPORT_TEST(test_builds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,8 +105,8 @@ static inline void look_around(void)
 /* As nobody, with /proc/self still its own. */
 static inline void drop_privileges(void)
 {
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-			       setresuid(NOBODY, NOBODY, NOBODY) < 0))
+	if (geteuid() == 0 &&
+	    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
 		_exit(4);
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }

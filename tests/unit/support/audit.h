@@ -20,8 +20,7 @@ static struct {
 } audit;
 
 /* Facts and node facts, to be changed before the first check. As scenario_open(). */
-static inline void audit_open(const char *name, const char *const *environment,
-			      const char *const *words)
+static inline void audit_open(const char *name, const char *const *environment, const char *const *words)
 {
 	scenario_open(name, environment, words);
 	for (size_t i = 0; i < 2; i++) {
@@ -45,7 +44,9 @@ static inline struct finding audit_find(const char *id)
 		fail_msg("no check '%s'", id);
 	scenario_decide();
 	audit.facts = (struct audit_facts){
-		.machine = &scenario.machine.facts, .node = &audit.node, .options = &scenario.options,
+		.machine = &scenario.machine.facts,
+		.node = &audit.node,
+		.options = &scenario.options,
 		.plan = &scenario.plan,
 	};
 	finding = check->assess(&pool, &audit.facts, &audit.thresholds, NULL);
@@ -59,10 +60,9 @@ static inline struct finding audit_find(const char *id)
 #define assert_finding(id, expected, part) \
 	do { \
 		struct finding finding_ = audit_find(id); \
-		if (strcmp(check_status_name(finding_.status), (expected)) != 0 || \
-		    !strstr(finding_.observed, (part))) \
-			fail_msg("%s: got %s '%s', expected %s '...%s...'", (id), \
-				 check_status_name(finding_.status), finding_.observed, (expected), (part)); \
+		if (strcmp(check_status_name(finding_.status), (expected)) != 0 || !strstr(finding_.observed, (part))) \
+			fail_msg("%s: got %s '%s', expected %s '...%s...'", (id), check_status_name(finding_.status), \
+				 finding_.observed, (expected), (part)); \
 	} while (0)
 
 /* The variables of an environment block, in place of the machine's own. */

@@ -14,8 +14,8 @@
 static struct finding case_found[4];
 
 #define CASE_ASSESS(n) \
-	static struct finding case_assess_##n(struct mem *m, const struct audit_facts *f, \
-					      const struct thresholds *t, const struct live_process *p) \
+	static struct finding case_assess_##n(struct mem *m, const struct audit_facts *f, const struct thresholds *t, \
+					      const struct live_process *p) \
 	{ \
 		(void)m, (void)f, (void)t, (void)p; \
 		return case_found[n]; \
@@ -28,8 +28,7 @@ CASE_ASSESS(3)
 static const struct check case_table[] = {
 	{ "first", "the first", SCOPE_NODE, case_assess_0, "good", "because", "do this", "NODE", NEEDS_NODE },
 	{ "second", "the second", SCOPE_NODE, case_assess_1, "well", "since", "do that", "NODE", NEEDS_LITTLE },
-	{ "third", "of a process", SCOPE_PROCESS, case_assess_2, "fine", "as", "do it", "PROCESS",
-	  NEEDS_THOROUGH },
+	{ "third", "of a process", SCOPE_PROCESS, case_assess_2, "fine", "as", "do it", "PROCESS", NEEDS_THOROUGH },
 	{ "fourth", "of a process too", SCOPE_PROCESS, case_assess_3, "fine", "as", "do it", "PROCESS", 0 },
 	{ .id = NULL },
 };
@@ -52,11 +51,17 @@ static inline void case_reset(void)
 {
 	policy = (struct check_policy){ .n_ignores = 0 };
 	request = (struct audit_request){
-		.selection = { .table = case_table }, .policy = &policy, .fail_on = CHECK_FAIL,
+		.selection = { .table = case_table },
+		.policy = &policy,
+		.fail_on = CHECK_FAIL,
 		.now = 1795334400, /* 2026-11-22T08:00:00Z */
 	};
-	machine = (struct facts){ .kernel = "6.18.5", .machine = "x86_64", .is_live = true,
-				  .page_size = 4096, .memory_total = 1 << 30, .cpu.effective = 2,
+	machine = (struct facts){ .kernel = "6.18.5",
+				  .machine = "x86_64",
+				  .is_live = true,
+				  .page_size = 4096,
+				  .memory_total = 1 << 30,
+				  .cpu.effective = 2,
 				  .cgroup.memory_max = FACT_UNLIMITED };
 	facts = (struct audit_facts){ .machine = &machine };
 	processes[0] = (struct live_process){ .pid = 100, .parent = 1, .name = "server", .inner_pid = 100 };
@@ -74,8 +79,8 @@ static inline void case_look_at_processes(void)
 
 static inline void case_ignore(const char *id, const char *until, int64_t end)
 {
-	*MEM_PUSH(&pool, policy.ignores, policy.n_ignores) =
-		(struct check_ignore){ id, "known", until, end, "p.conf:3" };
+	*MEM_PUSH(&pool, policy.ignores, policy.n_ignores) = (struct check_ignore){ id, "known", until, end,
+										    "p.conf:3" };
 }
 
 static inline void case_run(void)

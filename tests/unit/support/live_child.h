@@ -58,8 +58,7 @@ static inline pid_t start(const char *const *words, const char *const *environme
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		setpgid(0, 0);
-		execve(words[0], (char **)(uintptr_t)words,
-		       (char **)(uintptr_t)(environment ? environment : none));
+		execve(words[0], (char **)(uintptr_t)words, (char **)(uintptr_t)(environment ? environment : none));
 		_exit(127);
 	}
 	children[n_children++] = pid;

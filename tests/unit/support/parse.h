@@ -57,8 +57,7 @@ static inline int parse_words(const char *const *words, const char *const *envir
 	return r;
 }
 
-static inline int parse_behind(const char *const *first, const char *const *words,
-			       const char *const *environment)
+static inline int parse_behind(const char *const *first, const char *const *words, const char *const *environment)
 {
 	const char *line[WORDS_MAX + 4] = { NULL };
 	size_t n = 0;
@@ -86,8 +85,7 @@ static inline int parse(const char *const *environment, const char *const *words
 /* --explain with the tree as its root, so that the policy files are those of the tree. */
 static inline int parse_below(const char *const *environment, const char *const *words)
 {
-	return parse_behind((const char *const[]){ "--explain", "--sysroot", tree.path, NULL }, words,
-			    environment);
+	return parse_behind((const char *const[]){ "--explain", "--sysroot", tree.path, NULL }, words, environment);
 }
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })

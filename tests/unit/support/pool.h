@@ -23,16 +23,16 @@ static inline int pool_free(void **state)
 	do { \
 		const char *actual_ = (actual), *expected_ = (expected); \
 		if (!actual_ != !expected_ || (actual_ && strcmp(actual_, expected_) != 0)) \
-			fail_msg("%s: got '%s', expected '%s'", (row), \
-				 actual_ ? actual_ : "(null)", expected_ ? expected_ : "(null)"); \
+			fail_msg("%s: got '%s', expected '%s'", (row), actual_ ? actual_ : "(null)", \
+				 expected_ ? expected_ : "(null)"); \
 	} while (0)
 /* `part` NULL: there must be no text at all. */
 #define assert_row_contains(row, actual, part) \
 	do { \
 		const char *actual_ = (actual), *part_ = (part); \
 		if (!actual_ != !part_ || (actual_ && !strstr(actual_, part_))) \
-			fail_msg("%s: got '%s', expected '...%s...'", (row), \
-				 actual_ ? actual_ : "(null)", part_ ? part_ : "(null)"); \
+			fail_msg("%s: got '%s', expected '...%s...'", (row), actual_ ? actual_ : "(null)", \
+				 part_ ? part_ : "(null)"); \
 	} while (0)
 #define assert_row_int(row, actual, expected) \
 	do { \

@@ -38,7 +38,7 @@ static inline char **variables(const char *const *list)
 	return copy;
 }
 
-#define VARIABLES(...) variables((const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define VARIABLES(...) variables((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 
 static inline void set_option(const char *key, const char *value)
 {
@@ -47,24 +47,27 @@ static inline void set_option(const char *key, const char *value)
 
 static inline void add_step(const char *step, const char *name, const char *value, const char *outcome)
 {
-	*MEM_PUSH(&pool, record.steps, record.n_steps) = (struct live_step){
-		mem_strdup(&pool, step), mem_strdup(&pool, name),
-		value ? mem_strdup(&pool, value) : NULL, mem_strdup(&pool, outcome) };
+	*MEM_PUSH(&pool, record.steps, record.n_steps) =
+		(struct live_step){ mem_strdup(&pool, step), mem_strdup(&pool, name),
+				    value ? mem_strdup(&pool, value) : NULL, mem_strdup(&pool, outcome) };
 	p->record = &record;
 }
 
 static inline void make_libraries(void)
 {
 	build = (struct build_facts){ .id = mem_strdup(&pool, "jemalloc-5.3.1-x86_64-glibc"),
-				      .build_id = mem_strdup(&pool, "abcd"), .is_bundled = true };
-	libraries[0] = (struct live_library){
-		.path = mem_strdup(&pool, OURS), .allocator = mem_strdup(&pool, "jemalloc"),
-		.build_id = build.build_id, .build = &build, .defines_malloc = true };
-	libraries[1] = (struct live_library){
-		.path = mem_strdup(&pool, "/usr/lib/libstdc++.so.6"), .allocator = mem_strdup(&pool, "libstdc++.so.6") };
-	libraries[2] = (struct live_library){
-		.path = mem_strdup(&pool, "/usr/lib/libc.so.6"), .allocator = mem_strdup(&pool, "glibc"),
-		.defines_malloc = true };
+				      .build_id = mem_strdup(&pool, "abcd"),
+				      .is_bundled = true };
+	libraries[0] = (struct live_library){ .path = mem_strdup(&pool, OURS),
+					      .allocator = mem_strdup(&pool, "jemalloc"),
+					      .build_id = build.build_id,
+					      .build = &build,
+					      .defines_malloc = true };
+	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libstdc++.so.6"),
+					      .allocator = mem_strdup(&pool, "libstdc++.so.6") };
+	libraries[2] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libc.so.6"),
+					      .allocator = mem_strdup(&pool, "glibc"),
+					      .defines_malloc = true };
 }
 
 /* Launched by allocrun on its jemalloc, eight CPUs, one node, all that is known is well. */
@@ -75,22 +78,48 @@ static inline void make_server(void)
 				       .version = mem_strdup(&pool, "0.1") };
 	memset(processes, 0, sizeof processes);
 	*p = (struct live_process){
-		.pid = 4711, .inner_pid = 4711, .parent = 1, .start_time = 8765, .name = "vllm", .command = "vllm serve",
-		.state = LIVE_RUNNING, .bits = 64, .is_static = TRI_NO, .is_secure = TRI_NO,
-		.malloc = library, .free = library, .operator_new = library, .libraries = libraries,
-		.n_libraries = 3, .loaded = variables((const char *const[]){ "", OURS, "/usr/lib/libc.so.6", NULL }),
+		.pid = 4711,
+		.inner_pid = 4711,
+		.parent = 1,
+		.start_time = 8765,
+		.name = "vllm",
+		.command = "vllm serve",
+		.state = LIVE_RUNNING,
+		.bits = 64,
+		.is_static = TRI_NO,
+		.is_secure = TRI_NO,
+		.malloc = library,
+		.free = library,
+		.operator_new = library,
+		.libraries = libraries,
+		.n_libraries = 3,
+		.loaded = variables((const char *const[]){ "", OURS, "/usr/lib/libc.so.6", NULL }),
 		.environment = variables((const char *const[]){ "LD_PRELOAD=" OURS, NULL }),
-		.environment_evidence = EVIDENCE_PROVED, .options_evidence = EVIDENCE_PROVED,
-		.rss_anon = GIB(4), .rss_file = GIB(1), .rss_shmem = 0, .hugetlb = 0, .swap = 0,
-		.allocator_resident = FACT_UNKNOWN, .allocator_dirty = FACT_UNKNOWN, .allocator_live = FACT_UNKNOWN,
-		.purge_threads = FACT_UNKNOWN, .n_mappings = 900,
-		.n_threads = 181, .memory_policy = FACT_UNKNOWN, .thp = THP_PROCESS_ALLOWED,
-		.capabilities_known = TRI_YES, .memlock = { FACT_UNLIMITED, FACT_UNLIMITED },
+		.environment_evidence = EVIDENCE_PROVED,
+		.options_evidence = EVIDENCE_PROVED,
+		.rss_anon = GIB(4),
+		.rss_file = GIB(1),
+		.rss_shmem = 0,
+		.hugetlb = 0,
+		.swap = 0,
+		.allocator_resident = FACT_UNKNOWN,
+		.allocator_dirty = FACT_UNKNOWN,
+		.allocator_live = FACT_UNKNOWN,
+		.purge_threads = FACT_UNKNOWN,
+		.n_mappings = 900,
+		.n_threads = 181,
+		.memory_policy = FACT_UNKNOWN,
+		.thp = THP_PROCESS_ALLOWED,
+		.capabilities_known = TRI_YES,
+		.memlock = { FACT_UNLIMITED, FACT_UNLIMITED },
 	};
 	assert_int_equal(bitmap_parse_list("0-7", &p->cpus), 0);
 	machine = (struct facts){
-		.cpu = { .present = p->cpus, .online = p->cpus, .allowed = p->cpus,
-			 .quota_milli = FACT_UNLIMITED, .effective = 8 },
+		.cpu = { .present = p->cpus,
+			 .online = p->cpus,
+			 .allowed = p->cpus,
+			 .quota_milli = FACT_UNLIMITED,
+			 .effective = 8 },
 		.cgroup = { .memory_max = FACT_UNLIMITED },
 		.numa = { .n_nodes = 1 },
 	};
@@ -130,8 +159,13 @@ static inline void expect_of(const struct live_process *process, check_assess *a
 /* No check says ok of a process of which nothing can be told. */
 static inline void expect_of_states(check_assess *assess)
 {
-	static const struct { enum live_state state; enum check_status status; } states[] = {
-		{ LIVE_GONE, CHECK_SKIP }, { LIVE_ZOMBIE, CHECK_SKIP }, { LIVE_KERNEL_THREAD, CHECK_SKIP },
+	static const struct {
+		enum live_state state;
+		enum check_status status;
+	} states[] = {
+		{ LIVE_GONE, CHECK_SKIP },
+		{ LIVE_ZOMBIE, CHECK_SKIP },
+		{ LIVE_KERNEL_THREAD, CHECK_SKIP },
 		{ LIVE_DENIED, CHECK_UNKNOWN },
 	};
 	static char why[] = "why not";

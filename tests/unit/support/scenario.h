@@ -25,8 +25,8 @@ static struct {
 	bool is_open;
 } scenario;
 
-static inline void scenario_make_build(struct build_facts *build, const char *allocator,
-				       const char *version, const char *soname)
+static inline void scenario_make_build(struct build_facts *build, const char *allocator, const char *version,
+				       const char *soname)
 {
 	const char *machine = scenario.machine.facts.command.elf.machine;
 
@@ -56,7 +56,9 @@ static inline void scenario_make_command(const char *name)
 		.path = mem_printf(&pool, "/usr/bin/%s", name),
 		.chain = { mem_printf(&pool, "/usr/bin/%s", name) },
 		.n_chain = 1,
-		.elf = { .bits = 64, .is_dynamic = true, .page_size = 4096,
+		.elf = { .bits = 64,
+			 .is_dynamic = true,
+			 .page_size = 4096,
 			 .interpreter = mem_strdup(&pool, "/lib64/ld-linux.so.2") },
 		.libc = LIBC_GLIBC,
 		.libc_minor = 36,
@@ -82,7 +84,8 @@ static inline void scenario_parse(const char *name, const char *const *words)
 	for (const char *const *e = scenario.machine.environment; *e; e++)
 		*MEM_PUSH(&pool, block, n) = mem_strdup(&pool, *e);
 	*MEM_PUSH(&pool, block, n) = NULL;
-	if (options_parse(&pool, (int)argc - 1, argv, block, runner_list_ids(&pool, checks), &scenario.options, &error) < 0)
+	if (options_parse(&pool, (int)argc - 1, argv, block, runner_list_ids(&pool, checks), &scenario.options,
+			  &error) < 0)
 		fail_msg("%s", error);
 	root_close(&scenario.options.root);
 }
@@ -91,8 +94,7 @@ static inline void scenario_parse(const char *name, const char *const *words)
  * Facts and options, to be changed before scenario_decide(). `environment` NULL: that of
  * the machine's folder. The last words are the command.
  */
-static inline void scenario_open(const char *name, const char *const *environment,
-				 const char *const *words)
+static inline void scenario_open(const char *name, const char *const *environment, const char *const *words)
 {
 	struct facts *f = &scenario.machine.facts;
 

@@ -25,8 +25,7 @@ static const char *const *machine_read_environment(const struct root *root, stru
 	char *text, *rest;
 
 	if (root_read(root, m, "/environment", PATH_READ_MAX, &text, NULL) == 0) {
-		for (char *line = strtok_r(text, "\n", &rest); line;
-		     line = strtok_r(NULL, "\n", &rest))
+		for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 			*MEM_PUSH(m, environment, n) = line;
 	}
 	*MEM_PUSH(m, environment, n) = NULL;
@@ -51,8 +50,7 @@ void machine_open_with(struct machine *ret, const char *name, const char *const 
 	snprintf(path, sizeof path, "%s/%s", MACHINES_DIR, name);
 	if (root_open(path, &ret->root) < 0)
 		fail_msg("%s: cannot be opened as a root", path);
-	ret->environment = environment ? environment :
-			   machine_read_environment(&ret->root, &ret->mem);
+	ret->environment = environment ? environment : machine_read_environment(&ret->root, &ret->mem);
 	machine_detect(ret);
 }
 
@@ -147,7 +145,8 @@ void tree_remove(struct tree *tree, const char *path)
 
 void garbage_forms(struct mem *m, struct garbage ret[GARBAGE_FORMS])
 {
-	static const char binary[] = "\x7f" "E\0\xff\xfe\n\0[\0]\x80-\n";
+	static const char binary[] = "\x7f"
+				     "E\0\xff\xfe\n\0[\0]\x80-\n";
 	static const char words[] = "no such [ thing : here\n\n";
 	static const size_t long_size = 1024 * 1024;
 	char *letters = mem_alloc(m, long_size + 1), *lines = mem_alloc(m, long_size + 1);
@@ -205,8 +204,7 @@ static void garbage_list(struct tree *tree, const char *path, char ***files, siz
 	}
 }
 
-static void garbage_check_file(struct tree *tree, const struct garbage *forms, const char *path,
-			       garbage_check *check)
+static void garbage_check_file(struct tree *tree, const struct garbage *forms, const char *path, garbage_check *check)
 {
 	struct detect_request request = { .thorough = true };
 	char *text;
@@ -289,11 +287,13 @@ static void elf_put_note(struct elf_image *image, const struct elf_spec *spec, E
 	header->p_align = 4;
 }
 
-static void elf_put_dynamic(struct elf_image *image, const struct elf_spec *spec,
-			    Elf64_Phdr *header)
+static void elf_put_dynamic(struct elf_image *image, const struct elf_spec *spec, Elf64_Phdr *header)
 {
 	Elf64_Dyn table[64] = { 0 };
-	struct { Elf64_Verdef definition; Elf64_Verdaux name; } versions[32] = { 0 };
+	struct {
+		Elf64_Verdef definition;
+		Elf64_Verdaux name;
+	} versions[32] = { 0 };
 	char names[4096] = { 0 };
 	size_t n = 0, n_names = 1, n_versions = 0;
 
@@ -307,10 +307,9 @@ static void elf_put_dynamic(struct elf_image *image, const struct elf_spec *spec
 		versions[n_versions].definition.vd_version = 1;
 		versions[n_versions].definition.vd_cnt = 1;
 		versions[n_versions].definition.vd_aux = sizeof(Elf64_Verdef);
-		versions[n_versions].definition.vd_next =
-			spec->versions[n_versions + 1] ? sizeof *versions : 0;
-		versions[n_versions].name.vda_name = (Elf64_Word)elf_put_name(
-			names, &n_names, sizeof names, spec->versions[n_versions]);
+		versions[n_versions].definition.vd_next = spec->versions[n_versions + 1] ? sizeof *versions : 0;
+		versions[n_versions].name.vda_name = (Elf64_Word)elf_put_name(names, &n_names, sizeof names,
+									      spec->versions[n_versions]);
 	}
 	if (n_versions) {
 		table[n++] = (Elf64_Dyn){ DT_VERDEF, { elf_put(image, versions, n_versions * sizeof *versions) } };
@@ -332,12 +331,14 @@ unsigned char *elf_make(struct mem *m, const struct elf_spec *spec, size_t *ret_
 	Elf64_Shdr section = { 0 };
 	Elf64_Ehdr header = {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64,
-			     __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB,
-			     EV_CURRENT },
+			     __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB, EV_CURRENT },
 		.e_type = ET_DYN,
 		.e_machine = spec->machine ? spec->machine : EM_X86_64,
-		.e_phoff = sizeof header, .e_phentsize = sizeof *headers, .e_phnum = 1,
-		.e_shentsize = sizeof section, .e_shnum = 1,
+		.e_phoff = sizeof header,
+		.e_phentsize = sizeof *headers,
+		.e_phnum = 1,
+		.e_shentsize = sizeof section,
+		.e_shnum = 1,
 	};
 	unsigned char *copy;
 
@@ -353,8 +354,8 @@ unsigned char *elf_make(struct mem *m, const struct elf_spec *spec, size_t *ret_
 		elf_put_note(&image, spec, &headers[header.e_phnum++]);
 	if (!spec->is_static)
 		elf_put_dynamic(&image, spec, &headers[header.e_phnum++]);
-	headers[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_filesz = image.size,
-				   .p_align = spec->align ? spec->align : 4096 };
+	headers[0] =
+		(Elf64_Phdr){ .p_type = PT_LOAD, .p_filesz = image.size, .p_align = spec->align ? spec->align : 4096 };
 	header.e_shoff = elf_put(&image, &section, sizeof section);
 	memcpy(image.bytes, &header, sizeof header);
 	memcpy(image.bytes + sizeof header, headers, sizeof headers);

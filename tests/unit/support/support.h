@@ -53,7 +53,7 @@ char *tree_outside(struct tree *tree, const char *path);
 /* Forms in which a file can be garbage: each gives the bytes and what they are called. */
 struct garbage {
 	const char *name;
-	const char *bytes;  /* NULL: the file is missing */
+	const char *bytes; /* NULL: the file is missing */
 	size_t size;
 };
 
@@ -70,16 +70,16 @@ void garbage_check_machine(const char *machine, garbage_check *check);
 
 /* A small 64-bit ELF file of the host's byte order, made up. NULL or 0 = without. */
 struct elf_spec {
-	uint16_t machine;             /* EM_…; 0 = EM_X86_64 */
+	uint16_t machine; /* EM_…; 0 = EM_X86_64 */
 	const char *interpreter;
 	const char *soname;
 	const char *runpath;
-	const char *const *needed;    /* NULL-terminated */
-	const char *const *versions;  /* names of version definitions, NULL-terminated */
+	const char *const *needed;   /* NULL-terminated */
+	const char *const *versions; /* names of version definitions, NULL-terminated */
 	const unsigned char *build_id;
 	size_t build_id_size;
-	uint64_t align;               /* of the PT_LOAD; 0 = 4096 */
-	bool is_static;               /* no PT_DYNAMIC */
+	uint64_t align; /* of the PT_LOAD; 0 = 4096 */
+	bool is_static; /* no PT_DYNAMIC */
 };
 
 unsigned char *elf_make(struct mem *m, const struct elf_spec *spec, size_t *ret_size);

@@ -105,7 +105,8 @@ static void test_atomic_short(void **state)
 	/* One file by two names: the second write is undone by nobody, the first by the second. */
 	tree_remove(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages");
 	assert_int_equal(link(tree_outside(&tree, NODES "/node0/hugepages/hugepages-2048kB/nr_hugepages"),
-			      tree_outside(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages")), 0);
+			      tree_outside(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages")),
+			 0);
 	apply(true);
 	w = tune_find("hugetlb.2M.node0");
 	assert_int_equal(w->outcome, TUNE_FAILED);
@@ -124,7 +125,8 @@ static void test_undone_meanwhile(void **state)
 	tune_want("hugetlb.2M.node1", "9");
 	tree_remove(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages");
 	assert_int_equal(link(tree_outside(&tree, NODES "/node0/hugepages/hugepages-2048kB/nr_hugepages"),
-			      tree_outside(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages")), 0);
+			      tree_outside(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages")),
+			 0);
 	tune_decide_here();
 	apply(false);
 	assert_row_contains("undone", tune_find("hugetlb.2M.node0")->detail, "something else has set it to 9 since");
@@ -169,9 +171,9 @@ static void test_probe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TUNE_TEST(test_written), TUNE_TEST(test_compacted), TUNE_TEST(test_vanished), TUNE_TEST(test_atomic),
-		TUNE_TEST(test_atomic_short), TUNE_TEST(test_undone_meanwhile), TUNE_TEST(test_not_read_back),
-		TUNE_TEST(test_probe),
+		TUNE_TEST(test_written),       TUNE_TEST(test_compacted),    TUNE_TEST(test_vanished),
+		TUNE_TEST(test_atomic),        TUNE_TEST(test_atomic_short), TUNE_TEST(test_undone_meanwhile),
+		TUNE_TEST(test_not_read_back), TUNE_TEST(test_probe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

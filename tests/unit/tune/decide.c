@@ -135,7 +135,9 @@ static void test_bare_kernel(void **state)
 		bool is_there = strcmp(plan.writes[i].key, "max-map-count") == 0;
 
 		assert_row_int(plan.writes[i].key, plan.writes[i].outcome,
-			       is_there ? TUNE_PLANNED : is_pages ? TUNE_IMPOSSIBLE : TUNE_SKIPPED);
+			       is_there ? TUNE_PLANNED :
+			       is_pages ? TUNE_IMPOSSIBLE :
+					  TUNE_SKIPPED);
 	}
 	assert_write("thp-enabled", "skipped: a kernel without transparent hugepages");
 	assert_write("zone-reclaim-mode", "skipped: a kernel without NUMA");
@@ -236,7 +238,8 @@ static void test_unknown_word(void **state)
 	tree_write(&tree, THP "/enabled", "always madvise never [sometimes]\n");
 	tune_want("thp-enabled", "madvise");
 	tune_decide_here();
-	assert_write("thp-enabled", "impossible: " THP "/enabled says 'sometimes', which is none of: always madvise never");
+	assert_write("thp-enabled",
+		     "impossible: " THP "/enabled says 'sometimes', which is none of: always madvise never");
 }
 
 /* The kernel's own choice ends with the first weight: a change of its own, made first. */
@@ -273,9 +276,9 @@ static void test_weights(void **state)
 static void test_machines(void **state)
 {
 	static const char *const machines[] = {
-		"cgroup-v1-quota", "cgroup-v2-memory-max", "cpus-512-nodes-16", "hgx-8gpu-two-socket",
-		"hybrid-cgroup-vm", "laptop-one-node", "no-numa-sysfs", "one-socket-four-nodes",
-		"superchip-memory-only-nodes-64k",
+		"cgroup-v1-quota",     "cgroup-v2-memory-max",  "cpus-512-nodes-16",
+		"hgx-8gpu-two-socket", "hybrid-cgroup-vm",      "laptop-one-node",
+		"no-numa-sysfs",       "one-socket-four-nodes", "superchip-memory-only-nodes-64k",
 	};
 
 	(void)state;
@@ -292,11 +295,13 @@ static void test_machines(void **state)
 		assert_row_int(machines[i], (int)tune_count(&plan, TUNE_IMPOSSIBLE), 0);
 		/* What the audit's detector reads is what is compared. */
 		assert_row_string(machines[i], tune_find("numa-balancing")->from,
-				  machine.facts.numa.balancing == FACT_UNKNOWN ? NULL :
-				  mem_printf(&pool, "%lld", (long long)machine.facts.numa.balancing));
+				  machine.facts.numa.balancing == FACT_UNKNOWN ?
+					  NULL :
+					  mem_printf(&pool, "%lld", (long long)machine.facts.numa.balancing));
 		assert_row_int(machines[i], tune_find("thp-enabled")->outcome,
-			       machine.facts.thp.known != TRI_YES ? TUNE_SKIPPED :
-			       machine.facts.thp.enabled == THP_MADVISE ? TUNE_SAME : TUNE_PLANNED);
+			       machine.facts.thp.known != TRI_YES       ? TUNE_SKIPPED :
+			       machine.facts.thp.enabled == THP_MADVISE ? TUNE_SAME :
+									  TUNE_PLANNED);
 		machine_close(&machine);
 	}
 }
@@ -304,10 +309,19 @@ static void test_machines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TUNE_TEST(test_differences), TUNE_TEST(test_order), TUNE_TEST(test_pools), TUNE_TEST(test_impossible),
-		TUNE_TEST(test_skipped), TUNE_TEST(test_bare_kernel), TUNE_TEST(test_each_without_numa),
-		TUNE_TEST(test_unreadable_nodes), TUNE_TEST(test_no_memory), TUNE_TEST(test_most_ptes),
-		TUNE_TEST(test_unknown_word), TUNE_TEST(test_weights), TUNE_TEST(test_machines),
+		TUNE_TEST(test_differences),
+		TUNE_TEST(test_order),
+		TUNE_TEST(test_pools),
+		TUNE_TEST(test_impossible),
+		TUNE_TEST(test_skipped),
+		TUNE_TEST(test_bare_kernel),
+		TUNE_TEST(test_each_without_numa),
+		TUNE_TEST(test_unreadable_nodes),
+		TUNE_TEST(test_no_memory),
+		TUNE_TEST(test_most_ptes),
+		TUNE_TEST(test_unknown_word),
+		TUNE_TEST(test_weights),
+		TUNE_TEST(test_machines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,14 +18,16 @@ static void test_boot_notes(void **state)
 {
 	(void)state;
 	tune_write_machine();
-	tree_write(&tree, "/proc/cmdline", "ro transparent_hugepage=always numa_balancing=enable default_hugepagesz=2M "
-					   "hugepages=512 -- max\n");
+	tree_write(&tree, "/proc/cmdline",
+		   "ro transparent_hugepage=always numa_balancing=enable default_hugepagesz=2M "
+		   "hugepages=512 -- max\n");
 	tune_want("thp-enabled", "madvise");
 	tune_want("numa-balancing", "0");
 	tune_want("hugetlb.2M", "64");
 	tune_want("thp-defrag", "never");
 	tune_decide_here();
-	assert_note("thp-enabled", "the kernel command line says transparent_hugepage=always: each boot begins with that");
+	assert_note("thp-enabled",
+		    "the kernel command line says transparent_hugepage=always: each boot begins with that");
 	assert_note("numa-balancing", "the kernel command line says numa_balancing=enable: each boot begins with that");
 	assert_note("hugetlb.2M", "the kernel command line asks for 512 pages of 2M: each boot begins with those");
 	assert_int_equal(tune_find("thp-defrag")->n_notes, 0);
@@ -70,8 +72,10 @@ static void test_boot_sizes(void **state)
 		tune_decide_here();
 		assert_row_int(rows[i].boot, tune_find("thp-enabled.64K")->n_notes != 0, rows[i].has_note);
 		if (rows[i].has_note)
-			assert_note("thp-enabled.64K", mem_printf(
-				&pool, "the kernel command line says thp_anon=%s: each boot begins with that", rows[i].boot));
+			assert_note("thp-enabled.64K",
+				    mem_printf(&pool,
+					       "the kernel command line says thp_anon=%s: each boot begins with that",
+					       rows[i].boot));
 	}
 }
 
@@ -86,8 +90,10 @@ static void test_boot_nodes(void **state)
 	tune_want("hugetlb.2M.node2", "1");
 	tune_decide_here();
 	assert_no_note("hugetlb.2M.node0");
-	assert_note("hugetlb.2M.node1", "the kernel command line asks for 8 pages of 2M on node 1: each boot begins with those");
-	assert_note("hugetlb.2M.node2", "the kernel command line asks for 0 pages of 2M on node 2: each boot begins with those");
+	assert_note("hugetlb.2M.node1",
+		    "the kernel command line asks for 8 pages of 2M on node 1: each boot begins with those");
+	assert_note("hugetlb.2M.node2",
+		    "the kernel command line asks for 0 pages of 2M on node 2: each boot begins with those");
 	policy.n = 0;
 	tune_want("hugetlb.2M", "16");
 	tune_decide_here();
@@ -113,8 +119,9 @@ static void test_boot_sysctl(void **state)
 {
 	(void)state;
 	tune_write_machine();
-	tree_write(&tree, "/proc/cmdline", "ro sysctl.vm.max_map_count=100 sysctl/kernel/numa_balancing=2 sysctl.vm.nr_hugepages=9 "
-					   "sysctl.vm.zone_reclaim_mode=0\n");
+	tree_write(&tree, "/proc/cmdline",
+		   "ro sysctl.vm.max_map_count=100 sysctl/kernel/numa_balancing=2 sysctl.vm.nr_hugepages=9 "
+		   "sysctl.vm.zone_reclaim_mode=0\n");
 	tune_want("max-map-count", "70000");
 	tune_want("numa-balancing", "0");
 	tune_want("hugetlb.2M", "12");
@@ -130,7 +137,8 @@ static void test_rivals(void **state)
 {
 	(void)state;
 	tune_write_machine();
-	tree_write(&tree, "/etc/sysctl.d/50-x.conf", "# vm.max_map_count = 1\n-vm/max_map_count=262144\nnet.ipv4.x = 1\n");
+	tree_write(&tree, "/etc/sysctl.d/50-x.conf",
+		   "# vm.max_map_count = 1\n-vm/max_map_count=262144\nnet.ipv4.x = 1\n");
 	/* Hidden by the one of the same name in /etc. */
 	tree_write(&tree, "/usr/lib/sysctl.d/50-x.conf", "vm.max_map_count = 3\n");
 	tree_write(&tree, "/usr/lib/sysctl.d/60-y.conf", "vm.nr_hugepages = 99\nkernel.numa_balancing = 0\n");
@@ -139,7 +147,8 @@ static void test_rivals(void **state)
 	tree_write(&tree, "/etc/tuned/active_profile", "ours\n");
 	tree_write(&tree, "/etc/tuned/ours/tuned.conf", "[main]\ninclude=throughput-performance\n");
 	tree_write(&tree, "/usr/lib/tuned/throughput-performance/tuned.conf",
-		   "[vm]\ntransparent_hugepages=always\n[sysfs]\n" THP "/defrag=defer\n[sysctl]\nvm.zone_reclaim_mode=1\n");
+		   "[vm]\ntransparent_hugepages=always\n[sysfs]\n" THP
+		   "/defrag=defer\n[sysctl]\nvm.zone_reclaim_mode=1\n");
 	tune_want("max-map-count", "70000");
 	tune_want("hugetlb.2M.node0", "8");
 	tune_want("numa-balancing", "0");
@@ -210,8 +219,8 @@ static void test_tuned_odd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TUNE_TEST(test_boot_notes), TUNE_TEST(test_boot_sizes), TUNE_TEST(test_boot_nodes),
-		TUNE_TEST(test_boot_sysctl), TUNE_TEST(test_rivals), TUNE_TEST(test_tuned_profiles),
+		TUNE_TEST(test_boot_notes),  TUNE_TEST(test_boot_sizes), TUNE_TEST(test_boot_nodes),
+		TUNE_TEST(test_boot_sysctl), TUNE_TEST(test_rivals),     TUNE_TEST(test_tuned_profiles),
 		TUNE_TEST(test_tuned_odd),
 	};
 

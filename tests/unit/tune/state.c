@@ -26,7 +26,8 @@ static void test_state_parse(void **state)
 		{ STATE("7"), "entry 1 lacks path or found" },
 		{ STATE(ENTRY("/etc/passwd", "x")), "entry 1 is about a file that --tune does not set" },
 		{ STATE(ENTRY("/proc/sys/vm/max_map_count/../drop_caches", "3")), "entry 1 is about a file" },
-		{ STATE(ENTRY("/sys/devices/system/node/node0x/hugepages/hugepages-2048kB/nr_hugepages", "3")), "entry 1 is" },
+		{ STATE(ENTRY("/sys/devices/system/node/node0x/hugepages/hugepages-2048kB/nr_hugepages", "3")),
+		  "entry 1 is" },
 		{ STATE(ENTRY("/proc/sys/vm/max_map_count", "")), "entry 1 has a value that no such file has" },
 		{ STATE(ENTRY("/proc/sys/vm/max_map_count", "1\\n2")), "entry 1 has a value" },
 		{ STATE(ENTRY(THP "/enabled", "a b")), "entry 1 has a value" },
@@ -50,7 +51,8 @@ static void test_state_parse(void **state)
 		assert_null(parsed.saved);
 	}
 	assert_int_equal(parse(STATE(ENTRY(THP "/defrag", "defer+madvise") "," ENTRY(WEIGHTS "/auto", "true")), &parsed,
-			       &problem), 0);
+			       &problem),
+			 0);
 	assert_int_equal(parsed.n_saved, 2);
 	assert_string_equal(parsed.boot_id, "b007");
 	assert_string_equal(parsed.saved[0].value, "defer+madvise");
@@ -173,7 +175,8 @@ static void test_state_unread(void **state)
 	tune_apply(&tree.root, &pool, &plan, false, true);
 	assert_file("/proc/sys/vm/max_map_count", "many\n");
 	for (size_t i = 0; i < plan.n; i++)
-		assert_row_int(plan.writes[i].key, plan.writes[i].from != NULL, strcmp(plan.writes[i].key, "hugetlb.2M.node1") == 0);
+		assert_row_int(plan.writes[i].key, plan.writes[i].from != NULL,
+			       strcmp(plan.writes[i].key, "hugetlb.2M.node1") == 0);
 }
 
 /* A value that was taken and cannot be read back has changed, for all that is known. */
@@ -217,7 +220,7 @@ static void test_lock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TUNE_TEST(test_state_parse), TUNE_TEST(test_state_round), TUNE_TEST(test_state_settled),
+		TUNE_TEST(test_state_parse),  TUNE_TEST(test_state_round),         TUNE_TEST(test_state_settled),
 		TUNE_TEST(test_state_unread), TUNE_TEST(test_state_not_read_back), TUNE_TEST(test_lock),
 	};
 

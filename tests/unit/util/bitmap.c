@@ -40,21 +40,11 @@ static void test_parse_refuses(void **state)
 		const char *text;
 		int error;
 	} cases[] = {
-		{ "8192", -ERANGE },
-		{ "0-8192", -ERANGE },
-		{ "99999999999999999999", -ERANGE },
-		{ "3-1", -EINVAL },
-		{ "-1", -EINVAL },
-		{ "1,", -EINVAL },
-		{ ",1", -EINVAL },
-		{ "1,,2", -EINVAL },
-		{ "1-", -EINVAL },
-		{ "0-7:0", -EINVAL },
-		{ "0-7:", -EINVAL },
-		{ "1 2", -EINVAL },
-		{ "+1", -EINVAL },
-		{ "0x1", -EINVAL },
-		{ "all", -EINVAL },
+		{ "8192", -ERANGE },  { "0-8192", -ERANGE }, { "99999999999999999999", -ERANGE },
+		{ "3-1", -EINVAL },   { "-1", -EINVAL },     { "1,", -EINVAL },
+		{ ",1", -EINVAL },    { "1,,2", -EINVAL },   { "1-", -EINVAL },
+		{ "0-7:0", -EINVAL }, { "0-7:", -EINVAL },   { "1 2", -EINVAL },
+		{ "+1", -EINVAL },    { "0x1", -EINVAL },    { "all", -EINVAL },
 		{ "1;2", -EINVAL },
 	};
 
@@ -102,7 +92,7 @@ static void test_next(void **state)
 	size_t n = 0;
 
 	(void)state;
-	BITMAP_FOR_EACH(bit, &b)
+	BITMAP_FOR_EACH (bit, &b)
 		assert_int_equal(bit, expected[n++]);
 	assert_int_equal(n, 5);
 	assert_int_equal(bitmap_next(&b, -7), 3);

@@ -17,29 +17,23 @@ static const char *join(char *const *block)
 static void test_get(void **state)
 {
 	static const char *const block[] = {
-		"PATH=/bin", "EMPTY=", "LD_PRELOAD_X=no", "LD_PRELOAD=first", "NOEQUALS",
-		"VALUE=a=b=c", "LD_PRELOAD=last", "=odd", NULL,
+		"PATH=/bin",        "EMPTY=",   "LD_PRELOAD_X=no",
+		"LD_PRELOAD=first", "NOEQUALS", "VALUE=a=b=c",
+		"LD_PRELOAD=last",  "=odd",     NULL,
 	};
 	static const struct {
 		const char *name, *value;
 	} cases[] = {
-		{ "PATH", "/bin" },
-		{ "EMPTY", "" },
-		{ "LD_PRELOAD", "last" },  /* the loader takes the last */
-		{ "LD_PRELOAD_X", "no" },
-		{ "LD_PRE", NULL },
-		{ "NOEQUALS", NULL },
-		{ "VALUE", "a=b=c" },
-		{ "VALUE=a", "b=c" },      /* what stands before the value, to the letter */
-		{ "path", NULL },
-		{ "", "odd" },
+		{ "PATH", "/bin" },       { "EMPTY", "" },    { "LD_PRELOAD", "last" }, /* the loader takes the last */
+		{ "LD_PRELOAD_X", "no" }, { "LD_PRE", NULL }, { "NOEQUALS", NULL },     { "VALUE", "a=b=c" },
+		{ "VALUE=a", "b=c" }, /* what stands before the value, to the letter */
+		{ "path", NULL },         { "", "odd" },
 	};
 	static const char *const empty[] = { NULL };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].name, environment_get(block, cases[i].name),
-				  cases[i].value);
+		assert_row_string(cases[i].name, environment_get(block, cases[i].name), cases[i].value);
 	assert_null(environment_get(empty, "PATH"));
 	assert_null(environment_get(NULL, "PATH"));
 }
@@ -104,7 +98,9 @@ static void test_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_get), TEST(test_with), TEST(test_large),
+		TEST(test_get),
+		TEST(test_with),
+		TEST(test_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,31 +14,30 @@ static void test_name(void **state)
 		const char *word, *nearest;
 	} cases[] = {
 		{ "numa", "numa" },
-		{ "nuam", "numa" },             /* two neighbours swapped: one edit */
-		{ "num", "numa" },              /* one missing */
-		{ "numaa", "numa" },            /* one too many */
-		{ "nuba", "numa" },             /* one replaced */
-		{ "umna", NULL },               /* two edits of four */
+		{ "nuam", "numa" },  /* two neighbours swapped: one edit */
+		{ "num", "numa" },   /* one missing */
+		{ "numaa", "numa" }, /* one too many */
+		{ "nuba", "numa" },  /* one replaced */
+		{ "umna", NULL },    /* two edits of four */
 		{ "profil", "profile" },
 		{ "porfile", "profile" },
 		{ "allocatro", "allocator" },
-		{ "alocater", "allocator" },    /* two of nine */
+		{ "alocater", "allocator" }, /* two of nine */
 		{ "numa-strcit", "numa-strict" },
 		{ "numa_strict", "numa-strict" },
 		{ "tph", "thp" },
-		{ "t", NULL },                  /* two of three */
+		{ "t", NULL }, /* two of three */
 		{ "of", "off" },
 		{ "oof", "off" },
 		{ "", NULL },
 		{ "xyzzy", NULL },
-		{ "NUMA", NULL },               /* case counts */
+		{ "NUMA", NULL }, /* case counts */
 		{ "configuration", NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_row_string(cases[i].word, nearest_name(cases[i].word, names),
-				  cases[i].nearest);
+		assert_row_string(cases[i].word, nearest_name(cases[i].word, names), cases[i].nearest);
 }
 
 static void test_ties(void **state)
@@ -60,7 +59,8 @@ static void test_long_words(void **state)
 {
 	static const size_t lengths[] = { 64, 65, 66, 194, 195, 196, 1000, 100000 };
 	const char *const longest[] = {
-		"a-name-of-sixty-four-bytes-0123456789-0123456789-0123456789-0123", NULL,
+		"a-name-of-sixty-four-bytes-0123456789-0123456789-0123456789-0123",
+		NULL,
 	};
 	char *word;
 
@@ -72,8 +72,7 @@ static void test_long_words(void **state)
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		word = mem_alloc(&pool, lengths[i] + 1);
 		memset(word, 'z', lengths[i]);
-		assert_row_string(mem_printf(&pool, "%zu times z", lengths[i]),
-				  nearest_name(word, names), NULL);
+		assert_row_string(mem_printf(&pool, "%zu times z", lengths[i]), nearest_name(word, names), NULL);
 	}
 }
 
@@ -93,7 +92,10 @@ static void test_hint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_name), TEST(test_ties), TEST(test_long_words), TEST(test_hint),
+		TEST(test_name),
+		TEST(test_ties),
+		TEST(test_long_words),
+		TEST(test_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

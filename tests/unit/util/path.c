@@ -139,8 +139,7 @@ static void test_nothing_leads_out_of_the_root(void **state)
 	assert_string_equal(text, "inside\n");
 	assert_int_equal(root_read(&t.root, &t.mem, "/up", 100, &text, NULL), -ENOENT);
 	assert_int_equal(root_read(&t.root, &t.mem, "/host", 100, &text, NULL), -ENOENT);
-	assert_int_equal(root_read(&t.root, &t.mem, "/../../../../etc/passwd", 100, &text, NULL),
-			 -ENOENT);
+	assert_int_equal(root_read(&t.root, &t.mem, "/../../../../etc/passwd", 100, &text, NULL), -ENOENT);
 	assert_int_equal(root_readlink(&t.root, "/absolute", target, sizeof target), 0);
 	assert_string_equal(target, "/etc/inside");
 	assert_int_equal(root_readlink(&t.root, "/absolute", target, 5), -ENAMETOOLONG);

@@ -106,7 +106,10 @@ static void test_leftover(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_replace), CASE(test_relative), CASE(test_refused), CASE(test_leftover),
+		CASE(test_replace),
+		CASE(test_relative),
+		CASE(test_refused),
+		CASE(test_leftover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,10 @@
 
 static void test_hugepages_folders(void **state)
 {
-	static const struct { const char *name; int64_t expected; } cases[] = {
+	static const struct {
+		const char *name;
+		int64_t expected;
+	} cases[] = {
 		{ "hugepages-2048kB", 2048 * 1024 },
 		{ "hugepages-1048576kB", INT64_C(1) << 30 },
 		{ "hugepages-9007199254740991kB", INT64_C(9007199254740991) * 1024 },
@@ -34,7 +37,9 @@ static void test_hugepages_folders(void **state)
 
 static void test_choices(void **state)
 {
-	static const struct { const char *text, *expected; } cases[] = {
+	static const struct {
+		const char *text, *expected;
+	} cases[] = {
 		{ "always [madvise] never\n", "madvise" },
 		{ "[always]", "always" },
 		{ "a [defer+madvise] b", "defer+madvise" },

@@ -13,15 +13,21 @@ static void test_clean(void **state)
 		{ "two\nlines\t", "two\\x0alines\\x09" },
 		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
 		{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
-		{ "\xc2\x9b" "31m", "\\xc2\\x9b31m" },          /* CSI */
-		{ "a\xff\xfe" "b", "a\\xff\\xfeb" },            /* no UTF-8 */
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\xc2\\x9b31m" }, /* CSI */
+		{ "a\xff\xfe"
+		  "b",
+		  "a\\xff\\xfeb" },                             /* no UTF-8 */
 		{ "\xc3", "\\xc3" },                            /* cut off */
 		{ "\xc0\xaf", "\\xc0\\xaf" },                   /* overlong */
 		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
-		{ "\xe2\x80\xae" "txt", "\\xe2\\x80\\xaetxt" }, /* right to left */
-		{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" },          /* invisible */
-		{ "\xef\xbf\xbf", "\\xef\\xbf\\xbf" },          /* none of XML's characters */
+		{ "\xe2\x80\xae"
+		  "txt",
+		  "\\xe2\\x80\\xaetxt" },              /* right to left */
+		{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" }, /* invisible */
+		{ "\xef\xbf\xbf", "\\xef\\xbf\\xbf" }, /* none of XML's characters */
 		{ "\x7f", "\\x7f" },
 		{ "\033]0;title\007", "\\x1b]0;title\\x07" },
 		{ "back\\slash", "back\\slash" },
@@ -33,10 +39,13 @@ static void test_clean(void **state)
 	assert_string_equal(utf8_clean_short(&pool, "abcdef", 6), "abcdef");
 	assert_string_equal(utf8_clean_short(&pool, "abcdefg", 6), "abcdef...");
 	/* Not within a character. */
-	assert_string_equal(utf8_clean_short(&pool, "abcde\xc3\xbc" "fg", 6), "abcde...");
+	assert_string_equal(utf8_clean_short(&pool,
+					     "abcde\xc3\xbc"
+					     "fg",
+					     6),
+			    "abcde...");
 	assert_string_equal(utf8_repair(&pool, "a\n\033\xff\xc3\xbc\xc3"), "a\n\033\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd");
 }
-
 
 int main(void)
 {

@@ -30,15 +30,22 @@ static const struct environment_case environment_cases[] = {
 	{ LAPTOP, { "MIMALLOC_PURGE_DELAY=0" }, "ok", "MIMALLOC_PURGE_DELAY, understood" },
 	{ LAPTOP, { "MIMALLOC_PURGE_DELY=0" }, "warn", "purge_delay" },
 	{ LAPTOP, { "MIMALLOC_PURGE_DELAY=soon" }, "warn", "wants a number" },
-	{ LAPTOP, { "GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.rtld.optional_static_tls=512" }, "ok", "understood" },
+	{ LAPTOP,
+	  { "GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.rtld.optional_static_tls=512" },
+	  "ok",
+	  "understood" },
 	{ LAPTOP, { "GLIBC_TUNABLES=glibc.malloc.arenamax=2" }, "warn", "arena_max" },
 	{ LAPTOP, { "MALLOC_ARENA_MAX=two" }, "warn", "is no number" },
 	{ LAPTOP, { "MALLOC_ARENA_MAX=2" }, "ok", "understood" },
-	{ LAPTOP, { "MALLOC_ARENA_MAX=2", "LD_PRELOAD=/usr/lib/libjemalloc.so.2" }, "warn",
+	{ LAPTOP,
+	  { "MALLOC_ARENA_MAX=2", "LD_PRELOAD=/usr/lib/libjemalloc.so.2" },
+	  "warn",
 	  "MALLOC_ARENA_MAX is for glibc, and LD_PRELOAD brings jemalloc" },
 	{ LAPTOP, { "MALLOC_CONF=narenas:2", "LD_PRELOAD=libtcmalloc.so.4" }, "warn", "brings tcmalloc" },
 	{ LAPTOP, { "LD_PRELOAD=libjemalloc.so.2:libiomp5.so" }, "ok", "none is set" },
-	{ LAPTOP, { "LD_PRELOAD=libiomp5.so libjemalloc.so.2 libtcmalloc.so.4" }, "fail",
+	{ LAPTOP,
+	  { "LD_PRELOAD=libiomp5.so libjemalloc.so.2 libtcmalloc.so.4" },
+	  "fail",
 	  "two allocators, jemalloc and tcmalloc" },
 };
 
@@ -193,8 +200,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(test_environment), SCENARIO_TEST(test_malloc_conf_file),
-		SCENARIO_TEST(test_arenas), SCENARIO_TEST(test_page_size), SCENARIO_TEST(test_builds),
-		SCENARIO_TEST(test_ld_so_preload), SCENARIO_TEST(test_gaps),
+		SCENARIO_TEST(test_arenas),      SCENARIO_TEST(test_page_size),
+		SCENARIO_TEST(test_builds),      SCENARIO_TEST(test_ld_so_preload),
+		SCENARIO_TEST(test_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

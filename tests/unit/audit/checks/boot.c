@@ -95,12 +95,15 @@ static void test_boot_parameters(void **state)
 
 static void test_iommu(void **state)
 {
-	static const struct { const char *text, *status, *observed; } lines[] = {
+	static const struct {
+		const char *text, *status, *observed;
+	} lines[] = {
 		{ "ro intel_iommu=on iommu=pt", "ok", "iommu=pt on the kernel command line" },
 		{ "iommu=soft,pt", "ok", "iommu=pt" },
 		{ "iommu.passthrough=1", "ok", "iommu.passthrough=1" },
 		{ "iommu.passthrough=on", "ok", "iommu.passthrough=on" },
-		{ "iommu.passthrough=0 iommu=pt", "warn", "iommu.passthrough=0 on the kernel command line: the IOMMU translates" },
+		{ "iommu.passthrough=0 iommu=pt", "warn",
+		  "iommu.passthrough=0 on the kernel command line: the IOMMU translates" },
 		{ "iommu=nopt", "warn", "iommu=nopt" },
 		{ "intel_iommu=on", "unknown", "intel_iommu=on on the kernel command line does not say it" },
 		{ "amd_iommu=fullflush", "unknown", "amd_iommu=fullflush" },
@@ -141,8 +144,10 @@ static void test_iommu(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_kernel_age), SCENARIO_TEST(test_kernel_age_thp),
-		SCENARIO_TEST(test_boot_parameters), SCENARIO_TEST(test_iommu),
+		SCENARIO_TEST(test_kernel_age),
+		SCENARIO_TEST(test_kernel_age_thp),
+		SCENARIO_TEST(test_boot_parameters),
+		SCENARIO_TEST(test_iommu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,10 @@ static void test_launch_record(void **state)
 /* What all of these have in common. */
 static void test_nothing_to_compare(void **state)
 {
-	static const struct { check_assess *assess; const char *step, *name; } checks_of[] = {
+	static const struct {
+		check_assess *assess;
+		const char *step, *name;
+	} checks_of[] = {
 		{ audit_affinity_in_force, "affinity", "CPU affinity" },
 		{ audit_mempolicy_in_force, "mempolicy", "memory policy" },
 		{ audit_thp_in_force, "thp", "transparent hugepages" },
@@ -71,7 +74,11 @@ static void test_nothing_to_compare(void **state)
 
 static void test_affinity(void **state)
 {
-	static const struct { const char *now, *launched; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		const char *now, *launched;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ "0-7", "CPUs 0-7", CHECK_OK, "CPUs 0-7" },
 		{ "2", "CPUs 0-7", CHECK_OK, "CPUs 2" }, /* a worker that binds itself */
 		{ "0-7", "CPUs 0-3", CHECK_FAIL, "CPUs 0-7, launched on CPUs 0-3" },
@@ -92,7 +99,12 @@ static void test_affinity(void **state)
 
 static void test_mempolicy(void **state)
 {
-	static const struct { int64_t policy; const char *nodes, *launched; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		int64_t policy;
+		const char *nodes, *launched;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ MPOL_BIND, "0-1", "bind 0-1", CHECK_OK, "bind 0-1" },
 		{ MPOL_PREFERRED_MANY, "0", "preferred-many 0", CHECK_OK, "preferred-many 0" },
 		{ MPOL_BIND, "1", "bind 0", CHECK_WARN, "bind 1, launched with bind 0" },
@@ -119,15 +131,15 @@ static void test_mempolicy(void **state)
 
 static void test_thp(void **state)
 {
-	static const struct { enum thp_process now; const char *launched; enum check_status status; } cases[] = {
-		{ THP_PROCESS_DISABLED, "off", CHECK_OK },
-		{ THP_PROCESS_ALLOWED, "off", CHECK_FAIL },
-		{ THP_PROCESS_ALLOWED, "on", CHECK_OK },
-		{ THP_PROCESS_DISABLED, "on", CHECK_FAIL },
-		{ THP_PROCESS_ALLOWED, "advised", CHECK_OK },
-		{ THP_PROCESS_EXCEPT_ADVISED, "advised", CHECK_OK },
-		{ THP_PROCESS_DISABLED, "advised", CHECK_FAIL },
-		{ THP_PROCESS_UNKNOWN, "advised", CHECK_UNKNOWN },
+	static const struct {
+		enum thp_process now;
+		const char *launched;
+		enum check_status status;
+	} cases[] = {
+		{ THP_PROCESS_DISABLED, "off", CHECK_OK },       { THP_PROCESS_ALLOWED, "off", CHECK_FAIL },
+		{ THP_PROCESS_ALLOWED, "on", CHECK_OK },         { THP_PROCESS_DISABLED, "on", CHECK_FAIL },
+		{ THP_PROCESS_ALLOWED, "advised", CHECK_OK },    { THP_PROCESS_EXCEPT_ADVISED, "advised", CHECK_OK },
+		{ THP_PROCESS_DISABLED, "advised", CHECK_FAIL }, { THP_PROCESS_UNKNOWN, "advised", CHECK_UNKNOWN },
 	};
 
 	(void)state;
@@ -142,7 +154,12 @@ static void test_thp(void **state)
 
 static void test_capabilities(void **state)
 {
-	static const struct { uint64_t now; const char *launched; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		uint64_t now;
+		const char *launched;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ 0, "none", CHECK_OK, "none" },
 		{ CAP(CAP_SYS_NICE), "none", CHECK_FAIL, "in effect are cap_sys_nice, launched with none" },
 		{ CAP(CAP_SYS_NICE), "keep sys_nice", CHECK_OK, "keep sys_nice" },
@@ -181,7 +198,8 @@ static void test_user(void **state)
 		{ 0, TRI_NO, "none", CHECK_FAIL, "its user is 0" },
 		/* Its users may have other numbers. */
 		{ 101000, TRI_YES, "none", CHECK_OK, "none; the user is not compared" },
-		{ 101000, TRI_YES, NULL, CHECK_SKIP, "no launch record says what it should be; the user is not compared" },
+		{ 101000, TRI_YES, NULL, CHECK_SKIP,
+		  "no launch record says what it should be; the user is not compared" },
 	};
 
 	(void)state;
@@ -200,7 +218,12 @@ static void test_user(void **state)
 
 static void test_limits(void **state)
 {
-	static const struct { int64_t now; const char *launched; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		int64_t now;
+		const char *launched;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ FACT_UNLIMITED, "unlimited", CHECK_OK, "locked memory: unlimited" },
 		{ 65536, "65536", CHECK_OK, "locked memory: 65536" },
 		{ 65536, "unlimited", CHECK_WARN, "locked memory: 65536, launched with unlimited" },
@@ -227,10 +250,12 @@ static void test_other_limits(void **state)
 		{ "rlimits", "core dumps", &processes[0].core.soft, 0, "0", CHECK_OK, "core dumps: 0" },
 		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNLIMITED, "0", CHECK_WARN,
 		  "core dumps: unlimited, launched with 0" },
-		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNKNOWN, "0", CHECK_UNKNOWN, "core dumps of /proc/4711" },
+		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNKNOWN, "0", CHECK_UNKNOWN,
+		  "core dumps of /proc/4711" },
 		{ "oom-score", "oom-score", &processes[0].oom_score_adj, -500, "-500", CHECK_OK, "oom-score: -500" },
 		{ "oom-score", "oom-score", &processes[0].oom_score_adj, -1, "-1", CHECK_OK, "oom-score: -1" },
-		{ "oom-score", "oom-score", &processes[0].oom_score_adj, 0, "-500", CHECK_WARN, "oom-score: 0, launched with -500" },
+		{ "oom-score", "oom-score", &processes[0].oom_score_adj, 0, "-500", CHECK_WARN,
+		  "oom-score: 0, launched with -500" },
 	};
 
 	(void)state;
@@ -280,9 +305,11 @@ static void test_locked_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_launch_record), CASE_TEST(test_nothing_to_compare), CASE_TEST(test_affinity),
-		CASE_TEST(test_mempolicy), CASE_TEST(test_thp), CASE_TEST(test_capabilities), CASE_TEST(test_user),
-		CASE_TEST(test_limits), CASE_TEST(test_other_limits), CASE_TEST(test_locked_memory),
+		CASE_TEST(test_launch_record), CASE_TEST(test_nothing_to_compare),
+		CASE_TEST(test_affinity),      CASE_TEST(test_mempolicy),
+		CASE_TEST(test_thp),           CASE_TEST(test_capabilities),
+		CASE_TEST(test_user),          CASE_TEST(test_limits),
+		CASE_TEST(test_other_limits),  CASE_TEST(test_locked_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,11 +117,9 @@ static void test_hugetlb_demand(void **state)
 	set_gib_pool(1, 32, FACT_UNKNOWN);
 	assert_finding("hugetlb-pools", "unknown", "cannot be read");
 	set_gib_pool(1, 32, 32);
-	audit_set_environment(WORDS("MIMALLOC_RESERVE_HUGE_OS_PAGES=16",
-				    "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=0"));
+	audit_set_environment(WORDS("MIMALLOC_RESERVE_HUGE_OS_PAGES=16", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=0"));
 	assert_finding("hugetlb-pools", "fail", "on node 0, and 0 are free");
-	audit_set_environment(WORDS("MIMALLOC_RESERVE_HUGE_OS_PAGES=16",
-				    "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=1"));
+	audit_set_environment(WORDS("MIMALLOC_RESERVE_HUGE_OS_PAGES=16", "MIMALLOC_RESERVE_HUGE_OS_PAGES_AT=1"));
 	assert_finding("hugetlb-pools", "ok", "on node 1");
 	f->hugetlb.n_pools = 0;
 	assert_finding("hugetlb-pools", "unknown", "/sys/kernel/mm/hugepages");
@@ -181,8 +179,8 @@ static void test_maps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_memlock), SCENARIO_TEST(test_locked), SCENARIO_TEST(test_hugetlb),
-		SCENARIO_TEST(test_hugetlb_demand), SCENARIO_TEST(test_shm), SCENARIO_TEST(test_maps),
+		SCENARIO_TEST(test_memlock),        SCENARIO_TEST(test_locked), SCENARIO_TEST(test_hugetlb),
+		SCENARIO_TEST(test_hugetlb_demand), SCENARIO_TEST(test_shm),    SCENARIO_TEST(test_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,9 @@
 #include "support/audit.h"
 
 static const char *const machines[] = {
-	"cgroup-v1-quota", "cgroup-v2-memory-max", "cpus-512-nodes-16", "hgx-8gpu-two-socket",
-	"hybrid-cgroup-vm", "laptop-one-node", "no-numa-sysfs", "one-socket-four-nodes",
-	"superchip-memory-only-nodes-64k",
+	"cgroup-v1-quota",     "cgroup-v2-memory-max",  "cpus-512-nodes-16",
+	"hgx-8gpu-two-socket", "hybrid-cgroup-vm",      "laptop-one-node",
+	"no-numa-sysfs",       "one-socket-four-nodes", "superchip-memory-only-nodes-64k",
 };
 
 #define MACHINES (sizeof machines / sizeof *machines)
@@ -24,34 +24,34 @@ static const struct expectation {
 	const char *letters;
 } expectations[] = {
 	/*                         v1, pod, 512, hgx, vm, laptop, no-numa, four-nodes, superchip */
-	{ "mempolicy-allowed",      "suuusssuu" },
-	{ "autonuma",               "sfofsssfo" },
-	{ "gpu-nodes",              "sososssoo" },
-	{ "cpuless-nodes",          "sooosssow" },
-	{ "thp-mode",               "owwwoosoo" },
-	{ "thp-defrag",             "oowoooswo" },
-	{ "thp-inherited",          "oooooosoo" },
-	{ "thp-cmdline",            "oowooosoo" },
-	{ "memory-fragmentation",   "oofoooswo" },
-	{ "kernel-age",             "ooooooooo" },
-	{ "boot-parameters",        "ooowooowo" },
-	{ "iommu-mode",             "swsossswo" },
-	{ "oom-headroom",           "ofooooooo" },
-	{ "cgroup-limit",           "oosssssss" },
-	{ "page-cache",             "ooooooooo" },
-	{ "locked-memory",          "ooooooooo" },
-	{ "overcommit",             "oowoooooo" },
-	{ "swap",                   "ooowooooo" },
-	{ "memlock-limit",          "ooooooooo" },
-	{ "hugetlb-pools",          "sssosssss" },
-	{ "shared-memory",          "uuooooooo" },
-	{ "max-map-count",          "ooooooooo" },
-	{ "allocator-environment",  "ooooooooo" },
-	{ "arenas-quota",           "ooooooooo" },
-	{ "page-size",              "ooooooooo" },
-	{ "builds-integrity",       "ooooooooo" },
-	{ "ld-so-preload",          "ooooooooo" },
-	{ "audit-limits",           "ooooooooo" },
+	{ "mempolicy-allowed", "suuusssuu" },
+	{ "autonuma", "sfofsssfo" },
+	{ "gpu-nodes", "sososssoo" },
+	{ "cpuless-nodes", "sooosssow" },
+	{ "thp-mode", "owwwoosoo" },
+	{ "thp-defrag", "oowoooswo" },
+	{ "thp-inherited", "oooooosoo" },
+	{ "thp-cmdline", "oowooosoo" },
+	{ "memory-fragmentation", "oofoooswo" },
+	{ "kernel-age", "ooooooooo" },
+	{ "boot-parameters", "ooowooowo" },
+	{ "iommu-mode", "swsossswo" },
+	{ "oom-headroom", "ofooooooo" },
+	{ "cgroup-limit", "oosssssss" },
+	{ "page-cache", "ooooooooo" },
+	{ "locked-memory", "ooooooooo" },
+	{ "overcommit", "oowoooooo" },
+	{ "swap", "ooowooooo" },
+	{ "memlock-limit", "ooooooooo" },
+	{ "hugetlb-pools", "sssosssss" },
+	{ "shared-memory", "uuooooooo" },
+	{ "max-map-count", "ooooooooo" },
+	{ "allocator-environment", "ooooooooo" },
+	{ "arenas-quota", "ooooooooo" },
+	{ "page-size", "ooooooooo" },
+	{ "builds-integrity", "ooooooooo" },
+	{ "ld-so-preload", "ooooooooo" },
+	{ "audit-limits", "ooooooooo" },
 };
 
 #define EXPECTATIONS (sizeof expectations / sizeof *expectations)
@@ -78,9 +78,9 @@ static void test_expectations(void **state)
 			struct finding finding = audit_find(expectations[k].id);
 
 			if (finding.status != status_of_letter(expectations[k].letters[i]))
-				print_message("%s on %s: got %s '%s', expected '%c'\n", expectations[k].id,
-					      machines[i], check_status_name(finding.status),
-					      finding.observed, expectations[k].letters[i]);
+				print_message("%s on %s: got %s '%s', expected '%c'\n", expectations[k].id, machines[i],
+					      check_status_name(finding.status), finding.observed,
+					      expectations[k].letters[i]);
 			if (finding.status != status_of_letter(expectations[k].letters[i]))
 				wrong = "see above";
 		}
@@ -119,8 +119,8 @@ static void test_table(void **state)
 		assert_string_equal(ids[n], check->id);
 		assert_int_equal(strspn(check->id, "abcdefghijklmnopqrstuvwxyz-"), strlen(check->id));
 		assert_ptr_equal(runner_find(checks, check->id), check);
-		assert_true(check->assess && *check->title && *check->expected && *check->why &&
-			    *check->fix && *check->section && check->needs);
+		assert_true(check->assess && *check->title && *check->expected && *check->why && *check->fix &&
+			    *check->section && check->needs);
 		assert_int_equal(check->why[strlen(check->why) - 1], '.');
 	}
 	assert_string_equal(ids[n], runner_checks[0].id);
@@ -155,10 +155,8 @@ static void test_status_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_expectations),
-		SCENARIO_TEST(test_no_check_without_an_expectation),
-		SCENARIO_TEST(test_table),
-		SCENARIO_TEST(test_thresholds),
+		SCENARIO_TEST(test_expectations), SCENARIO_TEST(test_no_check_without_an_expectation),
+		SCENARIO_TEST(test_table),        SCENARIO_TEST(test_thresholds),
 		SCENARIO_TEST(test_status_names),
 	};
 

@@ -196,9 +196,12 @@ static void test_swap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_headroom), SCENARIO_TEST(test_headroom_high),
-		SCENARIO_TEST(test_headroom_of_machine), SCENARIO_TEST(test_limit),
-		SCENARIO_TEST(test_page_cache), SCENARIO_TEST(test_overcommit),
+		SCENARIO_TEST(test_headroom),
+		SCENARIO_TEST(test_headroom_high),
+		SCENARIO_TEST(test_headroom_of_machine),
+		SCENARIO_TEST(test_limit),
+		SCENARIO_TEST(test_page_cache),
+		SCENARIO_TEST(test_overcommit),
 		SCENARIO_TEST(test_swap),
 	};
 

@@ -100,7 +100,9 @@ static void test_pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_values), SCENARIO_TEST(test_failures), SCENARIO_TEST(test_pools),
+		SCENARIO_TEST(test_values),
+		SCENARIO_TEST(test_failures),
+		SCENARIO_TEST(test_pools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,10 +170,8 @@ static void test_cpuless_nodes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_mempolicy_allowed),
-		SCENARIO_TEST(test_autonuma),
-		SCENARIO_TEST(test_gpu_nodes),
-		SCENARIO_TEST(test_gpu_on_a_node_without_cpus),
+		SCENARIO_TEST(test_mempolicy_allowed), SCENARIO_TEST(test_autonuma),
+		SCENARIO_TEST(test_gpu_nodes),         SCENARIO_TEST(test_gpu_on_a_node_without_cpus),
 		SCENARIO_TEST(test_cpuless_nodes),
 	};
 

@@ -36,7 +36,8 @@ static void test_preload_effective(void **state)
 	(void)state;
 	expect(audit_preload_effective, "ours", CHECK_OK, "jemalloc-5.3.1-x86_64-glibc");
 	make_plain();
-	expect(audit_preload_effective, "plain", CHECK_FAIL, "malloc is glibc's own; its environment has no LD_PRELOAD");
+	expect(audit_preload_effective, "plain", CHECK_FAIL,
+	       "malloc is glibc's own; its environment has no LD_PRELOAD");
 	make_plain();
 	expect_child(audit_preload_effective, "a child without the environment", CHECK_WARN, "this child runs without");
 	make_plain();
@@ -69,7 +70,8 @@ static void test_preload_effective(void **state)
 	p->problem = mem_strdup(&pool, "its memory may not be read");
 	p->malloc = NULL;
 	p->seems = OURS;
-	expect(audit_preload_effective, "memory closed", CHECK_UNKNOWN, "may not be read; assumed from its mappings: " OURS);
+	expect(audit_preload_effective, "memory closed", CHECK_UNKNOWN,
+	       "may not be read; assumed from its mappings: " OURS);
 	p->malloc = NULL;
 	p->problem = mem_strdup(&pool, "its loader is at work");
 	expect(audit_preload_effective, "loading", CHECK_UNKNOWN, "its loader is at work");
@@ -82,14 +84,17 @@ static void test_preload_of_two(void **state)
 {
 	(void)state;
 	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libtcmalloc.so.4"),
-					      .allocator = mem_strdup(&pool, "tcmalloc"), .defines_malloc = true };
-	expect(audit_preload_effective, "two allocators", CHECK_FAIL, "loaded is tcmalloc (/usr/lib/libtcmalloc.so.4) as well");
+					      .allocator = mem_strdup(&pool, "tcmalloc"),
+					      .defines_malloc = true };
+	expect(audit_preload_effective, "two allocators", CHECK_FAIL,
+	       "loaded is tcmalloc (/usr/lib/libtcmalloc.so.4) as well");
 	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/bin/server"),
 					      .allocator = mem_strdup(&pool, "server") };
 	p->operator_new = &libraries[1];
 	expect(audit_preload_effective, "an operator new of its own", CHECK_OK, "jemalloc");
 	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libc_malloc_debug.so.0"),
-					      .allocator = mem_strdup(&pool, "libc_malloc_debug.so.0"), .defines_malloc = true };
+					      .allocator = mem_strdup(&pool, "libc_malloc_debug.so.0"),
+					      .defines_malloc = true };
 	expect(audit_preload_effective, "glibc's own checks", CHECK_OK, "jemalloc");
 	p->free = &libraries[2];
 	expect(audit_preload_effective, "free of another", CHECK_FAIL, "but free of glibc");
@@ -112,7 +117,8 @@ static void test_preload_of_others(void **state)
 	expect(audit_preload_effective, "foreign, asked for", CHECK_OK, "jemalloc (/usr/lib/libjemalloc.so.2)");
 	p->record = &record;
 	record.build_id = mem_strdup(&pool, "1234");
-	expect(audit_preload_effective, "not what was launched", CHECK_FAIL, "which is not the build that was launched");
+	expect(audit_preload_effective, "not what was launched", CHECK_FAIL,
+	       "which is not the build that was launched");
 	p->record = &record;
 	record.build_id = build.build_id;
 	expect(audit_preload_effective, "what was launched", CHECK_OK, "jemalloc-5.3.1");
@@ -150,7 +156,10 @@ static void test_preload_in_front(void **state)
 		if (row < 3)
 			expect_of(row == 0 ? &processes[1] : p, audit_preload_effective, "in front", CHECK_SKIP, front);
 		else
-			expect(audit_preload_effective, row == 3 ? "launched elsewhere" : row == 4 ? "a server" : "nobody launched",
+			expect(audit_preload_effective,
+			       row == 3 ? "launched elsewhere" :
+			       row == 4 ? "a server" :
+					  "nobody launched",
 			       CHECK_FAIL, "malloc is glibc's own");
 	}
 	/* A cgroup lists them in any order. */
@@ -235,7 +244,8 @@ static void test_options_in_force(void **state)
 	p->problem = mem_strdup(&pool, "its memory may not be read");
 	p->malloc = NULL;
 	p->options_evidence = EVIDENCE_ASSUMED;
-	expect(audit_options_in_force, "memory closed", CHECK_UNKNOWN, "may not be read; assumed from its environment: narenas:2");
+	expect(audit_options_in_force, "memory closed", CHECK_UNKNOWN,
+	       "may not be read; assumed from its environment: narenas:2");
 	p->options_evidence = EVIDENCE_NONE;
 	expect(audit_options_in_force, "nothing", CHECK_UNKNOWN, "neither its memory nor its environment");
 	make_plain();
@@ -278,7 +288,8 @@ static void test_options_as_jemalloc_reads_them(void **state)
 		{ "max_background_threads", "9999", "4", CHECK_WARN, "jemalloc made 4 of max_background_threads:9999" },
 		{ "max_background_threads", "2", "4", CHECK_FAIL, "launched with 2" },
 		{ "tcache_gc_incr_bytes", "1", "1024", CHECK_WARN, "jemalloc made 1024 of" },
-		{ "lg_extent_max_active_fit", "100", "6", CHECK_WARN, "jemalloc made 6 of lg_extent_max_active_fit:100" },
+		{ "lg_extent_max_active_fit", "100", "6", CHECK_WARN,
+		  "jemalloc made 6 of lg_extent_max_active_fit:100" },
 		{ "debug_double_free_max_scan", "100000", "0", CHECK_WARN, "jemalloc made 0 of" },
 		{ "dirty_decay_ms", "18446744072001", "10000", CHECK_WARN, "jemalloc made 10000 of" },
 		/* mimalloc has words for numbers, and sizes in KiB. */
@@ -313,7 +324,8 @@ static void test_options_as_jemalloc_reads_them(void **state)
 	set_option("percpu_arena", "disabled");
 	p->record = &record;
 	conf_set(&pool, &record.options, "percpu_arena", "percpu", "record");
-	expect(audit_options_in_force, "CPUs that say nothing", CHECK_WARN, "jemalloc made disabled of percpu_arena:percpu");
+	expect(audit_options_in_force, "CPUs that say nothing", CHECK_WARN,
+	       "jemalloc made disabled of percpu_arena:percpu");
 }
 
 static void test_variables(void **state)
@@ -325,7 +337,8 @@ static void test_variables(void **state)
 	p->environment = VARIABLES("MALLOC_CONF=narenas:2,no_such_key:1");
 	expect(audit_process_variables, "unknown key", CHECK_FAIL, "no_such_key");
 	p->environment = VARIABLES("MALLOC_ARENA_MAX=2");
-	expect(audit_process_variables, "glibc's", CHECK_WARN, "MALLOC_ARENA_MAX is set, and jemalloc does not read it");
+	expect(audit_process_variables, "glibc's", CHECK_WARN,
+	       "MALLOC_ARENA_MAX is set, and jemalloc does not read it");
 	p->environment = VARIABLES("MIMALLOC_VERBOSE=1");
 	expect(audit_process_variables, "mimalloc's", CHECK_WARN, "MIMALLOC_* is set");
 	make_plain();
@@ -345,8 +358,13 @@ static void test_variables(void **state)
 
 static void test_dangerous_options(void **state)
 {
-	static const struct { const char *words; enum check_status status; } modes[] = {
-		{ "percpu", CHECK_FAIL }, { "phycpu", CHECK_FAIL }, { "disabled", CHECK_OK },
+	static const struct {
+		const char *words;
+		enum check_status status;
+	} modes[] = {
+		{ "percpu", CHECK_FAIL },
+		{ "phycpu", CHECK_FAIL },
+		{ "disabled", CHECK_OK },
 	};
 	struct live_cgroup group = { .text = NULL };
 
@@ -391,7 +409,11 @@ static void test_dangerous_options(void **state)
 
 static void test_arenas(void **state)
 {
-	static const struct { const char *narenas; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		const char *narenas;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ "8", CHECK_OK, "up to 8 arenas for 8 usable CPUs" },
 		{ "16", CHECK_OK, "up to 16 arenas for 8" },
 		{ "17", CHECK_WARN, "up to 17 arenas for 8" },
@@ -413,7 +435,8 @@ static void test_arenas(void **state)
 	expect(audit_process_arenas, "default under a quota", CHECK_FAIL, "up to 32 arenas for 2 usable CPUs");
 	group.limits.cpu_quota_milli = 1500;
 	p->cgroup = &group;
-	expect(audit_process_arenas, "default under a quota of its own", CHECK_FAIL, "up to 32 arenas for 2 usable CPUs");
+	expect(audit_process_arenas, "default under a quota of its own", CHECK_FAIL,
+	       "up to 32 arenas for 2 usable CPUs");
 	group.limits.cpu_quota_milli = FACT_UNLIMITED;
 	p->cgroup = &group;
 	machine.cpu.quota_milli = 1500;
@@ -453,9 +476,16 @@ static void test_arenas(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_preload_effective), CASE_TEST(test_preload_of_two), CASE_TEST(test_preload_of_others),
-		CASE_TEST(test_preload_in_front), CASE_TEST(test_preload_not_wanted), CASE_TEST(test_options_in_force), CASE_TEST(test_options_as_jemalloc_reads_them), CASE_TEST(test_variables),
-		CASE_TEST(test_dangerous_options), CASE_TEST(test_arenas),
+		CASE_TEST(test_preload_effective),
+		CASE_TEST(test_preload_of_two),
+		CASE_TEST(test_preload_of_others),
+		CASE_TEST(test_preload_in_front),
+		CASE_TEST(test_preload_not_wanted),
+		CASE_TEST(test_options_in_force),
+		CASE_TEST(test_options_as_jemalloc_reads_them),
+		CASE_TEST(test_variables),
+		CASE_TEST(test_dangerous_options),
+		CASE_TEST(test_arenas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

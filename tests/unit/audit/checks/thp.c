@@ -142,9 +142,10 @@ static void test_cmdline(void **state)
 	audit.node.command_line = "transparent_hugepage=off";
 	assert_finding("thp-cmdline", "warn", "transparent_hugepage=off: not a value the kernel takes");
 	audit.node.command_line = "transparent_hugepage=always thp_anon=2M:often";
-	assert_finding("thp-cmdline", "warn",
-		       "and now it is madvise: the next boot brings back what stands there, and tools such as tuned leave "
-		       "it alone meanwhile; thp_anon=2M:often: not a value");
+	assert_finding(
+		"thp-cmdline", "warn",
+		"and now it is madvise: the next boot brings back what stands there, and tools such as tuned leave "
+		"it alone meanwhile; thp_anon=2M:often: not a value");
 	audit.node.command_line = "ro -- transparent_hugepage=always";
 	assert_finding("thp-cmdline", "ok", "does not speak of it");
 	audit.node.command_line = "transparent_hugepage=always";
@@ -193,8 +194,10 @@ static void test_fragmentation(void **state)
 static void test_free_blocks(void **state)
 {
 	struct node_free nodes[] = {
-		{ 0, INT64_C(8) << 30, INT64_C(8) << 30 }, { 1, INT64_C(8) << 30, INT64_C(1) << 29 },
-		{ 2, INT64_C(1) << 29, 0 }, { 3, INT64_C(9) << 30, FACT_UNKNOWN },
+		{ 0, INT64_C(8) << 30, INT64_C(8) << 30 },
+		{ 1, INT64_C(8) << 30, INT64_C(1) << 29 },
+		{ 2, INT64_C(1) << 29, 0 },
+		{ 3, INT64_C(9) << 30, FACT_UNKNOWN },
 	};
 
 	(void)state;
@@ -210,9 +213,8 @@ static void test_free_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_mode), SCENARIO_TEST(test_defrag), SCENARIO_TEST(test_inherited),
-		SCENARIO_TEST(test_cmdline), SCENARIO_TEST(test_fragmentation),
-		SCENARIO_TEST(test_free_blocks),
+		SCENARIO_TEST(test_mode),    SCENARIO_TEST(test_defrag),        SCENARIO_TEST(test_inherited),
+		SCENARIO_TEST(test_cmdline), SCENARIO_TEST(test_fragmentation), SCENARIO_TEST(test_free_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

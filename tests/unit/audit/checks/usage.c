@@ -11,30 +11,42 @@ static void test_verdict(void **state)
 		enum check_status status;
 		const char *observed;
 	} cases[] = {
-		{ "well", GIB(4), GIB(1), 0, 0, GIB(4), GIB(4), CHECK_OK, "the allocator has 4 GiB resident for 4 GiB in use" },
-		{ "retention", GIB(4), 0, 0, 0, GIB(4), GIB(3), CHECK_WARN, "the allocator holds 133 % of what is in use" },
+		{ "well", GIB(4), GIB(1), 0, 0, GIB(4), GIB(4), CHECK_OK,
+		  "the allocator has 4 GiB resident for 4 GiB in use" },
+		{ "retention", GIB(4), 0, 0, 0, GIB(4), GIB(3), CHECK_WARN,
+		  "the allocator holds 133 % of what is in use" },
 		{ "much retention", GIB(40), 0, 0, 0, GIB(40), GIB(10), CHECK_FAIL, "the allocator holds 400 %" },
 		{ "little memory", MIB(200), 0, 0, 0, MIB(200), MIB(10), CHECK_OK, "200 MiB resident for 10 MiB" },
-		{ "not the allocator", GIB(40), 0, 0, 0, GIB(1), GIB(1), CHECK_WARN, "not the allocator: 97 % of the anonymous" },
+		{ "not the allocator", GIB(40), 0, 0, 0, GIB(1), GIB(1), CHECK_WARN,
+		  "not the allocator: 97 % of the anonymous" },
 		{ "stacks and pymalloc", GIB(10), 0, 0, 0, GIB(9), GIB(9), CHECK_OK, "9 GiB resident" },
 		{ "little anonymous", MIB(200), 0, 0, 0, MIB(1), MIB(1), CHECK_OK, "1 MiB resident" },
-		{ "mapped file", GIB(1), GIB(30), 0, 0, GIB(1), GIB(1), CHECK_OK, "mostly not the allocator: anonymous 1 GiB, file 30 GiB" },
-		{ "shared", GIB(1), 0, GIB(30), 0, GIB(1), GIB(1), CHECK_OK, "mostly not the allocator: anonymous 1 GiB, file 0 B, shared 30 GiB" },
+		{ "mapped file", GIB(1), GIB(30), 0, 0, GIB(1), GIB(1), CHECK_OK,
+		  "mostly not the allocator: anonymous 1 GiB, file 30 GiB" },
+		{ "shared", GIB(1), 0, GIB(30), 0, GIB(1), GIB(1), CHECK_OK,
+		  "mostly not the allocator: anonymous 1 GiB, file 0 B, shared 30 GiB" },
 		{ "hugetlb", GIB(1), 0, 0, GIB(30), GIB(1), GIB(1), CHECK_OK, "mostly not the allocator" },
-		{ "only resident", GIB(4), 0, 0, 0, GIB(4), FACT_UNKNOWN, CHECK_OK, "the allocator has 4 GiB resident" },
-		{ "only resident, and little", GIB(40), 0, 0, 0, GIB(1), FACT_UNKNOWN, CHECK_WARN, "not the allocator: 97 %" },
-		{ "mapped by the program", MIB(450), 0, 0, 0, MIB(1), MIB(1), CHECK_OK, "mostly not the allocator: anonymous 450 MiB" },
+		{ "only resident", GIB(4), 0, 0, 0, GIB(4), FACT_UNKNOWN, CHECK_OK,
+		  "the allocator has 4 GiB resident" },
+		{ "only resident, and little", GIB(40), 0, 0, 0, GIB(1), FACT_UNKNOWN, CHECK_WARN,
+		  "not the allocator: 97 %" },
+		{ "mapped by the program", MIB(450), 0, 0, 0, MIB(1), MIB(1), CHECK_OK,
+		  "mostly not the allocator: anonymous 450 MiB" },
 		{ "most of it mapped", GIB(1), 0, 0, 0, MIB(511), MIB(511), CHECK_WARN, "not the allocator: 50 %" },
-		{ "half of it mapped", MIB(900), 0, 0, 0, MIB(450), MIB(450), CHECK_OK, "anonymous 900 MiB, file 0 B, shared 0 B, hugetlb 0 B: the" },
+		{ "half of it mapped", MIB(900), 0, 0, 0, MIB(450), MIB(450), CHECK_OK,
+		  "anonymous 900 MiB, file 0 B, shared 0 B, hugetlb 0 B: the" },
 		{ "nothing known of it", GIB(4), 0, 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_UNKNOWN,
 		  "the allocator's share is not known" },
-		{ "nothing known of little", MIB(255), 0, 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK, "little, whosever it is" },
-		{ "of another", GIB(1), GIB(30), 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK, "mostly not the allocator" },
+		{ "nothing known of little", MIB(255), 0, 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK,
+		  "little, whosever it is" },
+		{ "of another", GIB(1), GIB(30), 0, 0, FACT_UNKNOWN, FACT_UNKNOWN, CHECK_OK,
+		  "mostly not the allocator" },
 		{ "more than there is", GIB(4), 0, 0, 0, GIB(5), GIB(5), CHECK_OK, "5 GiB resident" },
 		{ "nothing in use", GIB(4), 0, 0, 0, GIB(4), 0, CHECK_OK, "4 GiB resident for 0 B in use" },
 		{ "unreadable", FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
 		  CHECK_UNKNOWN, "status does not say" },
-		{ "largest numbers", INT64_MAX, INT64_MAX / 4, INT64_MAX / 4, 0, INT64_MAX, INT64_MAX, CHECK_OK, "resident" },
+		{ "largest numbers", INT64_MAX, INT64_MAX / 4, INT64_MAX / 4, 0, INT64_MAX, INT64_MAX, CHECK_OK,
+		  "resident" },
 	};
 
 	(void)state;
@@ -120,8 +132,10 @@ static void make_samples(int64_t start_time, const struct live_point *first, con
 }
 
 #define POINT(anon, file, shmem, huge) \
-	{ .rss_anon = (anon), .rss_file = (file), .rss_shmem = (shmem), .hugetlb = (huge), \
-	  .allocator_resident = FACT_UNKNOWN }
+	{ \
+		.rss_anon = (anon), .rss_file = (file), .rss_shmem = (shmem), .hugetlb = (huge), \
+		.allocator_resident = FACT_UNKNOWN \
+	}
 
 static void test_growth(void **state)
 {
@@ -139,10 +153,14 @@ static void test_growth(void **state)
 		  "not the allocator: mapped files grew by 1 GiB" },
 		{ "hugetlb", POINT(GIB(4), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, GIB(1)), CHECK_WARN,
 		  "not the allocator: hugetlb memory grew by 1 GiB" },
-		{ "the most of them", POINT(GIB(3), 0, 0, 0), POINT(GIB(4), GIB(3), 0, 0), CHECK_WARN, "mapped files grew by 3 GiB" },
-		{ "steady", POINT(GIB(4), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "share is not known" },
-		{ "less", POINT(GIB(8), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "share is not known" },
-		{ "below a tenth", POINT(GIB(4) - MIB(400), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "not known" },
+		{ "the most of them", POINT(GIB(3), 0, 0, 0), POINT(GIB(4), GIB(3), 0, 0), CHECK_WARN,
+		  "mapped files grew by 3 GiB" },
+		{ "steady", POINT(GIB(4), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN,
+		  "share is not known" },
+		{ "less", POINT(GIB(8), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN,
+		  "share is not known" },
+		{ "below a tenth", POINT(GIB(4) - MIB(400), GIB(1), 0, 0), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN,
+		  "not known" },
 		/* What was not known before has not grown. */
 		{ "unknown at first", POINT(-1, -1, -1, -1), POINT(GIB(4), GIB(1), 0, 0), CHECK_UNKNOWN, "not known" },
 		{ "unknown at last", POINT(GIB(2), GIB(1), 0, 0), POINT(-1, -1, -1, -1), CHECK_UNKNOWN, "not known" },
@@ -177,12 +195,16 @@ static void test_growth_of_the_allocator(void **state)
 		enum check_status status;
 		const char *observed;
 	} cases[] = {
-		{ "a leak", GIB(2), GIB(4), GIB(4), CHECK_WARN, "anonymous memory grew by 2 GiB in 10 s; anonymous 4 GiB" },
-		{ "most of it a leak", GIB(2), GIB(3), GIB(3), CHECK_WARN, "anonymous memory grew by 2 GiB in 10 s; not the allocator" },
+		{ "a leak", GIB(2), GIB(4), GIB(4), CHECK_WARN,
+		  "anonymous memory grew by 2 GiB in 10 s; anonymous 4 GiB" },
+		{ "most of it a leak", GIB(2), GIB(3), GIB(3), CHECK_WARN,
+		  "anonymous memory grew by 2 GiB in 10 s; not the allocator" },
 		{ "mapped by the program", GIB(4), GIB(4), GIB(4), CHECK_WARN,
 		  "not the allocator: anonymous memory grew by 2 GiB in 10 s, the allocator's by 0 B" },
-		{ "given back meanwhile", GIB(4), GIB(3), GIB(3), CHECK_WARN, "grew by 2 GiB in 10 s, the allocator's by 0 B" },
-		{ "not known at first", FACT_UNKNOWN, GIB(4), GIB(4), CHECK_WARN, "anonymous memory grew by 2 GiB in 10 s;" },
+		{ "given back meanwhile", GIB(4), GIB(3), GIB(3), CHECK_WARN,
+		  "grew by 2 GiB in 10 s, the allocator's by 0 B" },
+		{ "not known at first", FACT_UNKNOWN, GIB(4), GIB(4), CHECK_WARN,
+		  "anonymous memory grew by 2 GiB in 10 s;" },
 		{ "a leak and retention", GIB(2), GIB(4), GIB(1), CHECK_FAIL,
 		  "hugetlb 0 B: the allocator has 4 GiB resident for 1 GiB in use; anonymous memory grew by 2 GiB in 10 s" },
 		{ "some retention", GIB(2), GIB(4), GIB(3), CHECK_WARN,
@@ -217,13 +239,20 @@ static void make_nodes(int64_t first, int64_t second)
 
 static void test_local_memory(void **state)
 {
-	static const struct { int64_t remote, local; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		int64_t remote, local;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ 0, GIB(4), CHECK_OK, "100 % of its memory is on the GPUs' nodes 1" },
-		{ GIB(5), GIB(95), CHECK_OK, "95 %" }, { GIB(6), GIB(94), CHECK_WARN, "94 %" },
-		{ GIB(20), GIB(80), CHECK_WARN, "80 %" }, { GIB(21), GIB(79), CHECK_FAIL, "79 %" },
+		{ GIB(5), GIB(95), CHECK_OK, "95 %" },
+		{ GIB(6), GIB(94), CHECK_WARN, "94 %" },
+		{ GIB(20), GIB(80), CHECK_WARN, "80 %" },
+		{ GIB(21), GIB(79), CHECK_FAIL, "79 %" },
 		{ GIB(4), 0, CHECK_FAIL, "0 %" },
 		/* A shell in front of the server. */
-		{ MIB(4), 0, CHECK_SKIP, "too little" }, { 0, 0, CHECK_SKIP, "too little" },
+		{ MIB(4), 0, CHECK_SKIP, "too little" },
+		{ 0, 0, CHECK_SKIP, "too little" },
 	};
 
 	(void)state;
@@ -245,9 +274,14 @@ static void test_local_memory(void **state)
 
 static void test_rdma_hooks(void **state)
 {
-	static const struct { const char *library, *variable; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		const char *library, *variable;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ "/usr/lib/libc.so.6", NULL, CHECK_SKIP, "no UCX library" },
-		{ "/opt/libucm.so.0", NULL, CHECK_WARN, "libucm.so.0 is loaded, and UCX_MEM_MMAP_HOOK_MODE is not set" },
+		{ "/opt/libucm.so.0", NULL, CHECK_WARN,
+		  "libucm.so.0 is loaded, and UCX_MEM_MMAP_HOOK_MODE is not set" },
 		{ "/opt/libucs.so.0", "UCX_MEM_MMAP_HOOK_MODE=bistro", CHECK_WARN, "is bistro" },
 		{ "/opt/libucm.so.0", "UCX_MEM_MMAP_HOOK_MODE=none", CHECK_OK, "UCX_MEM_MMAP_HOOK_MODE=none" },
 		{ "/opt/libucm.so.0/libother.so", NULL, CHECK_SKIP, "no UCX library" },
@@ -268,7 +302,10 @@ static void test_rdma_hooks(void **state)
 		make_samples(p->start_time, &first, &last);
 		p->loaded = VARIABLES("/opt/libucm.so.0");
 		p->environment = row == 3 ? VARIABLES("UCX_MEM_MMAP_HOOK_MODE=none") : VARIABLES();
-		expect(audit_rdma_hooks, "a leak", row == 0 ? CHECK_FAIL : row == 3 ? CHECK_OK : CHECK_WARN,
+		expect(audit_rdma_hooks, "a leak",
+		       row == 0 ? CHECK_FAIL :
+		       row == 3 ? CHECK_OK :
+				  CHECK_WARN,
 		       row == 0 ? "is not set, and not the allocator: anonymous memory grew by 2 GiB" : "libucm");
 	}
 	p->loaded = VARIABLES("/opt/libucm.so.0");
@@ -281,12 +318,20 @@ static void test_rdma_hooks(void **state)
 
 static void test_mappings(void **state)
 {
-	static const struct { int64_t n, most; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		int64_t n, most;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ 900, 65530, CHECK_OK, "900 mappings of at most 65530" },
-		{ 33400, 65530, CHECK_OK, "33400" }, { 33500, 65530, CHECK_WARN, "33500" },
-		{ 52400, 65530, CHECK_WARN, "52400" }, { 53100, 65530, CHECK_FAIL, "53100" }, { 70000, 65530, CHECK_FAIL, "70000" },
+		{ 33400, 65530, CHECK_OK, "33400" },
+		{ 33500, 65530, CHECK_WARN, "33500" },
+		{ 52400, 65530, CHECK_WARN, "52400" },
+		{ 53100, 65530, CHECK_FAIL, "53100" },
+		{ 70000, 65530, CHECK_FAIL, "70000" },
 		{ FACT_UNKNOWN, 65530, CHECK_UNKNOWN, "cannot be read" },
-		{ 900, FACT_UNKNOWN, CHECK_UNKNOWN, "cannot be read" }, { 900, 0, CHECK_UNKNOWN, "cannot be read" },
+		{ 900, FACT_UNKNOWN, CHECK_UNKNOWN, "cannot be read" },
+		{ 900, 0, CHECK_UNKNOWN, "cannot be read" },
 	};
 
 	(void)state;
@@ -301,7 +346,11 @@ static void test_mappings(void **state)
 /* The process's own group, not that of the audit, which has no limit here. */
 static void test_headroom(void **state)
 {
-	static const struct { int64_t max, current, kills; enum check_status status; const char *observed; } cases[] = {
+	static const struct {
+		int64_t max, current, kills;
+		enum check_status status;
+		const char *observed;
+	} cases[] = {
 		{ GIB(10), GIB(5), 0, CHECK_OK, "50% of 10 GiB in use" },
 		{ GIB(10), GIB(9), 0, CHECK_WARN, "90% of 10 GiB in use" },
 		{ GIB(100), GIB(95), 0, CHECK_FAIL, "95% of 100 GiB in use" },
@@ -316,7 +365,8 @@ static void test_headroom(void **state)
 	(void)state;
 	machine.cgroup.memory_max = FACT_UNLIMITED;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		group.limits = (struct cgroup_facts){ .memory_max = cases[i].max, .memory_high = FACT_UNLIMITED,
+		group.limits = (struct cgroup_facts){ .memory_max = cases[i].max,
+						      .memory_high = FACT_UNLIMITED,
 						      .memory_current = cases[i].current };
 		usage.cgroup.oom_kills = cases[i].kills;
 		p->cgroup = &group;
@@ -337,8 +387,10 @@ static void test_headroom(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_verdict), CASE_TEST(test_verdict_right_after_a_free), CASE_TEST(test_growth), CASE_TEST(test_growth_of_the_allocator), CASE_TEST(test_local_memory),
-		CASE_TEST(test_rdma_hooks), CASE_TEST(test_mappings), CASE_TEST(test_headroom),
+		CASE_TEST(test_verdict),      CASE_TEST(test_verdict_right_after_a_free),
+		CASE_TEST(test_growth),       CASE_TEST(test_growth_of_the_allocator),
+		CASE_TEST(test_local_memory), CASE_TEST(test_rdma_hooks),
+		CASE_TEST(test_mappings),     CASE_TEST(test_headroom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

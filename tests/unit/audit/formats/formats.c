@@ -145,9 +145,11 @@ static void test_tap(void **state)
 	(void)state;
 	make_all("worker");
 	text = write_as(CHECK_FORMAT_TAP);
-	assert_memory_equal(text, "TAP version 13\n1..9\nnot ok 1 - node: first\n  ---\n  status: \"fail\"\n"
+	assert_memory_equal(text,
+			    "TAP version 13\n1..9\nnot ok 1 - node: first\n  ---\n  status: \"fail\"\n"
 			    "  observed: \"defrag=worker\"\n  expected: \"good\"\n  why: \"because\"\n"
-			    "  fix: \"do this\"\n  ...\nnot ok 2 - node: second\n", 170);
+			    "  fix: \"do this\"\n  ...\nnot ok 2 - node: second\n",
+			    170);
 	assert_int_equal(count(text, "\nok "), 4);
 	assert_int_equal(count(text, "\nnot ok "), 5);
 	assert_non_null(strstr(text, "\nok 5 - process 100 server: third\n"));
@@ -168,9 +170,9 @@ static void test_junit(void **state)
 	make_all("a<b");
 	text = write_as(CHECK_FORMAT_JUNIT);
 	assert_non_null(strstr(text, "<testsuites name=\"allocrun --check\" tests=\"9\" failures=\"2\" errors=\"1\" "
-			       "skipped=\"2\" time=\"0\">\n"));
+				     "skipped=\"2\" time=\"0\">\n"));
 	assert_non_null(strstr(text, " <testsuite name=\"node\" tests=\"5\" failures=\"2\" errors=\"1\" skipped=\"0\" "
-			       "time=\"0\" timestamp=\"2026-11-22T08:00:00\">\n"));
+				     "time=\"0\" timestamp=\"2026-11-22T08:00:00\">\n"));
 	assert_non_null(strstr(text, "<testsuite name=\"process 101 a&lt;b\" tests=\"2\" failures=\"0\" "));
 	assert_int_equal(count(text, "<failure "), 2);
 	assert_int_equal(count(text, "<error "), 1);
@@ -187,12 +189,14 @@ static void test_prometheus(void **state)
 	make_all("a\"\\|");
 	case_found[0] = case_finding(CHECK_SKIP, "one node");
 	text = write_as(CHECK_FORMAT_PROMETHEUS);
-	assert_non_null(strstr(text, "\nallocrun_check_status{id=\"first\",scope=\"node\",pid=\"\",process=\"\"} -1\n"));
-	assert_non_null(strstr(text, "\nallocrun_check_status{id=\"second\",scope=\"node\",pid=\"\",process=\"\"} 3\n"));
+	assert_non_null(
+		strstr(text, "\nallocrun_check_status{id=\"first\",scope=\"node\",pid=\"\",process=\"\"} -1\n"));
+	assert_non_null(
+		strstr(text, "\nallocrun_check_status{id=\"second\",scope=\"node\",pid=\"\",process=\"\"} 3\n"));
 	assert_non_null(strstr(text, "\nallocrun_check_status{id=\"third\",scope=\"process\",pid=\"101\","
-			       "process=\"a\\\"\\\\|\"} 1\n"));
+				     "process=\"a\\\"\\\\|\"} 1\n"));
 	assert_non_null(strstr(text, "\nallocrun_check_ignored{id=\"fourth\",scope=\"process\",pid=\"100\","
-			       "process=\"server\"} 1\n"));
+				     "process=\"server\"} 1\n"));
 	assert_non_null(strstr(text, "\nallocrun_check_findings{status=\"ignored\"} 2\n"));
 	assert_non_null(strstr(text, "\nallocrun_check_timestamp_seconds 1795334400\n"));
 	assert_non_null(strstr(text, "\nallocrun_check_exit_code 2\n"));
@@ -205,11 +209,15 @@ static const struct {
 	int code;
 	const char *start;
 } nagios_rows[] = {
-	{ CHECK_OK, CHECK_SKIP, 0, "ALLOCRUN OK - 1 ok, 3 not applicable | fail=0;;0;0 warn=0;0;;0 unknown=0;;;0 "
-				   "ok=1;;;0 skip=3;;;0 ignored=0;;;0\n" },
-	{ CHECK_WARN, CHECK_OK, 1, "ALLOCRUN WARNING - 1 warning, 1 ok, 2 not applicable; first: a\\x7cb | fail=0;;0;0 warn=1;" },
-	{ CHECK_WARN, CHECK_UNKNOWN, 1, "ALLOCRUN WARNING - 1 warning, 1 unknown, 2 not applicable; first: a\\x7cb | " },
-	{ CHECK_FAIL, CHECK_UNKNOWN, 2, "ALLOCRUN CRITICAL - 1 failure, 1 unknown, 2 not applicable; first: a\\x7cb | " },
+	{ CHECK_OK, CHECK_SKIP, 0,
+	  "ALLOCRUN OK - 1 ok, 3 not applicable | fail=0;;0;0 warn=0;0;;0 unknown=0;;;0 "
+	  "ok=1;;;0 skip=3;;;0 ignored=0;;;0\n" },
+	{ CHECK_WARN, CHECK_OK, 1,
+	  "ALLOCRUN WARNING - 1 warning, 1 ok, 2 not applicable; first: a\\x7cb | fail=0;;0;0 warn=1;" },
+	{ CHECK_WARN, CHECK_UNKNOWN, 1,
+	  "ALLOCRUN WARNING - 1 warning, 1 unknown, 2 not applicable; first: a\\x7cb | " },
+	{ CHECK_FAIL, CHECK_UNKNOWN, 2,
+	  "ALLOCRUN CRITICAL - 1 failure, 1 unknown, 2 not applicable; first: a\\x7cb | " },
 	{ CHECK_OK, CHECK_UNKNOWN, 3, "ALLOCRUN UNKNOWN - 1 unknown, 1 ok, 2 not applicable; second: a\\x7cb | " },
 };
 
@@ -223,7 +231,8 @@ static void test_nagios(void **state)
 		case_found[0] = case_finding(nagios_rows[i].first, "a|b");
 		case_found[1] = case_finding(nagios_rows[i].second, "a|b");
 		text = write_as(CHECK_FORMAT_NAGIOS);
-		assert_row_int(nagios_rows[i].start, format_exit_code(CHECK_FORMAT_NAGIOS, &result), nagios_rows[i].code);
+		assert_row_int(nagios_rows[i].start, format_exit_code(CHECK_FORMAT_NAGIOS, &result),
+			       nagios_rows[i].code);
 		if (strncmp(text, nagios_rows[i].start, strlen(nagios_rows[i].start)) != 0)
 			fail_msg("expected: %s\ngot: %s", nagios_rows[i].start, text);
 		/* The one that performance data stand behind. */
@@ -240,32 +249,31 @@ static void test_text(void **state)
 	make_all("worker");
 	request.policy_problem = NULL;
 	text = write_as(CHECK_FORMAT_TEXT);
-	assert_string_equal(text,
-		"Machine    Linux 6.18-worker, x86_64, 2 CPUs, 1 GiB, 0 NUMA nodes, 0 GPUs\n"
-		"Processes  2 of unit worker\n"
-		"\nNode\n"
-		"  FAIL     first: defrag=worker\n"
-		"           expected  good\n"
-		"           why       because\n"
-		"           fix       do this\n"
-		"  unknown  second: worker: Permission denied\n"
-		"           expected  better than worker\n"
-		"           fix       echo worker\n"
-		"  ok       2: process-found policy-ignores\n"
-		"  -        1 that do not apply here: policy-file\n"
-		"\nProcess 100 server\n"
-		"  warn     third: /tmp/worker.so\n"
-		"           expected  fine\n"
-		"           why       as\n"
-		"           fix       do it\n"
-		"  ignored  fourth: options of worker\n"
-		"           ignored   because of worker\n"
-		"\nProcess 101 worker\n"
-		"  warn     third: /tmp/worker.so\n"
-		"           expected  fine\n"
-		"  ignored  fourth: options of worker\n"
-		"           ignored   because of worker\n"
-		"\n1 failure, 2 warnings, 1 unknown, 2 ok, 1 not applicable, 2 ignored\n");
+	assert_string_equal(text, "Machine    Linux 6.18-worker, x86_64, 2 CPUs, 1 GiB, 0 NUMA nodes, 0 GPUs\n"
+				  "Processes  2 of unit worker\n"
+				  "\nNode\n"
+				  "  FAIL     first: defrag=worker\n"
+				  "           expected  good\n"
+				  "           why       because\n"
+				  "           fix       do this\n"
+				  "  unknown  second: worker: Permission denied\n"
+				  "           expected  better than worker\n"
+				  "           fix       echo worker\n"
+				  "  ok       2: process-found policy-ignores\n"
+				  "  -        1 that do not apply here: policy-file\n"
+				  "\nProcess 100 server\n"
+				  "  warn     third: /tmp/worker.so\n"
+				  "           expected  fine\n"
+				  "           why       as\n"
+				  "           fix       do it\n"
+				  "  ignored  fourth: options of worker\n"
+				  "           ignored   because of worker\n"
+				  "\nProcess 101 worker\n"
+				  "  warn     third: /tmp/worker.so\n"
+				  "           expected  fine\n"
+				  "  ignored  fourth: options of worker\n"
+				  "           ignored   because of worker\n"
+				  "\n1 failure, 2 warnings, 1 unknown, 2 ok, 1 not applicable, 2 ignored\n");
 	report.has_color = true;
 	assert_non_null(strstr(format_text(&pool, &report), "\033[31mFAIL    \033[0m first"));
 	report.has_color = false;
@@ -317,7 +325,7 @@ static void test_text_told(void **state)
 	case_found[3] = case_finding(CHECK_SKIP, "not here");
 	case_found[2].is_told = true;
 	assert_non_null(strstr(write_as(CHECK_FORMAT_TEXT), "\nProcess 100 server\n  -        third: switched off\n"
-			       "  -        1 that do not apply here: fourth\n"));
+							    "  -        1 that do not apply here: fourth\n"));
 	report.is_quiet = true;
 	assert_string_equal(format_text(&pool, &report),
 			    "ok: 3 ok, 4 not applicable; third (process 100 server): switched off\n");
@@ -375,10 +383,13 @@ static void test_describe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_hostile), CASE(test_long), CASE(test_same_findings), CASE(test_json),
-		CASE(test_tap), CASE(test_junit), CASE(test_prometheus), CASE(test_nagios), CASE(test_text),
-		CASE(test_unknown_has_no_remedy), CASE(test_text_told),
-		CASE(test_text_order), CASE(test_describe),
+		CASE(test_hostile),       CASE(test_long),
+		CASE(test_same_findings), CASE(test_json),
+		CASE(test_tap),           CASE(test_junit),
+		CASE(test_prometheus),    CASE(test_nagios),
+		CASE(test_text),          CASE(test_unknown_has_no_remedy),
+		CASE(test_text_told),     CASE(test_text_order),
+		CASE(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,8 @@ static void test_names(void **state)
 		{ "python3.11", "/usr/bin/python3.11 -m sglang.launch_server", "python3.11" },
 		/* Cut off by the kernel after 15 bytes. */
 		{ "VLLM::EngineCor", "VLLM::EngineCore", "VLLM::EngineCore" },
-		{ "launch_server_w", "/venv/bin/python /opt/launch_server_worker.py --port 1", "launch_server_worker.py" },
+		{ "launch_server_w", "/venv/bin/python /opt/launch_server_worker.py --port 1",
+		  "launch_server_worker.py" },
 		{ "VLLM::Engine", "VLLM::EngineCore", "VLLM::EngineCore (VLLM::Engine)" },
 		/* PyTorch renames the first thread. */
 		{ "pt_main_thread", "/venv/bin/python /venv/bin/vllm serve MODEL", "vllm (pt_main_thread)" },
@@ -29,8 +30,10 @@ static void test_names(void **state)
 		{ "x", "   ", "x" },
 		/* Words that were made long, to hide something behind them. */
 		{ "x", "0123456789012345678901234567890123456789012345678901234567890123456789 y", "x" },
-		{ "012345678901234", "0123456789012345678901234567890123456789012345678901234567890123456789", "012345678901234" },
-		{ "python-x", "python 0123456789012345678901234567890123456789012345678901234567890123456789", "python (python-x)" },
+		{ "012345678901234", "0123456789012345678901234567890123456789012345678901234567890123456789",
+		  "012345678901234" },
+		{ "python-x", "python 0123456789012345678901234567890123456789012345678901234567890123456789",
+		  "python (python-x)" },
 		{ "fifth", "a b c d fifth", "a (fifth)" },
 	};
 
