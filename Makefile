@@ -16,9 +16,16 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Werror
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 \
+	-Wvla -Wundef -Wcast-qual -Werror
+# What turns a mistake into an end instead of a hole. Without optimisation, or beside the
+# sanitizers, which see more, FORTIFY is in the way: they say HARDENING= then.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+BRANCHES := $(or $(if $(filter x86_64,$(MACHINE)),-fcf-protection),\
+	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard))
+HARDENING ?= -D_FORTIFY_SOURCE=3 -fstack-clash-protection $(BRANCHES)
 # The prefix map keeps the folder of the checkout out of the bytes.
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-strong \
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-strong $(HARDENING) \
 	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS := -lcap -linih -ljansson -lcrypto
@@ -67,6 +74,13 @@ $(OBJ)/%.o: launcher/%.c $(OBJ)/flags | packages-build
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d)
+
+# A finding is an error, as a warning is.
+ANALYZED := $(SOURCES:launcher/%.c=$(BUILD)/analyzed/%.ok)
+$(BUILD)/analyzed/%.ok: launcher/%.c $(OBJ)/%.o
+	@mkdir -p $(@D)
+	$(call say,ANALYZE,$<)
+	$(Q)gcc $(filter-out -Wconversion,$(ALL_CFLAGS)) -fanalyzer -c -o /dev/null $< && touch $@
 
 # More options for allocator/build: --target, --work.
 ALLOCATOR_FLAGS ?=
@@ -147,7 +161,8 @@ UNIT := $(OBJ)/tests
 UNIT_SOURCES := $(sort $(shell find tests/unit -name '*.c'))
 UNIT_SUPPORT := $(patsubst tests/unit/%.c,$(UNIT)/%.o,$(filter tests/unit/support/%,$(UNIT_SOURCES)))
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(filter-out tests/unit/support/%,$(UNIT_SOURCES)))
-UNIT_FLAGS := -Itests/unit -DMACHINES_DIR='"$(CURDIR)/tests/machines"'
+# A test gives constants where the kernel gives what may be written to.
+UNIT_FLAGS := -Wno-cast-qual -Itests/unit -DMACHINES_DIR='"$(CURDIR)/tests/machines"'
 unit-objects: $(OBJ)/liballocrun.a
 unit-programs: $(UNIT_PROGRAMS)
 unit-list:
@@ -168,6 +183,20 @@ $(UNIT_PROGRAMS): $(UNIT)/%: $(UNIT)/%.o $(UNIT)/libsupport.a $(OBJ)/liballocrun
 # The plans of all captured machines, to be reviewed as a diff.
 goldens: packages-unit $(UNIT)/goldens ## write plans and findings of tests/machines anew; then look at git diff
 	@GOLDENS=write $(UNIT)/goldens
+
+# --- for who works on it ------------------------------------------------------
+
+format: packages-lint ## lay out all C as .clang-format says
+	@tests/format
+analyze: packages-build $(ANALYZED) ## gcc's analyzer over the launcher; part of check-lint
+coverage: packages-coverage build ## lines and branches by room, of the unit and command line tests
+	@tests/coverage
+compdb: $(BUILD)/compile_commands.json ## for clangd and other readers of C
+$(BUILD)/compile_commands.json: Makefile $(SOURCES)
+	@mkdir -p $(@D)
+	$(Q)for source in $(SOURCES); do \
+		printf '{"directory": "%s", "file": "%s", "command": "%s"}\n' '$(CURDIR)' "$$source" \
+			"$(CC) $(ALL_CFLAGS) -fPIE -c $$source"; done | jq -s . >$@
 
 fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
@@ -201,5 +230,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always goldens fuzz bench bench-alloc bench-launch install uninstall \
+	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz bench bench-alloc bench-launch install uninstall \
 	package clean

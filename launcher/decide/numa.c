@@ -236,7 +236,8 @@ static const char *numa_weights(const struct decision *d, const struct bitmap *n
 	bool differ = false;
 
 	BITMAP_FOR_EACH (id, nodes) {
-		int64_t weight = numa_find(&d->facts->numa, id)->weight;
+		const struct numa_node *node = numa_find(&d->facts->numa, id);
+		int64_t weight = node ? node->weight : FACT_UNKNOWN;
 
 		if (weight == FACT_UNKNOWN)
 			return NULL;

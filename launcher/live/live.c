@@ -306,13 +306,15 @@ bool live_has_anybody(const struct live_facts *live)
 /* Children were launched with their parents: they share the record. */
 static void live_inherit_records(struct live_facts *facts)
 {
-	for (size_t i = 0; i < facts->n_processes; i++) {
-		const struct live_process *p = &facts->processes[i];
+	struct live_process *own = facts->processes, *end = own ? own + facts->n_processes : NULL;
+
+	for (; own < end; own++) {
+		const struct live_process *p = own;
 
 		/* One step where parents stand before their children; a cgroup lists them in any order. */
 		for (int step = 0; p && !p->record && step < LIVE_GENERATIONS_MAX; step++)
 			p = live_find(facts, p->parent);
-		facts->processes[i].record = p ? p->record : NULL;
+		own->record = p ? p->record : NULL;
 	}
 }
 

@@ -134,9 +134,10 @@ static int policy_unknown_key(struct policy_reader *p, const char *section, cons
 			     mem_printf(p->m, "no key '%s' in [%s]%s", name, section, nearest_hint(p->m, name, names)));
 }
 
-static int policy_set_profile(struct policy_reader *p, const char *section, const char *name, const char *value)
+static int policy_set_profile(struct policy_reader *p, const char *section, const char *profile, const char *name,
+			      const char *value)
 {
-	struct profile_section *target = policy_find_profile(p, policy_profile_name(section));
+	struct profile_section *target = policy_find_profile(p, profile);
 	enum key key = key_find(name);
 	const char *error;
 
@@ -197,6 +198,7 @@ static int policy_set_node(struct policy_reader *p, const char *name, const char
 static int policy_handle(void *user, const char *section, const char *name, const char *value)
 {
 	struct policy_reader *p = user;
+	const char *profile = policy_profile_name(section);
 
 	if (p->error)
 		return 0;
@@ -207,8 +209,7 @@ static int policy_handle(void *user, const char *section, const char *name, cons
 		return policy_set_check(p, name, value);
 	if (strcmp(section, "node") == 0)
 		return policy_set_node(p, name, value);
-	return policy_profile_name(section) ? policy_set_profile(p, section, name, value) :
-					      policy_set_launch(p, name, value);
+	return profile ? policy_set_profile(p, section, profile, name, value) : policy_set_launch(p, name, value);
 }
 
 int policy_file_parse(struct mem *m, struct options *o, const char *name, const char *text, size_t length,

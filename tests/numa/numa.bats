@@ -109,6 +109,12 @@ load helpers
 @test "new-huge-pages: tune" { proved new-huge-pages tune; }
 @test "new-huge-pages: capture" { proved new-huge-pages capture; }
 
+@test "new-thp-words: the guest comes to its end" { proved new-thp-words guest; }
+@test "new-thp-words: boot" { proved new-thp-words boot; }
+
+@test "new-thp-broken: the guest comes to its end" { proved new-thp-broken guest; }
+@test "new-thp-broken: boot" { proved new-thp-broken boot; }
+
 @test "arm64-two-nodes: the guest comes to its end" { proved arm64-two-nodes guest; }
 @test "arm64-two-nodes: topology" { proved arm64-two-nodes topology; }
 @test "arm64-two-nodes: placement" { proved arm64-two-nodes placement; }

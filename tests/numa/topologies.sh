@@ -143,7 +143,6 @@ topology_holes() { # the second of three is empty until its CPU is plugged in; C
   done
   # The kernel counts those that are there.
   facts+=(absent=1 cpus_2=2-3)
-  cmdline "thp_anon=16K-64K:always;64K-128K:madvise"
 }
 
 topology_huge-pages() { # pools of both sizes on the second node only
@@ -152,5 +151,16 @@ topology_huge-pages() { # pools of both sizes on the second node only
   node 2560M 2-3
   distance 0 1 21
   cmdline hugepagesz=1G hugepages=1:1 hugepagesz=2M hugepages=1:96
+}
+
+topology_thp-words() { # sizes of transparent hugepages by the command line, two of them overlapping
+  smp 2
+  node 768M 0-1
+  cmdline "thp_anon=16K-64K:always;64K-128K:madvise"
+}
+
+topology_thp-broken() { # the same with a word that the kernel does not know
+  smp 2
+  node 768M 0-1
   cmdline "thp_anon=64K:always;2M:frob"
 }

@@ -243,6 +243,7 @@ static struct arenas arenas_of_jemalloc(const struct environment_report *r)
 	struct conf conf = { NULL, 0 };
 	const struct conf_item *item;
 	int cpus = bitmap_count(&r->a->machine->cpu.allowed);
+	const char *preloaded;
 
 	if (text)
 		conf_parse(r->m, CONF_JEMALLOC, text, "MALLOC_CONF", &conf, &problems);
@@ -250,7 +251,8 @@ static struct arenas arenas_of_jemalloc(const struct environment_report *r)
 	if (item && arenas_parse(item->value) > 0)
 		return (struct arenas){ arenas_parse(item->value), "MALLOC_CONF" };
 	/* Without a number it takes its default, wherever LD_PRELOAD brings it in. */
-	if (!cpus || !environment_preloaded(r) || strcmp(environment_preloaded(r), "jemalloc") != 0)
+	preloaded = environment_preloaded(r);
+	if (!cpus || !preloaded || strcmp(preloaded, "jemalloc") != 0)
 		return (struct arenas){ FACT_UNKNOWN, NULL };
 	return (struct arenas){ (int64_t)cpus * JEMALLOC_ARENAS, "LD_PRELOAD's jemalloc by default" };
 }
