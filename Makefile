@@ -75,6 +75,9 @@ $(STAGE)/share/man/man5/%.5: launcher/%.5
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man7/%.7: launcher/%.7
 	@install -D -m 644 $< $@
+# Only where the program runs: the page is kept as it comes out, and tests/run lint compares.
+manual-checks: $(STAGE)/bin/allocrun ## renew what allocrun-check(7) has from the table of checks
+	@launcher/man/checks.py $< launcher/allocrun-check.7
 schema: $(STAGE)/share/allocrun/check.schema.json
 $(STAGE)/share/allocrun/%.json: launcher/audit/%.json
 	@install -D -m 644 $< $@
@@ -182,6 +185,6 @@ package: packages-build packages-package ## into build/packages: tarballs (TARGE
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals schema presets completions licences demo check check-lint check-unit \
+.PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
 	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs goldens fuzz bench bench-alloc bench-launch install uninstall \
 	package clean
