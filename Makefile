@@ -88,13 +88,17 @@ allocators: | packages-build
 	@allocator/build --prefix $(STAGE) $(ALLOCATOR_FLAGS)
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
-	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-tune.7
+	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
+	$(STAGE)/share/man/man7/allocrun-tune.7
 $(STAGE)/share/man/man8/%.8: launcher/man/%.8
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man5/%.5: launcher/man/%.5
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man7/%.7: launcher/man/%.7
 	@install -D -m 644 $< $@
+# Only where the program runs: the page is kept as it comes out, and tests/run lint compares.
+manual-checks: $(STAGE)/bin/allocrun ## renew what allocrun-check(7) has from the table of checks
+	@launcher/man/checks.py $< launcher/man/allocrun-check.7
 schema: $(STAGE)/share/allocrun/check.schema.json
 $(STAGE)/share/allocrun/%.json: launcher/audit/formats/%.json
 	@install -D -m 644 $< $@
@@ -229,6 +233,6 @@ package: packages-build packages-package ## into build/packages: tarballs (TARGE
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals schema presets completions licences demo check check-lint check-unit \
+.PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
 	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz bench bench-alloc bench-launch install uninstall \
 	package clean

@@ -138,15 +138,6 @@ status_of() { jq -r --arg id "$1" '.findings[] | select(.id == $id) | .status' <
   expect_refusal "did you mean 'thp-defrag'?"
 }
 
-@test "every check has a section in the manual" {
-  local id missing=
-  launch --check --list-checks --format json
-  while read -r id; do
-    grep -qxF ".Ss $id" "$root/launcher/man/allocrun-check.7" || missing+=" $id"
-  done < <(jq -r '.checks[].section' <<<"$out")
-  expect_equal "without a section:" "" "$missing"
-}
-
 # --- where it goes -----------------------------------------------------------
 
 @test "standard output that cannot be written to: 125 and one line" {

@@ -87,7 +87,7 @@ teardown() {
   expect_status 0
   expect_out_is ""
   for file in /usr/share/man/man8/allocrun.8.gz /usr/share/man/man5/policy.conf.5.gz \
-    /usr/share/man/man7/allocrun-tune.7.gz /usr/share/allocrun/presets/gpu-inference.conf \
+    /usr/share/man/man7/allocrun-numa.7.gz /usr/share/man/man7/allocrun-tune.7.gz /usr/share/allocrun/presets/gpu-inference.conf \
     /usr/share/bash-completion/completions/allocrun /usr/share/zsh/vendor-completions/_allocrun \
     /usr/share/doc/allocrun/copyright /usr/share/doc/allocrun/examples/policy.conf; do
     in_root test -s "$file" || fails "installed" "$file" "$(in_root dpkg -L allocrun)"

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2034 # facts, and what lib.sh sets
-# Proves nothing: a launch next to the GPU on node 1, to be looked at. README.md of the
-# repository has its output.
+# Proves nothing: a launch next to the GPU on node 1, to be looked at. allocrun-numa(7) has
+# its output.
 shows() { printf '%s\n' "\$ $*" | sed 's/^/# /' >&3; "$@" 2>&1 | sed 's/^/# /' >&3; }
 
 driver_on
