@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECORD_FOLDER "/run/allocrun"
+#include "facts/record.h"
+
 #define RECORDS_KEPT 64
 #define RECORDS_PRUNED 64 /* in one launch, so that none pays for all */
 
@@ -22,7 +23,7 @@ struct record record_prepare(struct mem *m, const char *setting)
 
 	record.is_shared = strcmp(setting, "auto") == 0;
 	if (record.is_shared)
-		record.path = mem_printf(m, RECORD_FOLDER "/%d.json", (int)getpid());
+		record.path = mem_printf(m, RECORD_FOLDER "/" RECORD_NAME, (long long)getpid());
 	else if (strcmp(setting, "none") != 0)
 		record.path = mem_strdup(m, setting);
 	return record;

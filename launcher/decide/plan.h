@@ -76,7 +76,7 @@ struct operation {
 		struct { /* OP_THP: prctl(PR_SET_THP_DISABLE, … */
 			unsigned long disable, flags;
 		} thp;
-		struct { /* OP_RLIMIT */
+		struct { /* OP_RLIMIT, and OP_NOTHING of a limit */
 			int resource;
 			struct limit limit;
 		} rlimit;

@@ -90,8 +90,7 @@ static const char *limit_format(struct mem *m, int64_t bytes)
 }
 
 /* "inherit", "hard", or a size that both limits shall have room for. */
-static void limits_decide(const struct decision *d, const char *name, int resource, enum key key,
-			  const struct limit *now)
+static void limits_decide_one(const struct decision *d, const char *name, enum key key, const struct limit *now)
 {
 	const struct setting *s = &d->options->settings[key];
 	enum ladder ladder = policy_ladder(d, STEP_RLIMITS);
@@ -120,7 +119,6 @@ static void limits_decide(const struct decision *d, const char *name, int resour
 		return;
 	}
 	op = plan_add(d->m, d->plan, STEP_RLIMITS, OP_RLIMIT, name, ladder);
-	op->u.rlimit.resource = resource;
 	op->u.rlimit.limit = wanted;
 	op->value = limit_format(d->m, wanted.soft);
 	op->why = mem_printf(d->m, "was %s; %s (%s)", limit_format(d->m, now->soft),
@@ -150,6 +148,14 @@ static void oom_score_decide(const struct decision *d)
 		op->value = mem_printf(d->m, "%ld", wanted);
 		op->why = mem_printf(d->m, "asked for (%s)", s->where);
 	}
+}
+
+/* Of a limit that is left alone, too, the record says which it is. */
+static void limits_decide(const struct decision *d, const char *name, int resource, enum key key,
+			  const struct limit *now)
+{
+	limits_decide_one(d, name, key, now);
+	d->plan->operations[d->plan->n_operations - 1].u.rlimit.resource = resource;
 }
 
 void policy_decide_limits(const struct decision *d)

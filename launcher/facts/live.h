@@ -44,9 +44,40 @@ struct live_library {
 	bool is_impostor;                /* lies where a bundled build does, or has its build ID, and is another */
 };
 
+/* What a step has set: facts/record.h has the values' meaning. */
+enum live_set_kind {
+	SET_NOTHING, /* or it is not known */
+	SET_CPUS,
+	SET_POLICY,
+	SET_THP,
+	SET_LIMIT,
+	SET_OOM_SCORE,
+	SET_VARIABLE,
+	SET_USER,
+	SET_CAPABILITIES,
+	SET_NO_NEW_PRIVS,
+};
+
+/* The fields of its kind are there, the others zero. */
+struct live_set {
+	enum live_set_kind kind;
+	const struct bitmap *cpus;  /* SET_CPUS */
+	int64_t policy;             /* SET_POLICY: MPOL_* */
+	const struct bitmap *nodes; /* SET_POLICY; empty: a policy without nodes */
+	int64_t thp;                /* SET_THP: enum thp_process */
+	const char *resource;       /* SET_LIMIT: "memlock", "core" */
+	struct limit limit;         /* SET_LIMIT */
+	int64_t oom_score_adj;      /* SET_OOM_SCORE */
+	const char *variable;       /* SET_VARIABLE */
+	const char *text;           /* SET_VARIABLE: NULL = taken out */
+	int64_t uid;                /* SET_USER */
+	uint64_t capabilities;      /* SET_CAPABILITIES: bit N = CAP_… N is kept */
+};
+
 /* One step of the recorded plan. */
 struct live_step {
 	char *step, *name, *value, *outcome; /* as in the record; value NULL = nothing was set */
+	struct live_set set;
 };
 
 /* What a process was launched as: /run/allocrun/PID.json. */

@@ -107,6 +107,11 @@ void usage_detect(struct live_context *c, struct live_process *process);
 
 /* The launch record of the process, if it has one. */
 void live_record_detect(const struct live_context *c, struct live_process *process);
+/*
+ * What a step of a record of version 1 has set, out of its words: it had nothing else. Goes
+ * when no server runs any more that allocrun 0.1 has launched. Pure.
+ */
+struct live_set live_record_parse_words(struct mem *m, const struct live_step *step);
 /* The text of a record. Pure; the fuzzer's entry. */
 void live_record_parse(struct mem *m, const char *text, size_t size, const struct live_process *process,
 		       struct live_record *ret);

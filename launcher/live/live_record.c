@@ -5,13 +5,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "facts/record.h"
 #include "known/conf_keys.h"
 #include "util/text.h"
 
 #define RECORD_MAX (1024 * 1024)
-#define RECORD_VERSION 1
 
 static void record_free_json(json_t **json)
 {
@@ -40,29 +41,108 @@ static void record_add_mimalloc(struct mem *m, const char *name, const char *val
 		conf_set(m, conf, key->name, value, told);
 }
 
-static void record_read_steps(struct mem *m, const json_t *plan, struct live_record *record)
+/* "unlimited", or a number; FACT_UNKNOWN for anything else. */
+static int64_t record_number(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *text = json_string_value(value);
+
+	if (text && strcmp(text, "unlimited") == 0)
+		return FACT_UNLIMITED;
+	return json_is_integer(value) ? json_integer_value(value) : FACT_UNKNOWN;
+}
+
+/* The set that a list names, in the pool; NULL when it is none. No list: the empty set. */
+static const struct bitmap *record_bitmap(struct mem *m, const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	struct bitmap *b = mem_alloc(m, sizeof *b);
+
+	return bitmap_parse_list(text ? text : "", b) == 0 ? b : NULL;
+}
+
+static bool record_read_capabilities(const json_t *set, uint64_t *ret)
+{
+	const char *text = json_string_value(json_object_get(set, RECORD_CAPABILITIES));
+	char *end;
+
+	if (!text || strlen(text) != 16 || !isxdigit((unsigned char)*text))
+		return false;
+	*ret = strtoull(text, &end, 16);
+	return *end == '\0';
+}
+
+/* By the key that tells the kind; what is malformed is nothing that is known. */
+static struct live_set record_read_set(struct mem *m, const json_t *set)
+{
+	struct live_set s = { .kind = SET_NOTHING };
+
+	if (json_object_get(set, RECORD_CPUS)) {
+		s.cpus = record_bitmap(m, set, RECORD_CPUS);
+		s.kind = s.cpus ? SET_CPUS : SET_NOTHING;
+	} else if (json_is_integer(json_object_get(set, RECORD_POLICY))) {
+		s.policy = record_number(set, RECORD_POLICY);
+		s.nodes = record_bitmap(m, set, RECORD_NODES);
+		s.kind = s.nodes ? SET_POLICY : SET_NOTHING;
+	} else if (json_is_integer(json_object_get(set, RECORD_THP))) {
+		s.thp = record_number(set, RECORD_THP);
+		s.kind = SET_THP;
+	} else if (json_is_string(json_object_get(set, RECORD_RESOURCE))) {
+		s.resource = record_dup(m, set, RECORD_RESOURCE);
+		s.limit = (struct limit){ record_number(set, RECORD_SOFT), record_number(set, RECORD_HARD) };
+		s.kind = SET_LIMIT;
+	} else if (json_is_integer(json_object_get(set, RECORD_OOM_SCORE))) {
+		s.oom_score_adj = record_number(set, RECORD_OOM_SCORE);
+		s.kind = SET_OOM_SCORE;
+	} else if (json_is_string(json_object_get(set, RECORD_VARIABLE))) {
+		s.variable = record_dup(m, set, RECORD_VARIABLE);
+		s.text = record_dup(m, set, RECORD_TEXT);
+		s.kind = SET_VARIABLE;
+	} else if (json_is_integer(json_object_get(set, RECORD_UID))) {
+		s.uid = record_number(set, RECORD_UID);
+		s.kind = SET_USER;
+	} else if (json_object_get(set, RECORD_CAPABILITIES)) {
+		s.kind = record_read_capabilities(set, &s.capabilities) ? SET_CAPABILITIES : SET_NOTHING;
+	} else if (json_is_true(json_object_get(set, RECORD_NO_NEW_PRIVS))) {
+		s.kind = SET_NO_NEW_PRIVS;
+	}
+	return s;
+}
+
+/* The options that the allocator was started with, out of the variables that were set. */
+static void record_add_options(struct mem *m, const struct live_set *set, struct live_record *record)
 {
 	struct conf_problems problems = { NULL, 0 };
+
+	if (set->kind != SET_VARIABLE || !set->text)
+		return;
+	if (strcmp(set->variable, "MALLOC_CONF") == 0)
+		conf_parse(m, CONF_JEMALLOC, set->text, told, &record->options, &problems);
+	else if (strncmp(set->variable, mimalloc, sizeof mimalloc - 1) == 0)
+		record_add_mimalloc(m, set->variable + sizeof mimalloc - 1, set->text, &record->options);
+}
+
+static void record_read_steps(struct mem *m, const json_t *json, struct live_record *record)
+{
+	bool is_old = json_integer_value(json_object_get(json, "record")) < 2;
 	json_t *operation;
 	size_t i;
 
-	json_array_foreach (plan, i, operation) {
+	json_array_foreach (json_object_get(json, "plan"), i, operation) {
 		struct live_step step = {
-			record_dup(m, operation, "step"),
-			record_dup(m, operation, "name"),
-			record_dup(m, operation, "value"),
-			record_dup(m, operation, "outcome"),
+			.step = record_dup(m, operation, "step"),
+			.name = record_dup(m, operation, "name"),
+			.value = record_dup(m, operation, "value"),
+			.outcome = record_dup(m, operation, "outcome"),
 		};
 
 		if (!step.step || !step.name || !step.outcome)
 			continue;
+		step.set = is_old ? live_record_parse_words(m, &step) :
+				    record_read_set(m, json_object_get(operation, "set"));
 		*MEM_PUSH(m, record->steps, record->n_steps) = step;
-		if (!step.value || strcmp(step.outcome, "done") != 0)
-			continue;
-		if (strcmp(step.name, "MALLOC_CONF") == 0)
-			conf_parse(m, CONF_JEMALLOC, step.value, told, &record->options, &problems);
-		else if (strncmp(step.name, mimalloc, sizeof mimalloc - 1) == 0)
-			record_add_mimalloc(m, step.name + sizeof mimalloc - 1, step.value, &record->options);
+		if (strcmp(step.outcome, "done") == 0)
+			record_add_options(m, &step.set, record);
 	}
 }
 
@@ -117,14 +197,14 @@ void live_record_parse(struct mem *m, const char *text, size_t size, const struc
 	build = json_object_get(json, "build");
 	ret->build_id = record_dup(m, build, "build_id");
 	ret->library = record_dup(m, build, "path");
-	record_read_steps(m, json_object_get(json, "plan"), ret);
+	record_read_steps(m, json, ret);
 }
 
 /* The record of the process's PID; NULL when there is none. */
 static struct live_record *record_read(const struct live_context *c, const struct root *root,
 				       const struct live_process *process)
 {
-	char *path = mem_printf(c->m, "/run/allocrun/%lld.json", (long long)process->inner_pid), *text;
+	char *path = mem_printf(c->m, RECORD_FOLDER "/" RECORD_NAME, (long long)process->inner_pid), *text;
 	struct mem scratch = MEM_INIT;
 	struct live_record *record;
 	size_t size;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "detect/cgroup.h"
+#include "facts/record.h"
 #include "util/text.h"
 
 /* kernel/pid.h: the largest that pid_max may be. */
@@ -21,7 +22,6 @@
 #define CGROUP_PROCS_MAX (4 * 1024 * 1024)
 /* Folders that are looked into: below a sysroot, links may make a maze of a few. */
 #define CGROUP_FOLDERS_MAX 16384
-#define RECORDS "/run/allocrun"
 
 struct pids {
 	int64_t *items;
@@ -344,8 +344,8 @@ static const char *tree_select_all(const struct live_context *c, struct pids *pi
 {
 	char **names;
 
-	if (root_list(c->root, c->m, RECORDS, "", &names) < 0)
-		return mem_printf(c->m, "there is no launch record in %s", RECORDS);
+	if (root_list(c->root, c->m, RECORD_FOLDER, "", &names) < 0)
+		return mem_printf(c->m, "there is no launch record in %s", RECORD_FOLDER);
 	for (; *names; names++) {
 		size_t digits = strspn(*names, "0123456789");
 		struct live_stat stat;

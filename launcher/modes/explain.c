@@ -9,7 +9,6 @@
 #include "apply/apply.h"
 #include "decide/policy.h"
 #include "modes/modes.h"
-#include "report/json_values.h"
 #include "report/report.h"
 
 /* One operation's result, in memory that the child shares. */
@@ -85,7 +84,6 @@ int cmd_explain(struct mem *m, struct options *options)
 	enum report_stage stage = REPORT_PLANNED;
 	struct facts facts;
 	struct plan plan;
-	json_t *json;
 	char *text;
 	int status;
 
@@ -99,9 +97,8 @@ int cmd_explain(struct mem *m, struct options *options)
 	if (!options->is_json) {
 		text = report_explain(m, &facts, options, &plan, stage, isatty(STDOUT_FILENO));
 	} else {
-		json = report_plan_json(&facts, options, &plan, explain_environment(m, &plan, options->environment));
-		text = report_dump_json(m, json);
-		json_decref(json);
+		text = report_plan_json(m, &facts, options, &plan, explain_environment(m, &plan, options->environment),
+					NULL);
 	}
 	if (commands_print(m, text) != 0)
 		return EXIT_LAUNCHER;

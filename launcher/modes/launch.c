@@ -8,7 +8,6 @@
 #include "apply/record.h"
 #include "decide/policy.h"
 #include "modes/modes.h"
-#include "report/json_values.h"
 #include "report/report.h"
 #include "util/output.h"
 
@@ -27,16 +26,11 @@ static int launch_exec(struct launch *l);
 
 static void launch_record(struct launch *l, int (*write)(struct launch *l, const char *text))
 {
-	json_t *json;
 	int r;
 
 	if (!l->record.path)
 		return;
-	json = report_plan_json(&l->facts, l->options, &l->plan, l->environment);
-	if (l->not_started)
-		json_object_set_new(json, "not_started", json_string(l->not_started));
-	/* Not freed: the exec does it at once. */
-	r = write(l, report_dump_json(l->m, json));
+	r = write(l, report_plan_json(l->m, &l->facts, l->options, &l->plan, l->environment, l->not_started));
 	/* By default a read-only /run is no news; a file that was asked for is. */
 	if (r < 0 && (l->options->settings[KEY_RECORD].origin != ORIGIN_BUILT_IN || l->options->is_verbose))
 		commands_complain(l->m, "no launch record: %s: %s", l->record.path,

@@ -29,9 +29,13 @@ char *report_warnings(struct mem *m, const struct plan *plan);
 /* The same line for the step that forbids the start. */
 char *report_blocker(struct mem *m, const struct operation *op);
 
-/* The object of --explain --format json and of the launch record. */
-json_t *report_plan_json(const struct facts *facts, const struct options *options, const struct plan *plan,
-			 char *const *environment);
+/*
+ * What --explain --format json and the launch record say, with a newline at its end, in the
+ * pool. `not_started`: why the command was not executed after all; NULL.
+ */
+char *report_plan_json(struct mem *m, const struct facts *facts, const struct options *options, const struct plan *plan,
+		       char *const *environment, const char *not_started);
+/* The object of --list --format json. */
 json_t *report_builds_json(struct mem *m, const struct facts *facts, const struct options *options);
 
 #endif

@@ -6,8 +6,11 @@
 
 void buffer_append(struct buffer *b, const char *text)
 {
-	size_t n = strlen(text);
+	buffer_append_bytes(b, text, strlen(text));
+}
 
+void buffer_append_bytes(struct buffer *b, const char *bytes, size_t n)
+{
 	if (b->length + n + 1 > b->capacity) {
 		char *bigger;
 
@@ -17,8 +20,9 @@ void buffer_append(struct buffer *b, const char *text)
 			memcpy(bigger, b->s, b->length);
 		b->s = bigger;
 	}
-	memcpy(b->s + b->length, text, n + 1);
+	memcpy(b->s + b->length, bytes, n);
 	b->length += n;
+	b->s[b->length] = '\0';
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...)

@@ -13,8 +13,10 @@ struct buffer {
 	size_t length, capacity;
 };
 
-/* Both add the text as it is: callers have cleaned or escaped what is not theirs. */
+/* They add the text as it is: callers have cleaned or escaped what is not theirs. */
 void buffer_append(struct buffer *b, const char *text);
+/* Without a zero among the `n` bytes. */
+void buffer_append_bytes(struct buffer *b, const char *bytes, size_t n);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What was written so far, "" for nothing. Good until more is added. */
 char *buffer_text(struct buffer *b);

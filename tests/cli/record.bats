@@ -16,7 +16,7 @@ files() { find "$BATS_TEST_TMPDIR/folder" -mindepth 1 -printf '%P\n' | sort; }
   launch --record "$record" -- "$show" -
   expect_malloc "$(library_of jemalloc)"
   json=$(<"$record")
-  expect_of .record 1
+  expect_of .record 2
   expect_of .allocrun "$("$allocrun" --version | cut -d' ' -f2)"
   expect_of .build.id "$(build_of jemalloc)"
   expect_of .build.build_id "$(readelf -n "$(library_of jemalloc)" | sed -n 's/.*Build ID: //p')"
@@ -57,7 +57,7 @@ files() { find "$BATS_TEST_TMPDIR/folder" -mindepth 1 -printf '%P\n' | sort; }
   echo "$!" >"$BATS_TEST_TMPDIR/pid"
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
-    jq -e '.record == 1 and (.plan | length) > 0' "$record" >/dev/null || fails "a reader of $record" "a whole record" "$(<"$record")"
+    jq -e '.record == 2 and (.plan | length) > 0' "$record" >/dev/null || fails "a reader of $record" "a whole record" "$(<"$record")"
   done
   wait "$pid"
   expect_equal "files" record.json "$(files)"
@@ -66,7 +66,7 @@ files() { find "$BATS_TEST_TMPDIR/folder" -mindepth 1 -printf '%P\n' | sort; }
 @test "record: replaces an older one, also a longer one" {
   head -c 100000 /dev/zero | tr '\0' x >"$record"
   launch --record "$record" -- true
-  jq -e '.record == 1' "$record" >/dev/null || fails "$ran" "a record" "$(head -c 200 "$record")"
+  jq -e '.record == 2' "$record" >/dev/null || fails "$ran" "a record" "$(head -c 200 "$record")"
   # Written twice where privileges are given up.
   needs_root "to change the user"
   launch --user nobody --record "$record" -- true

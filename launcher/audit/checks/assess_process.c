@@ -45,12 +45,13 @@ bool audit_is_child(const struct audit_facts *a, const struct live_process *p)
 	return false;
 }
 
-const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *name)
+const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *resource)
 {
 	for (size_t i = 0; p->record && !p->record->problem && i < p->record->n_steps; i++) {
 		const struct live_step *s = &p->record->steps[i];
 
-		if (strcmp(s->step, step) == 0 && (!name || strcmp(s->name, name) == 0))
+		if (strcmp(s->step, step) == 0 &&
+		    (!resource || (s->set.kind == SET_LIMIT && strcmp(s->set.resource, resource) == 0)))
 			return s;
 	}
 	return NULL;

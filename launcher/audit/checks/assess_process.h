@@ -27,7 +27,7 @@ bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct findi
 bool audit_is_libc(const struct live_library *library);
 /* Does it descend from another process that is looked at? */
 bool audit_is_child(const struct audit_facts *a, const struct live_process *p);
-/* The step of the launch record, by the name of what it sets when that is not NULL. */
-const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *name);
+/* The step of the launch record; of those that set limits the one of `resource`, where that is not NULL. */
+const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *resource);
 
 #endif

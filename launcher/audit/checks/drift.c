@@ -2,9 +2,7 @@
 /* The launch record against the process now. Pure. */
 #include "audit/checks/assess_process.h"
 
-#include <linux/mempolicy.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/capability.h>
 
 #include "decide/plan.h"
@@ -42,14 +40,16 @@ ASSESS(audit_launch_record)
  * says why there is nothing to compare.
  */
 static const struct live_step *drift_step(struct mem *m, const struct live_process *p, const char *step,
-					  const char *name, struct finding *ret)
+					  const char *resource, struct finding *ret)
 {
 	const struct live_step *s;
 
 	if (audit_cannot_tell(m, p, ret))
 		return NULL;
-	s = audit_record_step(p, step, name);
-	if (!s)
+	s = audit_record_step(p, step, resource);
+	if (!s && resource && audit_record_step(p, step, NULL))
+		*ret = finding_skip(m, "the launch left it alone");
+	else if (!s)
 		*ret = finding_skip(m, "no launch record says what it should be");
 	else if (strcmp(s->outcome, "degraded") == 0 || strcmp(s->outcome, "refused") == 0)
 		*ret = finding_skip(m, "the launch asked for %s, which was %s", s->value ? s->value : s->name,
@@ -63,18 +63,15 @@ static const struct live_step *drift_step(struct mem *m, const struct live_proce
 
 ASSESS(audit_affinity_in_force)
 {
-	static const char prefix[] = "CPUs ";
 	struct finding f;
 	const struct live_step *s = drift_step(m, p, "affinity", NULL, &f);
-	struct bitmap wanted;
 
 	if (!s)
 		return f;
-	if (strncmp(s->value, prefix, sizeof prefix - 1) != 0 ||
-	    bitmap_parse_list(s->value + sizeof prefix - 1, &wanted) < 0 || bitmap_is_empty(&p->cpus))
+	if (s->set.kind != SET_CPUS || bitmap_is_empty(&p->cpus))
 		return finding_unknown(m, "its CPUs cannot be compared with '%s'", s->value);
 	/* A worker that narrows its own binding is within what it was given. */
-	if (bitmap_is_subset(&p->cpus, &wanted))
+	if (bitmap_is_subset(&p->cpus, s->set.cpus))
 		return finding_ok(m, "CPUs %s", bitmap_format_list(m, &p->cpus));
 	return finding_fail(m, "CPUs %s, launched on %s", bitmap_format_list(m, &p->cpus), s->value);
 }
@@ -83,7 +80,7 @@ ASSESS(audit_mempolicy_in_force)
 {
 	struct finding f;
 	const struct live_step *s = drift_step(m, p, "mempolicy", NULL, &f);
-	struct mempolicy found = { .mode = (int)p->memory_policy, .nodes = p->policy_nodes };
+	struct mempolicy wanted, found = { .mode = (int)p->memory_policy, .nodes = p->policy_nodes };
 	const char *words;
 
 	if (!s)
@@ -91,11 +88,14 @@ ASSESS(audit_mempolicy_in_force)
 	if (p->memory_policy == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/%lld/numa_maps cannot be read", (long long)p->pid);
 	words = mempolicy_describe(m, &found);
+	if (s->set.kind != SET_POLICY)
+		return finding_unknown(m, "%s cannot be compared with '%s'", words, s->value);
+	wanted = (struct mempolicy){ .mode = (int)s->set.policy, .nodes = *s->set.nodes };
 	/* The kernel keeps the words of a policy whose nodes a cpuset has taken away since. */
 	if (!bitmap_is_empty(&p->memory_nodes) && !bitmap_is_subset(&p->policy_nodes, &p->memory_nodes))
 		return finding_warn(m, "%s, but its cpuset lets it have memory of nodes %s only", words,
 				    bitmap_format_list(m, &p->memory_nodes));
-	if (strcmp(words, s->value) == 0)
+	if (mempolicy_is_answer(&wanted, &found))
 		return finding_ok(m, "%s", words);
 	/* Servers bind their workers by themselves: that is for a person to judge. */
 	return finding_warn(m, "%s, launched with %s", words, s->value);
@@ -110,43 +110,24 @@ ASSESS(audit_thp_in_force)
 		return f;
 	if (p->thp == THP_PROCESS_UNKNOWN)
 		return finding_unknown(m, "the kernel does not say (THP_enabled in /proc/PID/status, 5.0)");
-	if (p->thp == THP_PROCESS_DISABLED && strcmp(s->value, "off") != 0)
+	if (s->set.kind != SET_THP)
+		return finding_unknown(m, "it cannot be compared with '%s'", s->value);
+	if (p->thp == THP_PROCESS_DISABLED && s->set.thp != THP_PROCESS_DISABLED)
 		return finding_fail(m, "switched off, launched with %s", s->value);
-	if (p->thp == THP_PROCESS_ALLOWED && strcmp(s->value, "off") == 0)
+	if (p->thp == THP_PROCESS_ALLOWED && s->set.thp == THP_PROCESS_DISABLED)
 		return finding_fail(m, "allowed, launched with %s", s->value);
 	return finding_ok(m, "%s", s->value);
 }
 
-/* Is it in "sys_nice,CAP_IPC_LOCK"? */
-static bool drift_list_has(const char *list, const char *capability)
+/* The capabilities of a set: "cap_sys_admin, cap_net_raw"; NULL = none. */
+static const char *drift_list_capabilities(struct mem *m, uint64_t mask)
 {
-	static const char prefix[] = "cap_";
+	const char *list = NULL;
 
-	for (size_t n; *list; list += n + (list[n] == ',')) {
-		const char *word = list;
-		size_t length = n = strcspn(list, ",");
-
-		if (strncasecmp(word, prefix, sizeof prefix - 1) == 0) {
-			word += sizeof prefix - 1;
-			length -= sizeof prefix - 1;
-		}
-		if (strlen(capability) == length && strncasecmp(word, capability, length) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Those in effect that "none" or "keep LIST" does not name: "cap_sys_admin, 40"; NULL. */
-static const char *drift_list_capabilities(struct mem *m, uint64_t mask, const char *value)
-{
-	const char *keep = strncmp(value, "keep ", 5) == 0 ? value + 5 : "", *list = NULL;
-
-	for (int i = 0; i < 64 && strcmp(keep, "all") != 0; i++) {
+	for (int i = 0; i < 64; i++) {
 		char *name = mask >> i & 1 ? cap_to_name((cap_value_t)i) : NULL;
 
-		if (!name)
-			continue;
-		if (!drift_list_has(keep, name + (strncmp(name, "cap_", 4) == 0 ? 4 : 0)))
+		if (name)
 			audit_list(m, &list, mem_strdup(m, name));
 		cap_free(name);
 	}
@@ -156,10 +137,7 @@ static const char *drift_list_capabilities(struct mem *m, uint64_t mask, const c
 /* NULL, or in which way the user is another than the launch set: "vllm (1000:1000, 1 groups)". */
 static const char *drift_compare_user(struct mem *m, const struct live_process *p, const struct live_step *s)
 {
-	const char *ids = strrchr(s->value, '(');
-	int64_t uid;
-
-	if (!ids || text_parse_i64(ids + 1, &uid, NULL) < 0 || p->uid == uid)
+	if (s->set.kind != SET_USER || p->uid == s->set.uid)
 		return NULL;
 	return mem_printf(m, "its user is %lld, launched as %s", (long long)p->uid, s->value);
 }
@@ -189,7 +167,9 @@ ASSESS(audit_capabilities_left)
 	}
 	if (p->capabilities_known != TRI_YES)
 		return finding_unknown(m, "its capabilities cannot be read");
-	more = drift_list_capabilities(m, p->capabilities, caps->value);
+	if (caps->set.kind != SET_CAPABILITIES)
+		return finding_unknown(m, "its capabilities cannot be compared with '%s'", caps->value);
+	more = drift_list_capabilities(m, p->capabilities & ~caps->set.capabilities);
 	if (more)
 		return finding_fail(m, "in effect are %s, launched with %s", more, caps->value);
 	return finding_ok(m, "%s%s%s%s", caps->value, user ? ", user " : "", user ? user->value : "", unread);
@@ -217,27 +197,32 @@ static const char *limits_format(struct mem *m, int64_t value)
 static struct finding limits_compare(struct mem *m, const struct live_process *p)
 {
 	const struct {
-		const char *step, *name;
+		const char *step, *resource, *name;
 		int64_t now;
 	} limits[] = {
-		{ "rlimits", "locked memory", p->memlock.soft },
-		{ "rlimits", "core dumps", p->core.soft },
-		{ "oom-score", "oom-score", p->oom_score_adj },
+		{ "rlimits", "memlock", "locked memory", p->memlock.soft },
+		{ "rlimits", "core", "core dumps", p->core.soft },
+		{ "oom-score", NULL, "oom-score", p->oom_score_adj },
 	};
 	const char *well = NULL, *changed = NULL, *unread = NULL;
 	struct finding first, f;
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-		const struct live_step *s = drift_step(m, p, limits[i].step, limits[i].name, i ? &f : &first);
-		const char *now = limits_format(m, limits[i].now);
+		const struct live_step *s = drift_step(m, p, limits[i].step, limits[i].resource, i ? &f : &first);
+		const char *name = limits[i].name, *text = limits_format(m, limits[i].now);
+		int64_t wanted;
 
-		if (s && strcmp(now, s->value) == 0)
-			audit_list(m, &well, mem_printf(m, "%s: %s", limits[i].name, now));
-		else if (s && limits[i].now == FACT_UNKNOWN)
-			audit_list(m, &unread, limits[i].name);
-		else if (s)
-			audit_list(m, &changed,
-				   mem_printf(m, "%s: %s, launched with %s", limits[i].name, now, s->value));
+		if (!s)
+			continue;
+		wanted = s->set.kind == SET_LIMIT ? s->set.limit.soft : s->set.oom_score_adj;
+		if (s->set.kind == SET_NOTHING || (s->set.kind == SET_LIMIT && wanted == FACT_UNKNOWN))
+			audit_list(m, &unread, name);
+		else if (limits[i].now == wanted)
+			audit_list(m, &well, mem_printf(m, "%s: %s", name, text));
+		else if (limits[i].now == FACT_UNKNOWN)
+			audit_list(m, &unread, name);
+		else
+			audit_list(m, &changed, mem_printf(m, "%s: %s, launched with %s", name, text, s->value));
 	}
 	if (changed)
 		return finding_warn(m, "%s", changed);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "known/conf.h"
 #include "report/report.h"
@@ -27,9 +28,13 @@ static bool memlock_has(const struct process_facts *process, int capability)
 /* The limit that the policy sets, NULL = it leaves the one that is there. */
 static const struct limit *memlock_wanted(const struct audit_facts *a)
 {
-	const struct operation *op = audit_find_operation(a->plan, STEP_RLIMITS, "locked memory");
+	for (size_t i = 0; i < a->plan->n_operations; i++) {
+		const struct operation *op = &a->plan->operations[i];
 
-	return op && op->kind == OP_RLIMIT && op->outcome == OUTCOME_PLANNED ? &op->u.rlimit.limit : NULL;
+		if (op->kind == OP_RLIMIT && op->u.rlimit.resource == RLIMIT_MEMLOCK && op->outcome == OUTCOME_PLANNED)
+			return &op->u.rlimit.limit;
+	}
+	return NULL;
 }
 
 /* `soft`: what the server will have. */

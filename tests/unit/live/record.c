@@ -80,7 +80,7 @@ static void test_rejected(void **state)
 		{ "{\"record\": -1}", "no launch record", false },
 		{ "{\"record\": \"1\"}", "no launch record", false },
 		{ "{\"record\": 1.5}", "no launch record", false },
-		{ "{\"record\": 2}", "version 2, this allocrun reads 1", false },
+		{ "{\"record\": 3}", "version 3, this allocrun reads 2", false },
 		{ "{\"record\": 9223372036854775807}", "version 9223372036854775807", false },
 		{ "{\"record\": 92233720368547758070}", "it is damaged", false },
 		{ "{\"record\": 1, \"pid\": 1, \"start_time\": 8764}", "earlier process 4711", true },

@@ -5,6 +5,7 @@
 /* A made-up server process that is fine, to be changed by a case, and the checks' view of it. */
 
 #include "audit/checks/assess_process.h"
+#include "live/context.h"
 #include "support/audit_note.h"
 #include "support/pool.h"
 
@@ -45,11 +46,16 @@ static inline void set_option(const char *key, const char *value)
 	conf_set(&pool, &p->options, key, value, "test");
 }
 
+/* As a record of version 1 has it: what was set is read from the words. */
 static inline void add_step(const char *step, const char *name, const char *value, const char *outcome)
 {
-	*MEM_PUSH(&pool, record.steps, record.n_steps) =
-		(struct live_step){ mem_strdup(&pool, step), mem_strdup(&pool, name),
-				    value ? mem_strdup(&pool, value) : NULL, mem_strdup(&pool, outcome) };
+	struct live_step s = { .step = mem_strdup(&pool, step),
+			       .name = mem_strdup(&pool, name),
+			       .value = value ? mem_strdup(&pool, value) : NULL,
+			       .outcome = mem_strdup(&pool, outcome) };
+
+	s.set = live_record_parse_words(&pool, &s);
+	*MEM_PUSH(&pool, record.steps, record.n_steps) = s;
 	p->record = &record;
 }
 
