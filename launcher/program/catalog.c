@@ -254,6 +254,12 @@ static char *catalog_find_prefix(const struct root *own, struct mem *m)
 	return strcmp(folder, "/") == 0 ? mem_strdup(m, "") : folder;
 }
 
+/* A program without a loader: nothing can be preloaded into it, whatever there is. */
+static bool catalog_is_of_no_use(const struct command_facts *command)
+{
+	return command && command->n_chain && !command->error && !command->elf.problem && !command->elf.interpreter;
+}
+
 void catalog_detect(const struct root *root, struct mem *m, const struct detect_request *request,
 		    const struct command_facts *command, struct catalog_facts *ret)
 {
@@ -261,6 +267,9 @@ void catalog_detect(const struct root *root, struct mem *m, const struct detect_
 	char *prefix;
 
 	*ret = (struct catalog_facts){ 0 };
+	/* A launch need not read the manifest and the libraries then: half of what it costs. */
+	if (!request->thorough && catalog_is_of_no_use(command))
+		return;
 	/* The builds are the launcher's, also where it looks at another machine's capture. */
 	root_open(NULL, &own);
 	prefix = catalog_find_prefix(&own, m);
