@@ -1,0 +1,39 @@
+# What the tiers need, and what of it is made once for all of them. For tests/run, which has
+# make start as many at a time as there are CPUs: what is ready, in the order of the tiers on
+# its command line.
+#
+# To add a tier: a line here, tier_NAME and its packages in tests/run, its name in TIERS of
+# the Makefile, where it stands the earlier the longer it takes alone.
+
+tier-lint: prefix
+tier-unit:
+tier-fuzz:
+tier-cli: prefix
+tier-check: prefix images
+tier-vllm: prefix venv
+tier-package: packages
+tier-numa: guests
+tier-bench: prefix venv
+tier-allocator: matrix
+tier-matrix: matrix venv
+
+tier-%:
+	@tests/gate/tier $*
+
+# Each is nothing to do when it is there.
+prefix:
+	@tests/gate/make-once $@ make -s build
+# Every machine and libc; what is built for this one serves both.
+matrix: prefix
+	@tests/gate/make-once $@ make -s -C allocator matrix
+packages: matrix
+	@tests/gate/make-once $@ make -s package TARGETS=all
+# The aarch64 guests have a launcher and builds too.
+guests: packages
+	@tests/gate/make-once $@ tests/numa/setup
+images:
+	@tests/gate/make-once $@ tests/images/base bookworm systemd
+venv:
+	@tests/gate/make-once $@ tests/vllm/setup
+
+.PHONY: prefix matrix packages guests images venv
