@@ -5,8 +5,9 @@ bats_require_minimum_version 1.5.0
 
 load ../vllm/helpers
 
-# servers: the demo servers that run now.
-servers() { pgrep -f "tests/demo/server\.py" || true; }
+# servers: the demo servers that this very run has started and that run now.
+servers() { pgrep -f "tests/demo/server\.py" | while read -r pid; do is_of_this_run "$pid" && echo "$pid"; done || true; }
+is_of_this_run() { tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep -qx "BATS_RUN_TMPDIR=$BATS_RUN_TMPDIR"; }
 
 @test "demo python: starts, proves every process, stops" {
   expect_ok "$root/tests/demo/demo" python

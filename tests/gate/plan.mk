@@ -1,6 +1,6 @@
 # What the tiers need, and what of it is made once for all of them. For tests/run, which has
-# make start as many at a time as there are CPUs: what is ready, in the order of the tiers on
-# its command line.
+# make start one more at a time than there are CPUs, for one that waits: what is ready, in the
+# order of the tiers on its command line.
 #
 # To add a tier: a line here, tier_NAME and its packages in tests/run, its name in TIERS of
 # the Makefile, where it stands the earlier the longer it takes alone.
@@ -8,12 +8,12 @@
 tier-lint: prefix
 tier-unit:
 tier-fuzz:
-tier-cli: prefix
+tier-cli: prefix programs
 tier-check: prefix images
 tier-vllm: prefix venv
 tier-package: packages
 tier-numa: guests
-tier-bench: prefix venv
+tier-bench: prefix venv programs
 tier-allocator: matrix
 tier-matrix: matrix venv
 
@@ -31,9 +31,12 @@ packages: matrix
 # The aarch64 guests have a launcher and builds too.
 guests: packages
 	@tests/gate/make-once $@ tests/numa/setup
+# What the benchmarks measure with; a test of the command line does, too.
+programs:
+	@tests/gate/make-once $@ make -s -C tests/bench/programs
 images:
 	@tests/gate/make-once $@ tests/images/base bookworm systemd
 venv:
 	@tests/gate/make-once $@ tests/vllm/setup
 
-.PHONY: prefix matrix packages guests images venv
+.PHONY: prefix matrix packages guests programs images venv
