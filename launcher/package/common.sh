@@ -34,6 +34,26 @@ debian_architecture() {
 # Every make here decides its own flags, whatever the make that runs it was given.
 plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$repo" "-j$(nproc)" "$@"; }
 
+# The launcher, manual pages and completions for a machine, in build/package/MACHINE with
+# flags of its own: whatever lies in build/prefix decides nothing here. Relative paths
+# throughout, so that the folder of the checkout stays out of the bytes. Sets build, sysroot
+# and tool, the prefix of the compiler's tools.
+launcher_for() {
+  local machine=$1 flags='-O2 -g' lib inc
+  build=build/package/$machine sysroot='' tool=''
+  if [ "$machine" != "$(uname -m)" ]; then
+    tests/require cross
+    tool=$machine-linux-gnu- sysroot=build/sysroot/$machine
+    lib=$sysroot/usr/lib/$machine-linux-gnu inc=$sysroot/usr/include
+    # Its libc too, in place of the older one that comes with the cross compiler.
+    flags+=" -B$lib -L$lib -isystem $inc -isystem $inc/$machine-linux-gnu"
+    flags+=" -ffile-prefix-map=$sysroot="
+    launcher/package/sysroot "$machine" "$sysroot"
+  fi
+  plain_make BUILD="$build" CC="${tool}gcc" CFLAGS="$flags" LDFLAGS='' SYSROOT="$sysroot" launcher
+  launcher/package/linked "$build/launcher/allocrun.map" ${sysroot:+"$sysroot"} >"$build/linked"
+}
+
 # The files of the checkout, or of an unpacked source archive, copied to FOLDER.
 export_sources() {
   mkdir -p -- "$1"
