@@ -132,7 +132,8 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 
 # --- test --------------------------------------------------------------------
 
-TIERS := lint unit fuzz cli check vllm package numa bench allocator
+# Those that wait for most, and take longest, first.
+TIERS := allocator package numa vllm check cli lint bench unit fuzz
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)

@@ -3,7 +3,8 @@
 # order of the tiers on its command line.
 #
 # To add a tier: a line here, tier_NAME and its packages in tests/run, its name in TIERS of
-# the Makefile, where it stands the earlier the longer it takes alone.
+# the Makefile, where it stands the earlier the more it waits for and the
+# longer it takes.
 
 tier-lint: prefix
 tier-unit:
