@@ -4,22 +4,13 @@
 
 #include <string.h>
 
-/* "auto" leaves the allocator to what comes below. */
-static bool policy_is_set(enum key key, const struct setting *s)
-{
-	return s->text && !(key == KEY_ALLOCATOR && strcmp(s->text, "auto") == 0);
-}
-
 struct setting policy_setting(const struct decision *d, enum key key)
 {
-	const struct setting *option = &d->options->settings[key];
-	const struct setting *section = d->section && key < KEY_PROFILE_COUNT ? &d->section->settings[key] : NULL;
+	struct setting setting = options_setting(d->options, key);
 	const char *where = mem_printf(d->m, "profile %s", d->profile->name);
 
-	if (policy_is_set(key, option))
-		return *option;
-	if (section && policy_is_set(key, section))
-		return *section;
+	if (setting.text)
+		return setting;
 	switch (key) {
 	case KEY_ALLOCATOR:
 		return (struct setting){ d->profile->allocator, ORIGIN_BUILT_IN, where };
@@ -28,7 +19,7 @@ struct setting policy_setting(const struct decision *d, enum key key)
 	case KEY_THP:
 		return (struct setting){ d->profile->thp, ORIGIN_BUILT_IN, where };
 	default:
-		return *option;
+		return setting;
 	}
 }
 
