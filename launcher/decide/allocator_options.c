@@ -27,8 +27,7 @@ static const char *options_variable(const struct decision *d, const char *name)
 
 static struct operation *options_add(const struct decision *d, const char *variable, const char *value, const char *why)
 {
-	struct operation *op = plan_add(d->m, d->plan, STEP_OPTIONS, OP_ENVIRONMENT, variable,
-					policy_ladder(d, STEP_OPTIONS));
+	struct operation *op = policy_add(d, STEP_OPTIONS, OP_ENVIRONMENT, variable);
 
 	op->u.environment.variable = variable;
 	op->u.environment.text = value;
@@ -249,15 +248,15 @@ static void options_decide_mimalloc(const struct decision *d)
 		for (char *c = variable; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
 		if (options_variable(d, variable) && !conf_find(&explicit, conf.items[i].key))
-			plan_add_nothing(d->m, d->plan, STEP_OPTIONS, variable, policy_ladder(d, STEP_OPTIONS),
-					 mem_printf(d->m, "set to %s already; the user's own value wins",
-						    options_variable(d, variable)));
+			policy_leave(d, STEP_OPTIONS, variable,
+				     mem_printf(d->m, "set to %s already; the user's own value wins",
+						options_variable(d, variable)));
 		else
 			options_add(d, variable, conf.items[i].value, conf.items[i].why);
 	}
 	if (conf.n == 0)
-		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
-				 mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
+		policy_leave(d, STEP_OPTIONS, OPTIONS,
+			     mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
 }
 
 /* The older spellings of the tunables (glibc manual). */
@@ -317,7 +316,6 @@ static char *options_merge_tunables(const struct decision *d, const struct conf 
 static void options_decide_glibc(const struct decision *d)
 {
 	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_GLIBC);
-	enum ladder ladder = policy_ladder(d, STEP_OPTIONS);
 	struct operation *op;
 	char *value;
 
@@ -325,8 +323,7 @@ static void options_decide_glibc(const struct decision *d)
 	options_settle_aliases(d, &explicit, &conf);
 	value = options_merge_tunables(d, &explicit, &conf);
 	if (conf.n == 0) {
-		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, ladder,
-				 "glibc's malloc stays as the user or the profile has it");
+		policy_leave(d, STEP_OPTIONS, OPTIONS, "glibc's malloc stays as the user or the profile has it");
 		return;
 	}
 	op = options_add(d, GLIBC_TUNABLES, value,
@@ -364,7 +361,7 @@ void policy_decide_options(const struct decision *d)
 	else if (!build && d->options->ladders[STEP_PRELOAD].ladder != LADDER_OFF && options_glibc_serves(d))
 		options_decide_glibc(d);
 	else
-		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
-				 build ? "allocrun knows no options of this allocator" :
-					 "no allocator of ours is preloaded");
+		policy_leave(d, STEP_OPTIONS, OPTIONS,
+			     build ? "allocrun knows no options of this allocator" :
+				     "no allocator of ours is preloaded");
 }

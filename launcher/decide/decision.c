@@ -29,6 +29,21 @@ bool policy_is_off(const struct decision *d, enum step step, const char *name)
 
 	if (ladder->ladder != LADDER_OFF)
 		return false;
-	plan_add_nothing(d->m, d->plan, step, name, LADDER_OFF, mem_printf(d->m, "switched off (%s)", ladder->where));
+	policy_leave(d, step, name, mem_printf(d->m, "switched off (%s)", ladder->where));
 	return true;
+}
+
+struct operation *policy_add(const struct decision *d, enum step step, enum operation_kind kind, const char *name)
+{
+	return plan_add(d->m, d->plan, step, kind, name, policy_ladder(d, step));
+}
+
+struct operation *policy_leave(const struct decision *d, enum step step, const char *name, const char *why)
+{
+	return plan_add_nothing(d->m, d->plan, step, name, policy_ladder(d, step), why);
+}
+
+struct operation *policy_refuse(const struct decision *d, enum step step, const char *name, const char *why)
+{
+	return plan_add_refused(d->m, d->plan, step, name, policy_ladder(d, step), why);
 }

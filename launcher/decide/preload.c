@@ -225,8 +225,7 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 			const struct parts *rejected)
 {
 	const char *current = environment_get((const char *const *)d->options->environment, PRELOAD);
-	struct operation *op = plan_add(d->m, d->plan, STEP_PRELOAD, OP_ENVIRONMENT, PRELOAD,
-					policy_ladder(d, STEP_PRELOAD));
+	struct operation *op = policy_add(d, STEP_PRELOAD, OP_ENVIRONMENT, PRELOAD);
 	char *text;
 
 	for (size_t i = 0; i < rejected->n; i++)
@@ -257,14 +256,13 @@ static void preload_decide_system(const struct decision *d, const char *where)
 	if (current && preload_find_allocator(d->m, current))
 		preload_set(d, NULL, why, &none);
 	else
-		plan_add_nothing(d->m, d->plan, STEP_PRELOAD, PRELOAD, policy_ladder(d, STEP_PRELOAD), why);
+		policy_leave(d, STEP_PRELOAD, PRELOAD, why);
 }
 
 /* Nothing fits: the command starts as it would have without us. */
 static void preload_refuse(const struct decision *d, const char *why, const struct parts *rejected)
 {
-	struct operation *op = plan_add_refused(d->m, d->plan, STEP_PRELOAD, PRELOAD, policy_ladder(d, STEP_PRELOAD),
-						why);
+	struct operation *op = policy_refuse(d, STEP_PRELOAD, PRELOAD, why);
 
 	for (size_t i = 0; i < rejected->n; i++)
 		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
