@@ -6,6 +6,7 @@
 #include <linux/mempolicy.h>
 
 #include "decide/decision.h"
+#include "facts/names.h"
 #include "util/kernel_abi.h"
 
 #define AFFINITY "CPU affinity"
@@ -19,15 +20,6 @@ struct placement {
 	const char *leave;   /* not NULL: nothing is done */
 	const char *refuse;  /* not NULL: it is wanted and cannot be done */
 };
-
-static const struct numa_node *numa_find(const struct numa_facts *numa, int id)
-{
-	for (size_t i = 0; i < numa->n_nodes; i++) {
-		if (numa->nodes[i].id == id)
-			return &numa->nodes[i];
-	}
-	return NULL;
-}
 
 /* The nodes with CPUs that this process may use. */
 static struct bitmap numa_cpu_nodes(const struct facts *f)
@@ -54,7 +46,7 @@ static bool numa_has_memory(const struct facts *f, const struct numa_node *node)
 /* The node among `candidates` that is nearest to `id`; -1 when no distance is known. */
 static int numa_nearest(const struct numa_facts *numa, int id, const struct bitmap *candidates)
 {
-	const struct numa_node *from = numa_find(numa, id);
+	const struct numa_node *from = numa_find_node(numa, id);
 	int best = -1, best_distance = 0;
 
 	if (!from || !from->distances)
@@ -193,7 +185,7 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 	struct operation *op;
 
 	BITMAP_FOR_EACH (id, &p->nodes) {
-		const struct numa_node *node = numa_find(&f->numa, id);
+		const struct numa_node *node = numa_find_node(&f->numa, id);
 
 		if (node)
 			bitmap_or(&cpus, &node->cpus);
@@ -234,7 +226,7 @@ static const char *numa_weights(const struct decision *d, const struct bitmap *n
 	bool differ = false;
 
 	BITMAP_FOR_EACH (id, nodes) {
-		const struct numa_node *node = numa_find(&d->facts->numa, id);
+		const struct numa_node *node = numa_find_node(&d->facts->numa, id);
 		int64_t weight = node ? node->weight : FACT_UNKNOWN;
 
 		if (weight == FACT_UNKNOWN)
@@ -287,7 +279,7 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 	struct operation *op;
 
 	BITMAP_FOR_EACH (id, &p->nodes) {
-		const struct numa_node *node = numa_find(&f->numa, id);
+		const struct numa_node *node = numa_find_node(&f->numa, id);
 
 		if (node && numa_has_memory(f, node))
 			bitmap_set(&nodes, id);

@@ -7,6 +7,7 @@
 #include "decide/ld_preload.h"
 #include "known/allocators.h"
 #include "util/environment.h"
+#include "util/text.h"
 
 #define PRELOAD "LD_PRELOAD"
 
@@ -99,10 +100,9 @@ static const char *preload_linked_allocator(const struct facts *f, const struct 
 	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
 		const char *needed = f->command.elf.needed[i];
 		const char *name = preload_allocator_of(needed);
-		const char *slash = strrchr(b->path, '/');
 
 		/* With the same soname the loader takes ours in its place. */
-		if (name && strcmp(needed, slash ? slash + 1 : b->path) != 0)
+		if (name && strcmp(needed, text_basename(b->path)) != 0)
 			return needed;
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 
 #include "known/conf_keys.h"
 #include "util/nearest.h"
+#include "util/text.h"
 
 static const struct conf_grammar {
 	const char *title;
@@ -49,28 +50,14 @@ static bool conf_is_decimal(const char *text, bool is_size)
 	return *text == '\0';
 }
 
-static bool conf_is_word(const char *text, const char *words)
-{
-	size_t length = strlen(text);
-
-	for (const char *w = words; length && *w;) {
-		size_t n = strcspn(w, " ");
-
-		if (n == length && strncmp(w, text, n) == 0)
-			return true;
-		w += n + strspn(w + n, " ");
-	}
-	return false;
-}
-
 /* NULL when the value is one that the allocator takes, else what it should be. */
 static const char *conf_check_value(struct mem *m, const struct conf_key *key, const char *value)
 {
-	if (key->words && conf_is_word(value, key->words))
+	if (key->words && text_has_word(key->words, value))
 		return NULL;
 	switch (key->form) {
 	case FORM_BOOL:
-		return conf_is_word(value, "true false") ? NULL : "true or false";
+		return text_has_word("true false", value) ? NULL : "true or false";
 	case FORM_UNSIGNED:
 		return conf_is_number(value) ? NULL : "a number";
 	case FORM_POSITIVE:
@@ -78,8 +65,8 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 	case FORM_SIGNED:
 		return conf_is_number(value) || strcmp(value, "-1") == 0 ? NULL : "a number or -1";
 	case FORM_OPTION:
-		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ? NULL :
-													  "a number";
+		return conf_is_decimal(value, false) || text_has_word("yes no true false on off", value) ? NULL :
+													   "a number";
 	case FORM_SIZE:
 		return conf_is_decimal(value, true) ? NULL : "a size, as in 64M";
 	case FORM_WORD:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts/names.h"
 #include "known/conf.h"
 #include "report/report.h"
 #include "util/environment.h"
@@ -141,7 +142,7 @@ static struct finding hugetlb_assess_demand(struct mem *m, const struct audit_fa
 	int64_t free;
 
 	if (demand->node >= 0) {
-		const struct numa_node *node = audit_find_node(&f->numa, (int)demand->node);
+		const struct numa_node *node = numa_find_node(&f->numa, (int)demand->node);
 
 		where = mem_printf(m, " on node %lld", (long long)demand->node);
 		pool = node ? hugetlb_find(node->pools, node->n_pools, GIB) : NULL;
