@@ -5,6 +5,7 @@
 
 #include "decide/decision.h"
 #include "known/allocators.h"
+#include "util/buffer.h"
 #include "util/environment.h"
 
 #define OPTIONS "allocator options"
@@ -243,7 +244,7 @@ static void options_decide_mimalloc(const struct decision *d)
 		conf_set(d->m, &conf, "allow_thp", "0", "goes with thp off");
 	options_merge_layers(d, CONF_MIMALLOC, d->profile->mimalloc, NULL, &conf);
 	for (size_t i = 0; i < conf.n; i++) {
-		char *variable = mem_printf(d->m, "MIMALLOC_%s", conf.items[i].key);
+		char *variable = mem_printf(d->m, CONF_MIMALLOC_PREFIX "%s", conf.items[i].key);
 
 		for (char *c = variable; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
@@ -294,23 +295,20 @@ static void options_settle_aliases(const struct decision *d, const struct conf *
 static char *options_merge_tunables(const struct decision *d, const struct conf *explicit, struct conf *conf)
 {
 	const char *current = options_variable(d, GLIBC_TUNABLES);
-	char *kept = mem_strdup(d->m, ""), *ours;
+	struct buffer text = { .m = d->m };
+	struct conf_tunable tunable;
+	char *ours;
 
-	for (size_t n; current && *current; current += n + (current[n] == ':')) {
-		static const char prefix[] = "glibc.malloc.";
-		char *entry = mem_strndup(d->m, current, n = strcspn(current, ":"));
-		bool is_malloc = strncmp(entry, prefix, sizeof prefix - 1) == 0;
-		char *key = is_malloc ? entry + sizeof prefix - 1 : entry;
-
-		key = mem_strndup(d->m, key, strcspn(key, "="));
-		if (is_malloc && conf_find(explicit, key))
+	while (current && conf_next_tunable(d->m, &current, &tunable)) {
+		if (tunable.key && conf_find(explicit, tunable.key))
 			continue;
-		if (is_malloc)
-			conf_remove(conf, key);
-		kept = mem_printf(d->m, "%s%s%s", kept, *kept ? ":" : "", entry);
+		if (tunable.key)
+			conf_remove(conf, tunable.key);
+		buffer_printf(&text, "%s%s", text.length ? ":" : "", tunable.text);
 	}
 	ours = conf_format(d->m, CONF_GLIBC, conf);
-	return mem_printf(d->m, "%s%s%s", kept, *kept && *ours ? ":" : "", ours);
+	buffer_printf(&text, "%s%s", text.length && *ours ? ":" : "", ours);
+	return buffer_text(&text);
 }
 
 static void options_decide_glibc(const struct decision *d)

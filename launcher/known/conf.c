@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +10,8 @@
 #include "known/conf_keys.h"
 #include "util/nearest.h"
 #include "util/text.h"
+
+#define GLIBC_PREFIX "glibc.malloc."
 
 static const struct conf_grammar {
 	const char *title;
@@ -21,7 +22,7 @@ static const struct conf_grammar {
 } grammars[] = {
 	[CONF_JEMALLOC] = { "jemalloc option", conf_jemalloc_keys, ':', "", ',' },
 	[CONF_MIMALLOC] = { "mimalloc option", conf_mimalloc_keys, '=', "", ',' },
-	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', "glibc.malloc.", ':' },
+	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', GLIBC_PREFIX, ':' },
 };
 
 static bool conf_is_number(const char *text)
@@ -183,4 +184,36 @@ char *conf_format(struct mem *m, enum conf_kind kind, const struct conf *conf)
 				  conf->items[i].value);
 	}
 	return text;
+}
+
+bool conf_next_tunable(struct mem *m, const char **cursor, struct conf_tunable *ret)
+{
+	size_t n = strcspn(*cursor, ":"), prefix = strlen(GLIBC_PREFIX);
+	char *text = mem_strndup(m, *cursor, n), *equals;
+
+	if (!**cursor)
+		return false;
+	*cursor += n + ((*cursor)[n] == ':');
+	*ret = (struct conf_tunable){ .text = text };
+	if (!text_starts_with(text, GLIBC_PREFIX) || !text[prefix])
+		return true;
+	ret->key = text = mem_strdup(m, text + prefix);
+	equals = strchr(text, '=');
+	if (equals) {
+		*equals = '\0';
+		ret->value = equals + 1;
+	}
+	return true;
+}
+
+char *conf_mimalloc_piece(struct mem *m, const char *variable)
+{
+	char *piece;
+
+	if (!text_starts_with(variable, CONF_MIMALLOC_PREFIX))
+		return NULL;
+	piece = mem_strdup(m, variable + strlen(CONF_MIMALLOC_PREFIX));
+	for (char *c = piece; *c && *c != '='; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return piece;
 }

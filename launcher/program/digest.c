@@ -7,7 +7,6 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "program/catalog.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <unistd.h>
