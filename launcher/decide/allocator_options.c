@@ -5,6 +5,7 @@
 
 #include "decide/decision.h"
 #include "known/allocators.h"
+#include "util/buffer.h"
 #include "util/environment.h"
 
 #define OPTIONS "allocator options"
@@ -27,8 +28,7 @@ static const char *options_variable(const struct decision *d, const char *name)
 
 static struct operation *options_add(const struct decision *d, const char *variable, const char *value, const char *why)
 {
-	struct operation *op = plan_add(d->m, d->plan, STEP_OPTIONS, OP_ENVIRONMENT, variable,
-					policy_ladder(d, STEP_OPTIONS));
+	struct operation *op = policy_add(d, STEP_OPTIONS, OP_ENVIRONMENT, variable);
 
 	op->u.environment.variable = variable;
 	op->u.environment.text = value;
@@ -244,20 +244,20 @@ static void options_decide_mimalloc(const struct decision *d)
 		conf_set(d->m, &conf, "allow_thp", "0", "goes with thp off");
 	options_merge_layers(d, CONF_MIMALLOC, d->profile->mimalloc, NULL, &conf);
 	for (size_t i = 0; i < conf.n; i++) {
-		char *variable = mem_printf(d->m, "MIMALLOC_%s", conf.items[i].key);
+		char *variable = mem_printf(d->m, CONF_MIMALLOC_PREFIX "%s", conf.items[i].key);
 
 		for (char *c = variable; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
 		if (options_variable(d, variable) && !conf_find(&explicit, conf.items[i].key))
-			plan_add_nothing(d->m, d->plan, STEP_OPTIONS, variable, policy_ladder(d, STEP_OPTIONS),
-					 mem_printf(d->m, "set to %s already; the user's own value wins",
-						    options_variable(d, variable)));
+			policy_leave(d, STEP_OPTIONS, variable,
+				     mem_printf(d->m, "set to %s already; the user's own value wins",
+						options_variable(d, variable)));
 		else
 			options_add(d, variable, conf.items[i].value, conf.items[i].why);
 	}
 	if (conf.n == 0)
-		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
-				 mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
+		policy_leave(d, STEP_OPTIONS, OPTIONS,
+			     mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
 }
 
 /* The older spellings of the tunables (glibc manual). */
@@ -295,29 +295,25 @@ static void options_settle_aliases(const struct decision *d, const struct conf *
 static char *options_merge_tunables(const struct decision *d, const struct conf *explicit, struct conf *conf)
 {
 	const char *current = options_variable(d, GLIBC_TUNABLES);
-	char *kept = mem_strdup(d->m, ""), *ours;
+	struct buffer text = { .m = d->m };
+	struct conf_tunable tunable;
+	char *ours;
 
-	for (size_t n; current && *current; current += n + (current[n] == ':')) {
-		static const char prefix[] = "glibc.malloc.";
-		char *entry = mem_strndup(d->m, current, n = strcspn(current, ":"));
-		bool is_malloc = strncmp(entry, prefix, sizeof prefix - 1) == 0;
-		char *key = is_malloc ? entry + sizeof prefix - 1 : entry;
-
-		key = mem_strndup(d->m, key, strcspn(key, "="));
-		if (is_malloc && conf_find(explicit, key))
+	while (current && conf_next_tunable(d->m, &current, &tunable)) {
+		if (tunable.key && conf_find(explicit, tunable.key))
 			continue;
-		if (is_malloc)
-			conf_remove(conf, key);
-		kept = mem_printf(d->m, "%s%s%s", kept, *kept ? ":" : "", entry);
+		if (tunable.key)
+			conf_remove(conf, tunable.key);
+		buffer_printf(&text, "%s%s", text.length ? ":" : "", tunable.text);
 	}
 	ours = conf_format(d->m, CONF_GLIBC, conf);
-	return mem_printf(d->m, "%s%s%s", kept, *kept && *ours ? ":" : "", ours);
+	buffer_printf(&text, "%s%s", text.length && *ours ? ":" : "", ours);
+	return buffer_text(&text);
 }
 
 static void options_decide_glibc(const struct decision *d)
 {
 	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_GLIBC);
-	enum ladder ladder = policy_ladder(d, STEP_OPTIONS);
 	struct operation *op;
 	char *value;
 
@@ -325,8 +321,7 @@ static void options_decide_glibc(const struct decision *d)
 	options_settle_aliases(d, &explicit, &conf);
 	value = options_merge_tunables(d, &explicit, &conf);
 	if (conf.n == 0) {
-		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, ladder,
-				 "glibc's malloc stays as the user or the profile has it");
+		policy_leave(d, STEP_OPTIONS, OPTIONS, "glibc's malloc stays as the user or the profile has it");
 		return;
 	}
 	op = options_add(d, GLIBC_TUNABLES, value,
@@ -364,7 +359,7 @@ void policy_decide_options(const struct decision *d)
 	else if (!build && d->options->ladders[STEP_PRELOAD].ladder != LADDER_OFF && options_glibc_serves(d))
 		options_decide_glibc(d);
 	else
-		plan_add_nothing(d->m, d->plan, STEP_OPTIONS, OPTIONS, policy_ladder(d, STEP_OPTIONS),
-				 build ? "allocrun knows no options of this allocator" :
-					 "no allocator of ours is preloaded");
+		policy_leave(d, STEP_OPTIONS, OPTIONS,
+			     build ? "allocrun knows no options of this allocator" :
+				     "no allocator of ours is preloaded");
 }

@@ -4,22 +4,13 @@
 
 #include <string.h>
 
-/* "auto" leaves the allocator to what comes below. */
-static bool policy_is_set(enum key key, const struct setting *s)
-{
-	return s->text && !(key == KEY_ALLOCATOR && strcmp(s->text, "auto") == 0);
-}
-
 struct setting policy_setting(const struct decision *d, enum key key)
 {
-	const struct setting *option = &d->options->settings[key];
-	const struct setting *section = d->section && key < KEY_PROFILE_COUNT ? &d->section->settings[key] : NULL;
+	struct setting setting = options_setting(d->options, key);
 	const char *where = mem_printf(d->m, "profile %s", d->profile->name);
 
-	if (policy_is_set(key, option))
-		return *option;
-	if (section && policy_is_set(key, section))
-		return *section;
+	if (setting.text)
+		return setting;
 	switch (key) {
 	case KEY_ALLOCATOR:
 		return (struct setting){ d->profile->allocator, ORIGIN_BUILT_IN, where };
@@ -28,7 +19,7 @@ struct setting policy_setting(const struct decision *d, enum key key)
 	case KEY_THP:
 		return (struct setting){ d->profile->thp, ORIGIN_BUILT_IN, where };
 	default:
-		return *option;
+		return setting;
 	}
 }
 
@@ -38,6 +29,21 @@ bool policy_is_off(const struct decision *d, enum step step, const char *name)
 
 	if (ladder->ladder != LADDER_OFF)
 		return false;
-	plan_add_nothing(d->m, d->plan, step, name, LADDER_OFF, mem_printf(d->m, "switched off (%s)", ladder->where));
+	policy_leave(d, step, name, mem_printf(d->m, "switched off (%s)", ladder->where));
 	return true;
+}
+
+struct operation *policy_add(const struct decision *d, enum step step, enum operation_kind kind, const char *name)
+{
+	return plan_add(d->m, d->plan, step, kind, name, policy_ladder(d, step));
+}
+
+struct operation *policy_leave(const struct decision *d, enum step step, const char *name, const char *why)
+{
+	return plan_add_nothing(d->m, d->plan, step, name, policy_ladder(d, step), why);
+}
+
+struct operation *policy_refuse(const struct decision *d, enum step step, const char *name, const char *why)
+{
+	return plan_add_refused(d->m, d->plan, step, name, policy_ladder(d, step), why);
 }

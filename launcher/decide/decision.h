@@ -29,6 +29,12 @@ static inline enum ladder policy_ladder(const struct decision *d, enum step step
 /* With the step off: adds the operation that says so and returns true. */
 bool policy_is_off(const struct decision *d, enum step step, const char *name);
 
+/* An operation of the step. */
+struct operation *policy_add(const struct decision *d, enum step step, enum operation_kind kind, const char *name);
+/* One that does nothing: nothing has to be done; it is wanted and cannot be. */
+struct operation *policy_leave(const struct decision *d, enum step step, const char *name, const char *why);
+struct operation *policy_refuse(const struct decision *d, enum step step, const char *name, const char *why);
+
 /* Each adds the operations of its steps. */
 void policy_decide_numa(const struct decision *d);       /* affinity, mempolicy */
 void policy_decide_thp(const struct decision *d);        /* thp */

@@ -38,12 +38,11 @@ static const char *integrity_reject(const struct decision *d, const struct build
 void policy_decide_integrity(const struct decision *d)
 {
 	const struct build_facts *build = d->plan->build;
-	enum ladder ladder = policy_ladder(d, STEP_INTEGRITY);
 	struct operation *op;
 	const char *reason;
 
 	if (d->options->ladders[STEP_INTEGRITY].origin == ORIGIN_BUILT_IN) {
-		plan_add_nothing(d->m, d->plan, STEP_INTEGRITY, INTEGRITY, ladder, "not asked for");
+		policy_leave(d, STEP_INTEGRITY, INTEGRITY, "not asked for");
 		return;
 	}
 	if (policy_is_off(d, STEP_INTEGRITY, INTEGRITY))
@@ -52,13 +51,13 @@ void policy_decide_integrity(const struct decision *d)
 	if (!reason && build)
 		reason = integrity_reject(d, build);
 	if (reason) {
-		plan_add_refused(d->m, d->plan, STEP_INTEGRITY, INTEGRITY, ladder, reason);
+		policy_refuse(d, STEP_INTEGRITY, INTEGRITY, reason);
 		return;
 	}
-	op = plan_add_nothing(d->m, d->plan, STEP_INTEGRITY, INTEGRITY, ladder,
-			      build ? mem_printf(d->m, "%s is the file that the manifest knows, sha256 %s", build->id,
-						 build->digest) :
-				      "no library of ours is loaded");
+	op = policy_leave(d, STEP_INTEGRITY, INTEGRITY,
+			  build ? mem_printf(d->m, "%s is the file that the manifest knows, sha256 %s", build->id,
+					     build->digest) :
+				  "no library of ours is loaded");
 	if (build)
 		op->outcome = OUTCOME_DONE;
 }

@@ -6,6 +6,7 @@
 #include <linux/mempolicy.h>
 
 #include "decide/decision.h"
+#include "facts/names.h"
 #include "util/kernel_abi.h"
 
 #define AFFINITY "CPU affinity"
@@ -19,15 +20,6 @@ struct placement {
 	const char *leave;   /* not NULL: nothing is done */
 	const char *refuse;  /* not NULL: it is wanted and cannot be done */
 };
-
-static const struct numa_node *numa_find(const struct numa_facts *numa, int id)
-{
-	for (size_t i = 0; i < numa->n_nodes; i++) {
-		if (numa->nodes[i].id == id)
-			return &numa->nodes[i];
-	}
-	return NULL;
-}
 
 /* The nodes with CPUs that this process may use. */
 static struct bitmap numa_cpu_nodes(const struct facts *f)
@@ -54,7 +46,7 @@ static bool numa_has_memory(const struct facts *f, const struct numa_node *node)
 /* The node among `candidates` that is nearest to `id`; -1 when no distance is known. */
 static int numa_nearest(const struct numa_facts *numa, int id, const struct bitmap *candidates)
 {
-	const struct numa_node *from = numa_find(numa, id);
+	const struct numa_node *from = numa_find_node(numa, id);
 	int best = -1, best_distance = 0;
 
 	if (!from || !from->distances)
@@ -189,12 +181,11 @@ static void numa_choose(const struct decision *d, struct placement *p)
 static void numa_decide_affinity(const struct decision *d, const struct placement *p)
 {
 	const struct facts *f = d->facts;
-	enum ladder ladder = policy_ladder(d, STEP_AFFINITY);
 	struct bitmap cpus = { { 0 } }, usable = f->cpu.allowed;
 	struct operation *op;
 
 	BITMAP_FOR_EACH (id, &p->nodes) {
-		const struct numa_node *node = numa_find(&f->numa, id);
+		const struct numa_node *node = numa_find_node(&f->numa, id);
 
 		if (node)
 			bitmap_or(&cpus, &node->cpus);
@@ -205,18 +196,17 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 	if (!bitmap_is_empty(&f->cpu.online))
 		bitmap_and(&usable, &f->cpu.online);
 	if (p->is_interleaved) {
-		plan_add_nothing(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
-				 "memory is interleaved; threads stay where the scheduler puts them");
+		policy_leave(d, STEP_AFFINITY, AFFINITY,
+			     "memory is interleaved; threads stay where the scheduler puts them");
 	} else if (bitmap_is_empty(&cpus)) {
-		plan_add_refused(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
-				 mem_printf(d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
-					    bitmap_format_list(d->m, &p->nodes),
-					    bitmap_format_list(d->m, &f->cpu.allowed)));
+		policy_refuse(d, STEP_AFFINITY, AFFINITY,
+			      mem_printf(d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
+					 bitmap_format_list(d->m, &p->nodes),
+					 bitmap_format_list(d->m, &f->cpu.allowed)));
 	} else if (bitmap_is_equal(&cpus, &usable)) {
-		plan_add_nothing(d->m, d->plan, STEP_AFFINITY, AFFINITY, ladder,
-				 "already exactly the CPUs of these nodes");
+		policy_leave(d, STEP_AFFINITY, AFFINITY, "already exactly the CPUs of these nodes");
 	} else {
-		op = plan_add(d->m, d->plan, STEP_AFFINITY, OP_AFFINITY, AFFINITY, ladder);
+		op = policy_add(d, STEP_AFFINITY, OP_AFFINITY, AFFINITY);
 		op->u.cpus = mem_dup(d->m, &cpus, sizeof cpus);
 		op->value = mem_printf(d->m, "CPUs %s", bitmap_format_list(d->m, &cpus));
 		op->why = p->why;
@@ -236,7 +226,7 @@ static const char *numa_weights(const struct decision *d, const struct bitmap *n
 	bool differ = false;
 
 	BITMAP_FOR_EACH (id, nodes) {
-		const struct numa_node *node = numa_find(&d->facts->numa, id);
+		const struct numa_node *node = numa_find_node(&d->facts->numa, id);
 		int64_t weight = node ? node->weight : FACT_UNKNOWN;
 
 		if (weight == FACT_UNKNOWN)
@@ -285,24 +275,23 @@ static void numa_choose_near(const struct decision *d, const struct placement *p
 static void numa_decide_memory(const struct decision *d, const struct placement *p)
 {
 	const struct facts *f = d->facts;
-	enum ladder ladder = policy_ladder(d, STEP_MEMPOLICY);
 	struct bitmap nodes = { { 0 } };
 	struct operation *op;
 
 	BITMAP_FOR_EACH (id, &p->nodes) {
-		const struct numa_node *node = numa_find(&f->numa, id);
+		const struct numa_node *node = numa_find_node(&f->numa, id);
 
 		if (node && numa_has_memory(f, node))
 			bitmap_set(&nodes, id);
 	}
 	if (bitmap_is_empty(&nodes)) {
-		plan_add_refused(d->m, d->plan, STEP_MEMPOLICY, MEMORY, ladder,
-				 mem_printf(d->m, "nodes %s have no memory that this process may use (allowed: %s)",
-					    bitmap_format_list(d->m, &p->nodes),
-					    bitmap_format_list(d->m, &f->numa.allowed_memory)));
+		policy_refuse(d, STEP_MEMPOLICY, MEMORY,
+			      mem_printf(d->m, "nodes %s have no memory that this process may use (allowed: %s)",
+					 bitmap_format_list(d->m, &p->nodes),
+					 bitmap_format_list(d->m, &f->numa.allowed_memory)));
 		return;
 	}
-	op = plan_add(d->m, d->plan, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY, ladder);
+	op = policy_add(d, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY);
 	(p->is_interleaved ? numa_choose_interleave : numa_choose_near)(d, p, &nodes, op);
 	op->value = mempolicy_describe(d->m, &op->u.memory.choices[0]);
 }
@@ -321,9 +310,8 @@ void policy_decide_numa(const struct decision *d)
 		for (size_t i = 0; i < 2; i++) {
 			if (policy_is_off(d, steps[i].step, steps[i].name))
 				continue;
-			(p.refuse ? plan_add_refused : plan_add_nothing)(d->m, d->plan, steps[i].step, steps[i].name,
-									 policy_ladder(d, steps[i].step),
-									 p.refuse ? p.refuse : p.leave);
+			(p.refuse ? policy_refuse : policy_leave)(d, steps[i].step, steps[i].name,
+								  p.refuse ? p.refuse : p.leave);
 		}
 		return;
 	}

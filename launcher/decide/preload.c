@@ -7,6 +7,7 @@
 #include "decide/ld_preload.h"
 #include "known/allocators.h"
 #include "util/environment.h"
+#include "util/text.h"
 
 #define PRELOAD "LD_PRELOAD"
 
@@ -99,10 +100,9 @@ static const char *preload_linked_allocator(const struct facts *f, const struct 
 	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
 		const char *needed = f->command.elf.needed[i];
 		const char *name = preload_allocator_of(needed);
-		const char *slash = strrchr(b->path, '/');
 
 		/* With the same soname the loader takes ours in its place. */
-		if (name && strcmp(needed, slash ? slash + 1 : b->path) != 0)
+		if (name && strcmp(needed, text_basename(b->path)) != 0)
 			return needed;
 	}
 	return NULL;
@@ -225,8 +225,7 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 			const struct parts *rejected)
 {
 	const char *current = environment_get((const char *const *)d->options->environment, PRELOAD);
-	struct operation *op = plan_add(d->m, d->plan, STEP_PRELOAD, OP_ENVIRONMENT, PRELOAD,
-					policy_ladder(d, STEP_PRELOAD));
+	struct operation *op = policy_add(d, STEP_PRELOAD, OP_ENVIRONMENT, PRELOAD);
 	char *text;
 
 	for (size_t i = 0; i < rejected->n; i++)
@@ -257,14 +256,13 @@ static void preload_decide_system(const struct decision *d, const char *where)
 	if (current && preload_find_allocator(d->m, current))
 		preload_set(d, NULL, why, &none);
 	else
-		plan_add_nothing(d->m, d->plan, STEP_PRELOAD, PRELOAD, policy_ladder(d, STEP_PRELOAD), why);
+		policy_leave(d, STEP_PRELOAD, PRELOAD, why);
 }
 
 /* Nothing fits: the command starts as it would have without us. */
 static void preload_refuse(const struct decision *d, const char *why, const struct parts *rejected)
 {
-	struct operation *op = plan_add_refused(d->m, d->plan, STEP_PRELOAD, PRELOAD, policy_ladder(d, STEP_PRELOAD),
-						why);
+	struct operation *op = policy_refuse(d, STEP_PRELOAD, PRELOAD, why);
 
 	for (size_t i = 0; i < rejected->n; i++)
 		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);

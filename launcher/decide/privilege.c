@@ -27,26 +27,23 @@ static void user_decide(const struct decision *d)
 {
 	const struct setting *s = &d->options->settings[KEY_USER];
 	const struct account_facts *a = &d->facts->account;
-	enum ladder ladder = policy_ladder(d, STEP_USER);
 	struct operation *op;
 
 	if (policy_is_off(d, STEP_USER, USER))
 		return;
 	if (!s->text) {
-		plan_add_nothing(d->m, d->plan, STEP_USER, USER, ladder, "no user is asked for");
+		policy_leave(d, STEP_USER, USER, "no user is asked for");
 		return;
 	}
 	if (a->problem) {
-		plan_add_refused(d->m, d->plan, STEP_USER, USER, ladder,
-				 mem_printf(d->m, "%s: %s", s->where, a->problem));
+		policy_refuse(d, STEP_USER, USER, mem_printf(d->m, "%s: %s", s->where, a->problem));
 		return;
 	}
 	if (user_is_current(d->facts)) {
-		plan_add_nothing(d->m, d->plan, STEP_USER, USER, ladder,
-				 mem_printf(d->m, "already %s (%s)", s->text, s->where));
+		policy_leave(d, STEP_USER, USER, mem_printf(d->m, "already %s (%s)", s->text, s->where));
 		return;
 	}
-	op = plan_add(d->m, d->plan, STEP_USER, OP_USER, USER, ladder);
+	op = policy_add(d, STEP_USER, OP_USER, USER);
 	op->u.account = a;
 	op->value = mem_printf(d->m, "%s (%lld:%lld, %zu groups)", a->name ? a->name : s->text, (long long)a->uid,
 			       (long long)a->gid, a->n_groups);
@@ -88,7 +85,6 @@ static const char *caps_name_first(struct mem *m, uint64_t mask)
 static void caps_keep(const struct decision *d, const char *list, bool is_asked_for, const char *why)
 {
 	const struct process_facts *p = &d->facts->process;
-	enum ladder ladder = policy_ladder(d, STEP_CAPS);
 	uint64_t keep = strcmp(list, "none") == 0 ? 0 :
 			strcmp(list, "all") == 0  ? p->permitted :
 						    caps_parse(d->m, list);
@@ -97,16 +93,16 @@ static void caps_keep(const struct decision *d, const char *list, bool is_asked_
 	struct operation *op;
 
 	if (p->capabilities_known == TRI_YES && held == 0 && keep == 0) {
-		plan_add_nothing(d->m, d->plan, STEP_CAPS, CAPS, ladder, "there are none to drop");
+		policy_leave(d, STEP_CAPS, CAPS, "there are none to drop");
 		return;
 	}
 	if (p->capabilities_known == TRI_YES && (keep & ~p->permitted) != 0) {
-		plan_add_refused(d->m, d->plan, STEP_CAPS, CAPS, ladder,
-				 mem_printf(d->m, "of %s, allocrun itself does not hold %s", list,
-					    caps_name_first(d->m, keep & ~p->permitted)));
+		policy_refuse(d, STEP_CAPS, CAPS,
+			      mem_printf(d->m, "of %s, allocrun itself does not hold %s", list,
+					 caps_name_first(d->m, keep & ~p->permitted)));
 		return;
 	}
-	op = plan_add(d->m, d->plan, STEP_CAPS, OP_CAPS, CAPS, ladder);
+	op = policy_add(d, STEP_CAPS, OP_CAPS, CAPS);
 	op->u.caps.keep = keep;
 	/* "all" drops nothing; and what nobody asked for goes as far as it is allowed. */
 	op->u.caps.leaves_bounding = strcmp(list, "all") == 0 ||
@@ -129,24 +125,22 @@ static void caps_decide(const struct decision *d)
 	else if (!keeps_all && becomes_user)
 		caps_keep(d, "none", false, "a user that is not root gets none unless keep-caps names them");
 	else
-		plan_add_nothing(d->m, d->plan, STEP_CAPS, CAPS, policy_ladder(d, STEP_CAPS),
-				 keeps_all ? "all are kept" : "left as they are");
+		policy_leave(d, STEP_CAPS, CAPS, keeps_all ? "all are kept" : "left as they are");
 }
 
 static void no_new_privs_decide(const struct decision *d)
 {
 	const struct setting *s = &d->options->settings[KEY_NO_NEW_PRIVS];
-	enum ladder ladder = policy_ladder(d, STEP_NO_NEW_PRIVS);
 	struct operation *op;
 
 	if (policy_is_off(d, STEP_NO_NEW_PRIVS, NO_NEW_PRIVS))
 		return;
 	if (!setting_is_on(s) || d->facts->process.no_new_privs == TRI_YES) {
-		plan_add_nothing(d->m, d->plan, STEP_NO_NEW_PRIVS, NO_NEW_PRIVS, ladder,
-				 d->facts->process.no_new_privs == TRI_YES ? "already set" : "not asked for");
+		policy_leave(d, STEP_NO_NEW_PRIVS, NO_NEW_PRIVS,
+			     d->facts->process.no_new_privs == TRI_YES ? "already set" : "not asked for");
 		return;
 	}
-	op = plan_add(d->m, d->plan, STEP_NO_NEW_PRIVS, OP_NO_NEW_PRIVS, NO_NEW_PRIVS, ladder);
+	op = policy_add(d, STEP_NO_NEW_PRIVS, OP_NO_NEW_PRIVS, NO_NEW_PRIVS);
 	op->value = "set";
 	op->why = mem_printf(d->m, "asked for (%s)", s->where);
 }

@@ -14,7 +14,7 @@
 static struct operation *thp_set(const struct decision *d, unsigned long disable, unsigned long flags,
 				 const char *value, const char *why)
 {
-	struct operation *op = plan_add(d->m, d->plan, STEP_THP, OP_THP, THP, policy_ladder(d, STEP_THP));
+	struct operation *op = policy_add(d, STEP_THP, OP_THP, THP);
 
 	op->u.thp.disable = disable;
 	op->u.thp.flags = flags;
@@ -23,21 +23,16 @@ static struct operation *thp_set(const struct decision *d, unsigned long disable
 	return op;
 }
 
-static void thp_leave(const struct decision *d, const char *why)
-{
-	plan_add_nothing(d->m, d->plan, STEP_THP, THP, policy_ladder(d, STEP_THP), why);
-}
-
 static void thp_decide_advised(const struct decision *d, const char *where)
 {
 	const struct thp_facts *thp = &d->facts->thp;
 
 	if (thp->process == THP_PROCESS_EXCEPT_ADVISED)
-		thp_leave(d, "already only where advised");
+		policy_leave(d, STEP_THP, THP, "already only where advised");
 	else if (thp->enabled == THP_MADVISE && thp->process != THP_PROCESS_DISABLED)
-		thp_leave(d, "the host gives them only where advised already (enabled=madvise)");
+		policy_leave(d, STEP_THP, THP, "the host gives them only where advised already (enabled=madvise)");
 	else if (thp->enabled == THP_NEVER)
-		thp_leave(d, "the host has them off (enabled=never)");
+		policy_leave(d, STEP_THP, THP, "the host has them off (enabled=never)");
 	else
 		thp_set(d, 1, PR_THP_DISABLE_EXCEPT_ADVISED, "only where advised",
 			mem_printf(d->m, "no hugepage that nobody asked for: no bloat, no stall (%s)", where));
@@ -48,10 +43,10 @@ static void thp_decide_on(const struct decision *d, const char *where)
 	const struct thp_facts *thp = &d->facts->thp;
 
 	if (thp->enabled == THP_NEVER)
-		plan_add_refused(d->m, d->plan, STEP_THP, THP, policy_ladder(d, STEP_THP),
-				 "the host has them off (enabled=never); only the node can change that");
+		policy_refuse(d, STEP_THP, THP, "the host has them off (enabled=never); only the node can change that");
 	else if (thp->process == THP_PROCESS_ALLOWED)
-		thp_leave(d, mem_printf(d->m, "this process may have them; the allocator asks for them (%s)", where));
+		policy_leave(d, STEP_THP, THP,
+			     mem_printf(d->m, "this process may have them; the allocator asks for them (%s)", where));
 	else
 		thp_set(d, 0, 0, "allowed",
 			mem_printf(d->m, "a parent had switched them off for this process (%s)", where));
@@ -65,21 +60,21 @@ void policy_decide_thp(const struct decision *d)
 	if (policy_is_off(d, STEP_THP, THP))
 		return;
 	if (thp->known == TRI_NO && strcmp(s.text, "on") == 0)
-		plan_add_refused(d->m, d->plan, STEP_THP, THP, policy_ladder(d, STEP_THP), "the kernel has none");
+		policy_refuse(d, STEP_THP, THP, "the kernel has none");
 	else if (thp->known == TRI_NO)
-		thp_leave(d, "the kernel has none");
+		policy_leave(d, STEP_THP, THP, "the kernel has none");
 	else if (strcmp(s.text, "advised") == 0)
 		thp_decide_advised(d, s.where);
 	else if (strcmp(s.text, "on") == 0)
 		thp_decide_on(d, s.where);
 	else if (strcmp(s.text, "off") == 0 && thp->process == THP_PROCESS_DISABLED)
-		thp_leave(d, "already off for this process");
+		policy_leave(d, STEP_THP, THP, "already off for this process");
 	else if (strcmp(s.text, "off") == 0)
 		thp_set(d, 1, 0, "off", mem_printf(d->m, "for this process and its children (%s)", s.where));
 	else if (thp->process == THP_PROCESS_DISABLED)
-		thp_leave(d, "inherited, and a parent has switched them off for this process");
+		policy_leave(d, STEP_THP, THP, "inherited, and a parent has switched them off for this process");
 	else
-		thp_leave(d, mem_printf(d->m, "inherited (%s)", s.where));
+		policy_leave(d, STEP_THP, THP, mem_printf(d->m, "inherited (%s)", s.where));
 }
 
 static const char *limit_format(struct mem *m, int64_t bytes)
@@ -93,17 +88,15 @@ static const char *limit_format(struct mem *m, int64_t bytes)
 static void limits_decide_one(const struct decision *d, const char *name, enum key key, const struct limit *now)
 {
 	const struct setting *s = &d->options->settings[key];
-	enum ladder ladder = policy_ladder(d, STEP_RLIMITS);
 	struct limit wanted = *now;
 	struct operation *op;
 
 	if (strcmp(s->text, "inherit") == 0) {
-		plan_add_nothing(d->m, d->plan, STEP_RLIMITS, name, ladder,
-				 mem_printf(d->m, "inherited (%s)", s->where));
+		policy_leave(d, STEP_RLIMITS, name, mem_printf(d->m, "inherited (%s)", s->where));
 		return;
 	}
 	if (now->soft == FACT_UNKNOWN || now->hard == FACT_UNKNOWN) {
-		plan_add_refused(d->m, d->plan, STEP_RLIMITS, name, ladder, "the current limit is not known");
+		policy_refuse(d, STEP_RLIMITS, name, "the current limit is not known");
 		return;
 	}
 	if (strcmp(s->text, "hard") == 0) {
@@ -114,11 +107,10 @@ static void limits_decide_one(const struct decision *d, const char *name, enum k
 			wanted.hard = wanted.soft;
 	}
 	if (wanted.soft == now->soft && wanted.hard == now->hard) {
-		plan_add_nothing(d->m, d->plan, STEP_RLIMITS, name, ladder,
-				 mem_printf(d->m, "already %s", limit_format(d->m, now->soft)));
+		policy_leave(d, STEP_RLIMITS, name, mem_printf(d->m, "already %s", limit_format(d->m, now->soft)));
 		return;
 	}
-	op = plan_add(d->m, d->plan, STEP_RLIMITS, OP_RLIMIT, name, ladder);
+	op = policy_add(d, STEP_RLIMITS, OP_RLIMIT, name);
 	op->u.rlimit.limit = wanted;
 	op->value = limit_format(d->m, wanted.soft);
 	op->why = mem_printf(d->m, "was %s; %s (%s)", limit_format(d->m, now->soft),
@@ -129,7 +121,6 @@ static void limits_decide_one(const struct decision *d, const char *name, enum k
 static void oom_score_decide(const struct decision *d)
 {
 	const struct setting *s = &d->options->settings[KEY_OOM_SCORE_ADJ];
-	enum ladder ladder = policy_ladder(d, STEP_OOM_SCORE);
 	struct operation *op;
 	long wanted;
 
@@ -137,13 +128,11 @@ static void oom_score_decide(const struct decision *d)
 		return;
 	wanted = strtol(s->text, NULL, 10);
 	if (strcmp(s->text, "inherit") == 0) {
-		plan_add_nothing(d->m, d->plan, STEP_OOM_SCORE, OOM_SCORE, ladder,
-				 mem_printf(d->m, "inherited (%s)", s->where));
+		policy_leave(d, STEP_OOM_SCORE, OOM_SCORE, mem_printf(d->m, "inherited (%s)", s->where));
 	} else if (d->facts->process.oom_score_adj == wanted && wanted != FACT_UNKNOWN) {
-		plan_add_nothing(d->m, d->plan, STEP_OOM_SCORE, OOM_SCORE, ladder,
-				 mem_printf(d->m, "already %ld", wanted));
+		policy_leave(d, STEP_OOM_SCORE, OOM_SCORE, mem_printf(d->m, "already %ld", wanted));
 	} else {
-		op = plan_add(d->m, d->plan, STEP_OOM_SCORE, OP_OOM_SCORE, OOM_SCORE, ladder);
+		op = policy_add(d, STEP_OOM_SCORE, OP_OOM_SCORE, OOM_SCORE);
 		op->u.oom_score_adj = wanted;
 		op->value = mem_printf(d->m, "%ld", wanted);
 		op->why = mem_printf(d->m, "asked for (%s)", s->where);

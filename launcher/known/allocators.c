@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "util/text.h"
+
 /* What ld.so(8) splits LD_PRELOAD at; ld.so.preload has lines and tabs as well. */
 #define PRELOAD_SEPARATORS " :"
 #define PRELOAD_FILE_SEPARATORS " :\t\n"
@@ -41,8 +43,7 @@ static const struct preload_name sanitizers[] = {
 
 static const char *preload_name_of(const struct preload_name *names, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *base = slash ? slash + 1 : path;
+	const char *base = text_basename(path);
 
 	for (; names->prefix; names++) {
 		if (strncmp(base, names->prefix, strlen(names->prefix)) == 0)

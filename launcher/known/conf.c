@@ -3,13 +3,15 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "known/conf_keys.h"
 #include "util/nearest.h"
+#include "util/text.h"
+
+#define GLIBC_PREFIX "glibc.malloc."
 
 static const struct conf_grammar {
 	const char *title;
@@ -20,7 +22,7 @@ static const struct conf_grammar {
 } grammars[] = {
 	[CONF_JEMALLOC] = { "jemalloc option", conf_jemalloc_keys, ':', "", ',' },
 	[CONF_MIMALLOC] = { "mimalloc option", conf_mimalloc_keys, '=', "", ',' },
-	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', "glibc.malloc.", ':' },
+	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', GLIBC_PREFIX, ':' },
 };
 
 static bool conf_is_number(const char *text)
@@ -49,28 +51,14 @@ static bool conf_is_decimal(const char *text, bool is_size)
 	return *text == '\0';
 }
 
-static bool conf_is_word(const char *text, const char *words)
-{
-	size_t length = strlen(text);
-
-	for (const char *w = words; length && *w;) {
-		size_t n = strcspn(w, " ");
-
-		if (n == length && strncmp(w, text, n) == 0)
-			return true;
-		w += n + strspn(w + n, " ");
-	}
-	return false;
-}
-
 /* NULL when the value is one that the allocator takes, else what it should be. */
 static const char *conf_check_value(struct mem *m, const struct conf_key *key, const char *value)
 {
-	if (key->words && conf_is_word(value, key->words))
+	if (key->words && text_has_word(key->words, value))
 		return NULL;
 	switch (key->form) {
 	case FORM_BOOL:
-		return conf_is_word(value, "true false") ? NULL : "true or false";
+		return text_has_word("true false", value) ? NULL : "true or false";
 	case FORM_UNSIGNED:
 		return conf_is_number(value) ? NULL : "a number";
 	case FORM_POSITIVE:
@@ -78,8 +66,8 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 	case FORM_SIGNED:
 		return conf_is_number(value) || strcmp(value, "-1") == 0 ? NULL : "a number or -1";
 	case FORM_OPTION:
-		return conf_is_decimal(value, false) || conf_is_word(value, "yes no true false on off") ? NULL :
-													  "a number";
+		return conf_is_decimal(value, false) || text_has_word("yes no true false on off", value) ? NULL :
+													   "a number";
 	case FORM_SIZE:
 		return conf_is_decimal(value, true) ? NULL : "a size, as in 64M";
 	case FORM_WORD:
@@ -196,4 +184,36 @@ char *conf_format(struct mem *m, enum conf_kind kind, const struct conf *conf)
 				  conf->items[i].value);
 	}
 	return text;
+}
+
+bool conf_next_tunable(struct mem *m, const char **cursor, struct conf_tunable *ret)
+{
+	size_t n = strcspn(*cursor, ":"), prefix = strlen(GLIBC_PREFIX);
+	char *text = mem_strndup(m, *cursor, n), *equals;
+
+	if (!**cursor)
+		return false;
+	*cursor += n + ((*cursor)[n] == ':');
+	*ret = (struct conf_tunable){ .text = text };
+	if (!text_starts_with(text, GLIBC_PREFIX) || !text[prefix])
+		return true;
+	ret->key = text = mem_strdup(m, text + prefix);
+	equals = strchr(text, '=');
+	if (equals) {
+		*equals = '\0';
+		ret->value = equals + 1;
+	}
+	return true;
+}
+
+char *conf_mimalloc_piece(struct mem *m, const char *variable)
+{
+	char *piece;
+
+	if (!text_starts_with(variable, CONF_MIMALLOC_PREFIX))
+		return NULL;
+	piece = mem_strdup(m, variable + strlen(CONF_MIMALLOC_PREFIX));
+	for (char *c = piece; *c && *c != '='; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return piece;
 }

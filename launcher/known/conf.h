@@ -2,6 +2,7 @@
 #ifndef ALLOCRUN_KNOWN_CONF_H
 #define ALLOCRUN_KNOWN_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/mem.h"
@@ -46,6 +47,18 @@ void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char
 void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value, const char *why);
 const struct conf_item *conf_find(const struct conf *conf, const char *key);
 void conf_remove(struct conf *conf, const char *key);
+/*
+ * The next piece of GLIBC_TUNABLES at *cursor; false at the end. `key` NULL: a tunable of
+ * something else than malloc, or none at all; `value` NULL: without one.
+ */
+struct conf_tunable {
+	const char *text; /* the whole piece */
+	const char *key, *value;
+};
+bool conf_next_tunable(struct mem *m, const char **cursor, struct conf_tunable *ret);
+#define CONF_MIMALLOC_PREFIX "MIMALLOC_"
+/* "MIMALLOC_PURGE_DELAY=0" -> "purge_delay=0"; NULL: another variable. */
+char *conf_mimalloc_piece(struct mem *m, const char *variable);
 /* "a:1,b:2", with the separators that `kind` wants. */
 char *conf_format(struct mem *m, enum conf_kind kind, const struct conf *conf);
 

@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "util/environment.h"
+#include "util/text.h"
 
 enum rule_kind {
 	RULE_END,
@@ -71,30 +71,9 @@ static const struct framework frameworks[] = {
 #define N_FRAMEWORKS (sizeof frameworks / sizeof *frameworks)
 #define FRAMEWORK_PYTHON (&frameworks[N_FRAMEWORKS - 1])
 
-static const char *framework_base(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-static bool framework_has_word(const char *words, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *w = words; *w; w += strspn(w, " ")) {
-		size_t n = strcspn(w, " ");
-
-		if (n == length && strncasecmp(w, word, n) == 0)
-			return true;
-		w += n;
-	}
-	return false;
-}
-
 static const struct framework *framework_by_program(const char *path)
 {
-	const char *base = framework_base(path);
+	const char *base = text_basename(path);
 
 	for (size_t i = 0; i < N_FRAMEWORKS; i++) {
 		for (const char *const *p = frameworks[i].programs; *p; p++) {
@@ -183,7 +162,7 @@ static bool framework_rule_holds(const struct rule *rule, const char *const *arg
 				 bool has_gpu)
 {
 	const char *value = environment_get(environment, rule->name);
-	bool is_off = value && rule->off && framework_has_word(rule->off, value);
+	bool is_off = value && rule->off && text_has_word_of_any_case(rule->off, value);
 
 	if (rule->scope != SCOPE_ANY && (rule->scope == SCOPE_GPU) != has_gpu)
 		return false;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "live/environ.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "known/allocators.h"
@@ -87,18 +86,12 @@ void environ_assume(struct live_context *c, struct live_process *process)
 /* MIMALLOC_PURGE_DELAY=0 -> purge_delay */
 static void environ_add_mimalloc(struct mem *m, char *const *environment, struct conf *conf)
 {
-	static const char prefix[] = "MIMALLOC_";
-
 	for (; *environment; environment++) {
-		const char *equals = strchr(*environment, '=');
-		char *key;
+		char *key = conf_mimalloc_piece(m, *environment), *equals = key ? strchr(key, '=') : NULL;
 
-		if (!equals || !text_starts_with(*environment, prefix))
+		if (!equals)
 			continue;
-		key = mem_strndup(m, *environment + sizeof prefix - 1,
-				  (size_t)(equals - *environment) - (sizeof prefix - 1));
-		for (char *k = key; *k; k++)
-			*k = (char)tolower((unsigned char)*k);
+		*equals = '\0';
 		conf_set(m, conf, key, equals + 1, told);
 	}
 }
@@ -106,19 +99,15 @@ static void environ_add_mimalloc(struct mem *m, char *const *environment, struct
 /* GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.cpu.x=1, MALLOC_ARENA_MAX=2 */
 static void environ_add_glibc(struct mem *m, const char *const *environment, struct conf *conf)
 {
-	static const char prefix[] = "glibc.malloc.";
 	const char *arena_max = environment_get(environment, "MALLOC_ARENA_MAX");
 	const char *at = environment_get(environment, "GLIBC_TUNABLES");
+	struct conf_tunable tunable;
 
 	if (arena_max)
 		conf_set(m, conf, "arena_max", arena_max, told);
-	for (size_t n; at && *at; at += n + (at[n] == ':')) {
-		size_t equals = strcspn(at, "=:");
-
-		n = strcspn(at, ":");
-		if (equals < n && text_starts_with(at, prefix) && equals > sizeof prefix - 1)
-			conf_set(m, conf, mem_strndup(m, at + sizeof prefix - 1, equals - (sizeof prefix - 1)),
-				 mem_strndup(m, at + equals + 1, n - equals - 1), told);
+	while (at && conf_next_tunable(m, &at, &tunable)) {
+		if (tunable.value && *tunable.key)
+			conf_set(m, conf, tunable.key, tunable.value, told);
 	}
 }
 

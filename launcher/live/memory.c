@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/retry.h"
+
 int memory_open(const struct root *root, struct mem *m, int64_t pid, struct live_memory *ret)
 {
 	int fd = root_openat(root, mem_printf(m, "/proc/%lld/mem", (long long)pid), O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -41,7 +43,6 @@ static const unsigned char *memory_block(struct live_memory *memory, uint64_t ad
 {
 	uint64_t start = address & ~(uint64_t)(MEMORY_BLOCK - 1);
 	size_t slot = (size_t)(start / MEMORY_BLOCK) % MEMORY_BLOCKS;
-	ssize_t n;
 
 	if (memory_is_spent(memory))
 		return NULL;
@@ -52,10 +53,7 @@ static const unsigned char *memory_block(struct live_memory *memory, uint64_t ad
 		return NULL;
 	memory->budget -= MEMORY_BLOCK_COST;
 	memory->addresses[slot] = UINT64_MAX;
-	do
-		n = pread(memory->fd, memory->blocks[slot], MEMORY_BLOCK, (off_t)start);
-	while (n < 0 && errno == EINTR);
-	if (n != MEMORY_BLOCK)
+	if (retry_pread(memory->fd, memory->blocks[slot], MEMORY_BLOCK, start) != MEMORY_BLOCK)
 		return NULL;
 	memory->addresses[slot] = start;
 	return memory->blocks[slot];

@@ -11,7 +11,8 @@
 
 static volatile sig_atomic_t watch_is_interrupted;
 
-struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, int64_t after_ms)
+/* Of one look, what is kept. */
+static struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, int64_t after_ms)
 {
 	struct live_sample sample = { after_ms, NULL, live->n_processes };
 

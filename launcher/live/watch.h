@@ -33,8 +33,6 @@ struct watch_hooks {
 struct live_samples watch_processes(struct mem *m, const struct watch_hooks *hooks, int64_t seconds,
 				    struct live_facts *ret_live);
 
-/* Of one look, what is kept. */
-struct live_sample samples_reduce(struct mem *m, const struct live_facts *live, int64_t after_ms);
 /* The process in one of the samples; NULL when it was not there. */
 const struct live_point *samples_find(const struct live_sample *sample, const struct live_process *process);
 

@@ -12,24 +12,13 @@
 #include "util/output.h"
 #include "util/utf8.h"
 
-/* --allocator, or what the profile's section says in its place. */
-static const char *commands_allocators(const struct options *o)
-{
-	const struct profile_section *section = options_find_section(o, o->settings[KEY_PROFILE].text);
-	const char *order = o->settings[KEY_ALLOCATOR].text;
-
-	if (section && (!order || strcmp(order, "auto") == 0))
-		order = section->settings[KEY_ALLOCATOR].text;
-	return order;
-}
-
 void commands_detect_parts(struct mem *m, const struct options *options, bool thorough, bool integrity,
 			   struct facts *ret)
 {
 	const struct detect_request request = {
 		.argv = (const char *const *)options->argv,
 		.environment = (const char *const *)options->environment,
-		.allocators = commands_allocators(options),
+		.allocators = options_setting(options, KEY_ALLOCATOR).text,
 		.user = options->settings[KEY_USER].text,
 		.thorough = thorough,
 		.integrity = integrity,

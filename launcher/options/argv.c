@@ -2,11 +2,11 @@
 /* argv -> options, through getopt_long(3). */
 #include "options/argv.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
 #include "util/nearest.h"
+#include "util/refuse.h"
 
 /* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
 enum {
@@ -20,13 +20,7 @@ enum {
 	OPTION_REVERT,
 	OPTION_ATOMIC
 };
-#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 9)
-
-static int options_refuse(const char **ret_error, const char *line)
-{
-	*ret_error = line;
-	return -EINVAL;
-}
+#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 8)
 
 /* The getopt table and, in step with it, all names for a hint. */
 static void options_build_table(struct option *table, const char **names)
@@ -50,10 +44,12 @@ static void options_build_table(struct option *table, const char **names)
 					      is_optional ? optional_argument : required_argument, NULL,
 					      OPTION_KEY + k };
 	}
-	for (size_t i = 0; i < MODE_COUNT; i++)
-		table[n++] = (struct option){ option_modes[i].name,
-					      option_modes[i].argument ? required_argument : no_argument, NULL,
-					      OPTION_MODE + (int)i };
+	for (int i = 0; i < MODE_COUNT; i++) {
+		if (option_modes[i].name)
+			table[n++] = (struct option){ option_modes[i].name,
+						      option_modes[i].argument ? required_argument : no_argument, NULL,
+						      OPTION_MODE + i };
+	}
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++)
 		table[n++] = (struct option){ check_option_name((enum check_option)i),
 					      check_option_argument((enum check_option)i) ? required_argument :
@@ -79,21 +75,12 @@ static const char *options_unknown(struct mem *m, const char *word, const char *
 	return mem_printf(m, "unknown option '%s'; see allocrun --help", name);
 }
 
-static const char *options_mode_name(enum mode mode)
-{
-	size_t i = 0;
-
-	while (i + 1 < MODE_COUNT && option_modes[i].mode != mode)
-		i++;
-	return option_modes[i].name;
-}
-
 static int options_set_mode(struct mem *m, struct options *o, struct command_line *line, enum mode mode,
 			    const char **ret_error)
 {
 	if (line->has_mode && o->mode != mode)
-		return options_refuse(ret_error, mem_printf(m, "--%s and --%s exclude each other",
-							    options_mode_name(o->mode), options_mode_name(mode)));
+		return refuse(ret_error, mem_printf(m, "--%s and --%s exclude each other", option_modes[o->mode].name,
+						    option_modes[mode].name));
 	line->has_mode = true;
 	o->mode = mode;
 	return 0;
@@ -118,7 +105,7 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT) {
 		if (argument)
 			o->capture = argument;
-		return options_set_mode(m, o, line, option_modes[value - OPTION_MODE].mode, ret_error);
+		return options_set_mode(m, o, line, (enum mode)(value - OPTION_MODE), ret_error);
 	}
 	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
 		*MEM_PUSH(m, line->assignments, line->n_assignments) =
@@ -172,8 +159,8 @@ static const char *options_explain_word(struct mem *m, int value, char **argv, c
 	return options_unknown(m, strncmp(word, "--", 2) == 0 || !optopt ? word : mem_printf(m, "-%c", optopt), names);
 }
 
-static int options_read_words(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
-			      const char **ret_error)
+int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
+		      const char **ret_error)
 {
 	struct option table[TABLE_SIZE] = { { NULL, 0, NULL, 0 } };
 	const char *names[TABLE_SIZE] = { NULL }, *error = NULL;
@@ -190,7 +177,7 @@ static int options_read_words(struct mem *m, int argc, char **argv, struct optio
 			error = options_explain_word(m, value, argv, names);
 		if (is_known ? options_take(m, o, line, value, optarg, &error) < 0 : true) {
 			if (!o->is_off)
-				return options_refuse(ret_error, error);
+				return refuse(ret_error, error);
 			line->first_error = line->first_error ? line->first_error : error;
 		}
 		/* Whether the next word is its value, only "--" could tell. */
@@ -199,87 +186,4 @@ static int options_read_words(struct mem *m, int argc, char **argv, struct optio
 	}
 	o->argv = optind < argc ? argv + optind : NULL;
 	return 0;
-}
-
-/* What belongs to --check, and what does not. */
-static int options_settle_check(struct mem *m, struct options *o, const struct command_line *line,
-				const char **ret_error)
-{
-	if (line->first_error)
-		return options_refuse(ret_error, line->first_error);
-	if (o->argv)
-		return options_refuse(
-			ret_error,
-			mem_printf(m, "--check takes no command ('%s'); a running one is looked at with --pid PID",
-				   o->argv[0]));
-	if (check_options_set_format(m, &o->check, line->format, ret_error) < 0 ||
-	    check_options_verify(m, &o->check, o->sysroot, ret_error) < 0)
-		return -EINVAL;
-	return 0;
-}
-
-static bool options_is_format(const char *format)
-{
-	return !format || strcmp(format, "json") == 0 || strcmp(format, "text") == 0;
-}
-
-/* What --tune and --capture do not take. */
-static int options_settle_host(struct mem *m, struct options *o, const struct command_line *line,
-			       const char **ret_error)
-{
-	const char *mode = options_mode_name(o->mode);
-	bool is_tune = o->mode == MODE_TUNE;
-
-	if (line->first_error)
-		return options_refuse(ret_error, line->first_error);
-	if (o->argv)
-		return options_refuse(ret_error, mem_printf(m, "--%s takes no command ('%s')", mode, o->argv[0]));
-	if (line->n_assignments)
-		return options_refuse(ret_error, mem_printf(m, "--%s goes with a launch, not with --%s",
-							    key_name(line->assignments[0].key), mode));
-	if (o->check.first)
-		return options_refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
-	if (!is_tune && o->tune.first)
-		return options_refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
-	if (!is_tune && (o->sysroot || line->format))
-		return options_refuse(ret_error, mem_printf(m, "--%s does not go with --capture",
-							    o->sysroot ? "sysroot" : "format"));
-	if (!is_tune)
-		return *o->capture ? 0 : options_refuse(ret_error, "--capture: the folder's name is empty");
-	if (o->tune.is_revert && o->tune.is_atomic)
-		return options_refuse(ret_error, "--revert and --atomic exclude each other");
-	if (o->sysroot && !o->tune.is_dry)
-		return options_refuse(ret_error, "--sysroot only looks: with --tune it wants --dry-run");
-	if (!options_is_format(line->format))
-		return options_refuse(ret_error,
-				      mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
-	o->is_json = line->format && strcmp(line->format, "json") == 0;
-	return 0;
-}
-
-static int options_settle_format(struct mem *m, struct options *o, const struct command_line *line,
-				 const char **ret_error)
-{
-	o->is_json = line->format && strcmp(line->format, "json") == 0;
-	if (o->is_off || options_is_format(line->format))
-		return 0;
-	return options_refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
-}
-
-int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
-		      const char **ret_error)
-{
-	int r = options_read_words(m, argc, argv, o, line, ret_error);
-
-	if (r < 0)
-		return r;
-	if (o->mode == MODE_TUNE || o->mode == MODE_CAPTURE)
-		return options_settle_host(m, o, line, ret_error);
-	if (o->tune.first && (!o->is_off || o->mode == MODE_CHECK) && o->mode <= MODE_LIST)
-		return options_refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
-	if (o->mode == MODE_CHECK)
-		return options_settle_check(m, o, line, ret_error);
-	if (o->check.first && !o->is_off && o->mode <= MODE_LIST)
-		return options_refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
-	return options_settle_format(m, o, line, ret_error);
 }

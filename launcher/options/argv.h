@@ -4,7 +4,7 @@
 
 #include "options/options.h"
 
-/* allocrun's own words on the command line. For options.c alone. */
+/* allocrun's own words on the command line. For read.c, mode.c and help.c alone. */
 
 /* A key that argv gave, before it is applied over the other origins. */
 struct assignment {
@@ -20,11 +20,34 @@ struct command_line {
 	const char *first_error; /* what ALLOCRUN=off has passed over; NULL = nothing */
 };
 
+/* What a mode does with the rest of the command line. */
+enum {
+	TAKES_COMMAND = 1,
+	TAKES_KEYS = 2,
+	TAKES_FORMAT = 4, /* text or json */
+	TAKES_CHECK_OPTIONS = 8,
+	TAKES_TUNE_OPTIONS = 16,
+};
+
+struct option_mode {
+	const char *name;     /* of its option; launching has none */
+	char letter;          /* 0: no short form */
+	const char *argument; /* its name in the help; NULL = none */
+	const char *help;
+	unsigned takes;     /* what it does not take is refused */
+	bool reads_machine; /* it wants the root, and all settings */
+	bool heeds_off;     /* with ALLOCRUN=off it reads and refuses nothing */
+	int (*settle)(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error);
+};
+extern const struct option_mode option_modes[MODE_COUNT];
+
 /*
  * Reads argv up to the command into *o and *line. With ALLOCRUN=off errors are passed
- * over, save for --check, which the switch has no part in. -EINVAL: one line.
+ * over, for options_settle_mode() to look at. -EINVAL: one line.
  */
 int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
 		      const char **ret_error);
+/* What does not go with the mode. -EINVAL: one line. */
+int options_settle_mode(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/nearest.h"
+#include "util/refuse.h"
 #include "util/text.h"
 
 const char *const check_format_names[CHECK_FORMAT_COUNT + 1] = {
@@ -48,20 +49,14 @@ const char *check_option_help(enum check_option option)
 	return rows[option].help;
 }
 
-static int check_options_refuse(const char **ret_error, const char *line)
-{
-	*ret_error = line;
-	return -EINVAL;
-}
-
 static int check_options_select(struct mem *m, struct check_options *o, enum live_selector selector, const char *option,
 				const char *text, const char **ret_error)
 {
 	if (o->selector != LIVE_NONE)
-		return check_options_refuse(ret_error, strcmp(o->selector_option, option) == 0 ?
-							       mem_printf(m, "%s may be given once", option) :
-							       mem_printf(m, "%s and %s exclude each other",
-									  o->selector_option, option));
+		return refuse(ret_error,
+			      strcmp(o->selector_option, option) == 0 ?
+				      mem_printf(m, "%s may be given once", option) :
+				      mem_printf(m, "%s and %s exclude each other", o->selector_option, option));
 	o->selector = selector;
 	o->selector_option = option;
 	o->selector_text = text;
@@ -74,7 +69,7 @@ static int check_options_set_pid(struct mem *m, struct check_options *o, const c
 	int64_t pid = 0;
 
 	if (!text_is_digits(text) || text_parse_i64(text, &pid, &end) < 0 || *end || pid < 1 || pid > INT_MAX)
-		return check_options_refuse(ret_error, mem_printf(m, "--pid: bad value '%s' (a process ID)", text));
+		return refuse(ret_error, mem_printf(m, "--pid: bad value '%s' (a process ID)", text));
 	return check_options_select(m, o, LIVE_PID, "--pid", text, ret_error);
 }
 
@@ -84,9 +79,8 @@ static int check_options_set_unit(struct mem *m, struct check_options *o, const 
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
 
 	if (!*text || *text == '.' || strlen(text) > 255 || text[strspn(text, letters)])
-		return check_options_refuse(ret_error,
-					    mem_printf(m, "--unit: bad value '%s' (a unit's name, as in vllm.service)",
-						       text));
+		return refuse(ret_error,
+			      mem_printf(m, "--unit: bad value '%s' (a unit's name, as in vllm.service)", text));
 	return check_options_select(m, o, LIVE_UNIT, "--unit", text, ret_error);
 }
 
@@ -95,9 +89,9 @@ static int check_options_set_cgroup(struct mem *m, struct check_options *o, cons
 	const char *padded = mem_printf(m, "/%s/", text);
 
 	if (!*text || strstr(padded, "/../"))
-		return check_options_refuse(
-			ret_error,
-			mem_printf(m, "--cgroup: bad value '%s' (a path below the cgroup's mount, without ..)", text));
+		return refuse(ret_error,
+			      mem_printf(m, "--cgroup: bad value '%s' (a path below the cgroup's mount, without ..)",
+					 text));
 	return check_options_select(m, o, LIVE_CGROUP, "--cgroup", text, ret_error);
 }
 
@@ -110,7 +104,7 @@ static int check_options_add_ids(struct mem *m, const char ***list, size_t *n, c
 	for (;; text += length + 1) {
 		length = strcspn(text, ",");
 		if (length == 0)
-			return check_options_refuse(ret_error, mem_printf(m, "%s: an id is empty", option));
+			return refuse(ret_error, mem_printf(m, "%s: an id is empty", option));
 		*MEM_PUSH(m, ids, count) = mem_strndup(m, text, length);
 		if (!text[length])
 			break;
@@ -125,8 +119,8 @@ static int check_options_set_level(struct mem *m, struct check_options *o, const
 	static const char *const levels[] = { "warn", "fail", NULL };
 
 	if (strcmp(text, "warn") != 0 && strcmp(text, "fail") != 0)
-		return check_options_refuse(ret_error, mem_printf(m, "--fail-on: bad value '%s'%s", text,
-								  nearest_hint(m, text, levels)));
+		return refuse(ret_error,
+			      mem_printf(m, "--fail-on: bad value '%s'%s", text, nearest_hint(m, text, levels)));
 	o->fails_on_warn = strcmp(text, "warn") == 0;
 	return 0;
 }
@@ -138,8 +132,8 @@ static int check_options_set_watch(struct mem *m, struct check_options *o, const
 
 	if (!text_is_digits(text) || text_parse_i64(text, &seconds, &end) < 0 || *end || seconds < 1 ||
 	    seconds > CHECK_WATCH_MAX)
-		return check_options_refuse(ret_error, mem_printf(m, "--watch: bad value '%s' (seconds from 1 to %d)",
-								  text, CHECK_WATCH_MAX));
+		return refuse(ret_error,
+			      mem_printf(m, "--watch: bad value '%s' (seconds from 1 to %d)", text, CHECK_WATCH_MAX));
 	o->watch_seconds = seconds;
 	return 0;
 }
@@ -174,7 +168,7 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 		return 0;
 	default: /* CHECK_OPTION_OUTPUT */
 		o->output = argument;
-		return *argument ? 0 : check_options_refuse(ret_error, "--output: the file's name is empty");
+		return *argument ? 0 : refuse(ret_error, "--output: the file's name is empty");
 	}
 }
 
@@ -183,8 +177,8 @@ int check_options_set_format(struct mem *m, struct check_options *o, const char 
 	o->format = CHECK_FORMAT_TEXT;
 	for (int i = 0; name; i++) {
 		if (i == CHECK_FORMAT_COUNT)
-			return check_options_refuse(ret_error, mem_printf(m, "--format: bad value '%s'%s", name,
-									  nearest_hint(m, name, check_format_names)));
+			return refuse(ret_error, mem_printf(m, "--format: bad value '%s'%s", name,
+							    nearest_hint(m, name, check_format_names)));
 		o->format = (enum check_format)i;
 		if (strcmp(name, check_format_names[i]) == 0)
 			break;
@@ -197,15 +191,15 @@ int check_options_verify(struct mem *m, const struct check_options *o, bool sysr
 	bool describes = o->lists_checks || o->explained;
 
 	if (o->lists_checks && o->explained)
-		return check_options_refuse(ret_error, "--list-checks and --explain-check exclude each other");
+		return refuse(ret_error, "--list-checks and --explain-check exclude each other");
 	if (describes && o->format > CHECK_FORMAT_JSON)
-		return check_options_refuse(ret_error, mem_printf(m, "--format %s: --%s is printed as text or json",
-								  check_format_names[o->format],
-								  o->explained ? "explain-check" : "list-checks"));
+		return refuse(ret_error, mem_printf(m, "--format %s: --%s is printed as text or json",
+						    check_format_names[o->format],
+						    o->explained ? "explain-check" : "list-checks"));
 	if (o->watch_seconds && o->selector == LIVE_NONE)
-		return check_options_refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
-						       "--cgroup PATH or --all");
+		return refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
+					 "--cgroup PATH or --all");
 	if (o->watch_seconds && sysroot)
-		return check_options_refuse(ret_error, "--watch: nothing grows on a captured machine (--sysroot)");
+		return refuse(ret_error, "--watch: nothing grows on a captured machine (--sysroot)");
 	return 0;
 }

@@ -9,16 +9,11 @@
 #include <time.h>
 
 #include "util/nearest.h"
+#include "util/refuse.h"
 #include "util/text.h"
 
 #define IGNORE_PREFIX "ignore."
 #define IGNORE_FORM "ignore.ID = [until YYYY-MM-DD:] REASON"
-
-static int check_policy_refuse(const char **ret_error, const char *line)
-{
-	*ret_error = line;
-	return -EINVAL;
-}
 
 /* The first second of the day after "YYYY-MM-DD", UTC. -EINVAL: there is no such day. */
 static int check_policy_parse_day(const char *text, int64_t *ret_end)
@@ -53,15 +48,14 @@ static int check_policy_read_until(struct mem *m, const char *value, struct chec
 	if (strncasecmp(value, until, strlen(until)) != 0 || isalpha((unsigned char)*day))
 		return 0;
 	if (!text_starts_with(value, "until "))
-		return check_policy_refuse(ret_error, "a date has 'until ' before it (write: " IGNORE_FORM ")");
+		return refuse(ret_error, "a date has 'until ' before it (write: " IGNORE_FORM ")");
 	day += strspn(day, " ");
 	colon = strchr(day, ':');
 	if (!colon)
-		return check_policy_refuse(ret_error, "no ':' behind the date (write: " IGNORE_FORM ")");
+		return refuse(ret_error, "no ':' behind the date (write: " IGNORE_FORM ")");
 	ignore->until = mem_strndup(m, day, (size_t)(colon - day));
 	if (check_policy_parse_day(ignore->until, &ignore->end) < 0)
-		return check_policy_refuse(ret_error,
-					   mem_printf(m, "'%s' is no date (write: " IGNORE_FORM ")", ignore->until));
+		return refuse(ret_error, mem_printf(m, "'%s' is no date (write: " IGNORE_FORM ")", ignore->until));
 	ignore->reason = colon + 1 + strspn(colon + 1, " \t");
 	return 0;
 }
@@ -72,14 +66,13 @@ static int check_policy_set_ignore(struct mem *m, struct check_policy *policy, c
 	struct check_ignore ignore = { .end = INT64_MAX, .where = where }, *old = NULL;
 
 	if (!text_is_among(ids, id))
-		return check_policy_refuse(ret_error,
-					   mem_printf(m, "no check '%s' to ignore%s", id,
-						      nearest_name(id, ids) ? nearest_hint(m, id, ids) :
-									      "; see allocrun --check --list-checks"));
+		return refuse(ret_error, mem_printf(m, "no check '%s' to ignore%s", id,
+						    nearest_name(id, ids) ? nearest_hint(m, id, ids) :
+									    "; see allocrun --check --list-checks"));
 	if (check_policy_read_until(m, mem_strdup(m, value), &ignore, ret_error) < 0)
 		return -EINVAL;
 	if (!*ignore.reason)
-		return check_policy_refuse(ret_error, "an ignore needs a reason (write: " IGNORE_FORM ")");
+		return refuse(ret_error, "an ignore needs a reason (write: " IGNORE_FORM ")");
 	ignore.id = mem_strdup(m, id);
 	for (size_t i = 0; i < policy->n_ignores; i++) {
 		if (strcmp(policy->ignores[i].id, id) == 0)
@@ -99,10 +92,9 @@ static int check_policy_set_threshold(struct mem *m, struct check_policy *policy
 	int64_t number;
 
 	if (text_parse_i64(value, &number, &end) < 0 || *end || number < row->least || number > row->most)
-		return check_policy_refuse(ret_error, mem_printf(m,
-								 "bad value '%s' for %s (a number from %" PRId64
-								 " to %" PRId64 ")",
-								 value, row->name, row->least, row->most));
+		return refuse(ret_error,
+			      mem_printf(m, "bad value '%s' for %s (a number from %" PRId64 " to %" PRId64 ")", value,
+					 row->name, row->least, row->most));
 	policy->thresholds[i].value = number;
 	policy->thresholds[i].where = where;
 	return 0;
@@ -121,8 +113,7 @@ int check_policy_set(struct mem *m, struct check_policy *policy, const char *con
 			return check_policy_set_threshold(m, policy, &threshold_rows[i], value, where, ret_error);
 	}
 	names[THRESHOLD_COUNT] = IGNORE_PREFIX "ID";
-	return check_policy_refuse(ret_error,
-				   mem_printf(m, "no key '%s' in [check]%s", name, nearest_hint(m, name, names)));
+	return refuse(ret_error, mem_printf(m, "no key '%s' in [check]%s", name, nearest_hint(m, name, names)));
 }
 
 struct thresholds check_policy_thresholds(const struct check_policy *policy)
@@ -163,9 +154,9 @@ int check_policy_verify(struct mem *m, const struct check_policy *policy, const 
 			continue;
 		if (!where)
 			where = policy->thresholds[i + 1].where;
-		return check_policy_refuse(ret_error, mem_printf(m, "%s: %s (%" PRId64 ") lies beyond %s (%" PRId64 ")",
-								 where ? where : "built in", row[0].name, t.values[i],
-								 row[1].name, t.values[i + 1]));
+		return refuse(ret_error, mem_printf(m, "%s: %s (%" PRId64 ") lies beyond %s (%" PRId64 ")",
+						    where ? where : "built in", row[0].name, t.values[i], row[1].name,
+						    t.values[i + 1]));
 	}
 	return 0;
 }

@@ -11,24 +11,18 @@
 #include "known/conf.h"
 #include "options/options.h"
 #include "util/nearest.h"
+#include "util/refuse.h"
 #include "util/size.h"
+#include "util/text.h"
 
 /* -EINVAL with the reason in *ret_error: what the value should have been. */
 typedef int value_check(struct mem *m, const char *text, const char **ret_error);
 
-static int value_refuse(const char **ret_error, const char *reason)
-{
-	*ret_error = reason;
-	return -EINVAL;
-}
-
 static int check_words(struct mem *m, const char *text, const char *const *words, const char **ret_error)
 {
-	for (size_t i = 0; words[i]; i++) {
-		if (strcmp(words[i], text) == 0)
-			return 0;
-	}
-	return value_refuse(ret_error, nearest_hint(m, text, words) + 1);
+	if (text_is_among(words, text))
+		return 0;
+	return refuse(ret_error, nearest_hint(m, text, words) + 1);
 }
 
 static int check_thp(struct mem *m, const char *text, const char **ret_error)
@@ -63,11 +57,10 @@ static int check_numa(struct mem *m, const char *text, const char **ret_error)
 	if (!isdigit((unsigned char)*text)) {
 		if (check_words(m, text, words, ret_error) == 0)
 			return 0;
-		*ret_error = mem_printf(m, "%s, or nodes as in 0,2-3", *ret_error);
-		return -EINVAL;
+		return refuse(ret_error, mem_printf(m, "%s, or nodes as in 0,2-3", *ret_error));
 	}
 	if (bitmap_parse_list(text, &nodes) < 0)
-		return value_refuse(ret_error, "(nodes are written as in 0,2-3)");
+		return refuse(ret_error, "(nodes are written as in 0,2-3)");
 	return 0;
 }
 
@@ -86,8 +79,7 @@ static int check_allocator_word(struct mem *m, const char *text, const char **re
 	}
 	if (check_words(m, text, words, ret_error) == 0)
 		return 0;
-	*ret_error = mem_printf(m, "%s, or NAME-VERSION as --list shows it, or /PATH.so", *ret_error);
-	return -EINVAL;
+	return refuse(ret_error, mem_printf(m, "%s, or NAME-VERSION as --list shows it, or /PATH.so", *ret_error));
 }
 
 /* Runs `check` on each piece of "a,b,c"; no piece may be empty. */
@@ -99,9 +91,9 @@ static int check_list(struct mem *m, const char *text, value_check *check, const
 		const char *error;
 
 		if (n == 0)
-			return value_refuse(ret_error, "(an empty name in the list)");
+			return refuse(ret_error, "(an empty name in the list)");
 		if (check(m, piece, &error) < 0)
-			return value_refuse(ret_error, mem_printf(m, "'%s' %s", piece, error));
+			return refuse(ret_error, mem_printf(m, "'%s' %s", piece, error));
 		if (!text[n])
 			return 0;
 		text += n + 1;
@@ -112,7 +104,7 @@ static int check_list(struct mem *m, const char *text, value_check *check, const
 static int check_allocator_choice(struct mem *m, const char *text, const char **ret_error)
 {
 	if (strcmp(text, "auto") == 0)
-		return value_refuse(ret_error, "(it stands alone: it is the profile's own list)");
+		return refuse(ret_error, "(it stands alone: it is the profile's own list)");
 	return check_allocator_word(m, text, ret_error);
 }
 
@@ -142,7 +134,7 @@ static int check_conf_kind(struct mem *m, enum conf_kind kind, const char *text,
 
 	conf_parse(m, kind, text, "", &conf, &problems);
 	if (problems.n)
-		return value_refuse(ret_error, mem_printf(m, "(%s)", problems.items[0].text));
+		return refuse(ret_error, mem_printf(m, "(%s)", problems.items[0].text));
 	return 0;
 }
 
@@ -168,7 +160,7 @@ static int check_limit(struct mem *m, const char *text, const char **ret_error)
 	(void)m;
 	if (strcmp(text, "inherit") == 0 || strcmp(text, "hard") == 0 || size_parse(text, &size) == 0)
 		return 0;
-	return value_refuse(ret_error, "(inherit, hard, unlimited, or a size as in 64M)");
+	return refuse(ret_error, "(inherit, hard, unlimited, or a size as in 64M)");
 }
 
 static int check_oom_score(struct mem *m, const char *text, const char **ret_error)
@@ -179,7 +171,7 @@ static int check_oom_score(struct mem *m, const char *text, const char **ret_err
 	(void)m;
 	if (strcmp(text, "inherit") == 0 || (end != text && !*end && value >= -1000 && value <= 1000))
 		return 0;
-	return value_refuse(ret_error, "(inherit, or a number from -1000 to 1000)");
+	return refuse(ret_error, "(inherit, or a number from -1000 to 1000)");
 }
 
 static int check_user(struct mem *m, const char *text, const char **ret_error)
@@ -189,7 +181,7 @@ static int check_user(struct mem *m, const char *text, const char **ret_error)
 	(void)m;
 	if (name == 0 || text[strcspn(text, " \t/")] ||
 	    (text[name] == ':' && (!text[name + 1] || strchr(text + name + 1, ':'))))
-		return value_refuse(ret_error, "(NAME or UID, with :GROUP or :GID when wanted)");
+		return refuse(ret_error, "(NAME or UID, with :GROUP or :GID when wanted)");
 	return 0;
 }
 
@@ -207,7 +199,7 @@ static int check_capability(struct mem *m, const char *text, const char **ret_er
 		if (is_whole)
 			return 0;
 	}
-	return value_refuse(ret_error, "(capabilities are named as in capabilities(7): net_bind_service)");
+	return refuse(ret_error, "(capabilities are named as in capabilities(7): net_bind_service)");
 }
 
 static int check_capabilities(struct mem *m, const char *text, const char **ret_error)
@@ -220,7 +212,7 @@ static int check_capabilities(struct mem *m, const char *text, const char **ret_
 static int check_text(struct mem *m, const char *text, const char **ret_error)
 {
 	(void)m;
-	return *text ? 0 : value_refuse(ret_error, "(it is empty)");
+	return *text ? 0 : refuse(ret_error, "(it is empty)");
 }
 
 struct key_row {

@@ -9,18 +9,13 @@
 #include "facts/machine.h"
 #include "util/kernel_abi.h"
 #include "util/nearest.h"
+#include "util/refuse.h"
 #include "util/size.h"
 #include "util/text.h"
 
 /* MAX_NUMNODES of every kernel so far (CONFIG_NODES_SHIFT is at most 10). */
 /* Of "hugepages-NkB" in a path: nine digits. */
 #define SIZE_MAX_KIB INT64_C(999999999)
-
-static int node_refuse(const char **ret_error, const char *line)
-{
-	*ret_error = line;
-	return -EINVAL;
-}
 
 /* The forms of all keys, for a hint: "hugetlb.SIZE.nodeN". */
 static const char *node_form(struct mem *m, const struct tune_setting *s)
@@ -59,15 +54,14 @@ static int node_refuse_key(struct mem *m, const char *name, const char **ret_err
 	size_t n = 0;
 
 	if (forms)
-		return node_refuse(ret_error,
-				   mem_printf(m, "no key '%s' in [node] (write: %s; a SIZE is as in 64K, 2M)", name,
-					      forms));
+		return refuse(ret_error,
+			      mem_printf(m, "no key '%s' in [node] (write: %s; a SIZE is as in 64K, 2M)", name, forms));
 
 	for (const struct tune_setting *s = tune_settings; s->key; s++)
 		*MEM_PUSH(m, names, n) = node_form(m, s);
 	*MEM_PUSH(m, names, n) = "atomic";
 	*MEM_PUSH(m, names, n) = NULL;
-	return node_refuse(ret_error, mem_printf(m, "no key '%s' in [node]%s", name, nearest_hint(m, name, names)));
+	return refuse(ret_error, mem_printf(m, "no key '%s' in [node]%s", name, nearest_hint(m, name, names)));
 }
 
 /* "64K", "2M": a power of two of at least a KiB. */
@@ -136,8 +130,8 @@ static int node_set_word(struct mem *m, struct node_item *item, const char *valu
 		w += length;
 	}
 	*MEM_PUSH(m, names, n) = NULL;
-	return node_refuse(ret_error,
-			   mem_printf(m, "bad value '%s' for %s%s", value, item->key, nearest_hint(m, value, names)));
+	return refuse(ret_error,
+		      mem_printf(m, "bad value '%s' for %s%s", value, item->key, nearest_hint(m, value, names)));
 }
 
 static int node_set_number(struct mem *m, struct node_item *item, const char *value, const char **ret_error)
@@ -148,7 +142,7 @@ static int node_set_number(struct mem *m, struct node_item *item, const char *va
 
 	if (s->form == TUNE_PAGES && !text_is_digits(value)) {
 		if (!size_parse_boot(value, &bytes) || bytes % item->size || bytes / item->size > s->most)
-			return node_refuse(
+			return refuse(
 				ret_error,
 				mem_printf(
 					m,
@@ -159,9 +153,9 @@ static int node_set_number(struct mem *m, struct node_item *item, const char *va
 	}
 	if (!text_is_digits(value) || text_parse_i64(value, &number, &end) < 0 || *end || number < s->least ||
 	    number > s->most)
-		return node_refuse(ret_error,
-				   mem_printf(m, "bad value '%s' for %s (a number from %" PRId64 " to %" PRId64 ")",
-					      value, item->key, s->least, s->most));
+		return refuse(ret_error,
+			      mem_printf(m, "bad value '%s' for %s (a number from %" PRId64 " to %" PRId64 ")", value,
+					 item->key, s->least, s->most));
 	item->value = mem_printf(m, "%" PRId64, number);
 	return 0;
 }
@@ -171,8 +165,8 @@ static int node_set_atomic(struct mem *m, struct node_policy *policy, const char
 	static const char *const words[] = { "yes", "no", NULL };
 
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-		return node_refuse(ret_error,
-				   mem_printf(m, "bad value '%s' for atomic%s", value, nearest_hint(m, value, words)));
+		return refuse(ret_error,
+			      mem_printf(m, "bad value '%s' for atomic%s", value, nearest_hint(m, value, words)));
 	policy->is_atomic = strcmp(value, "yes") == 0;
 	return 0;
 }
@@ -228,7 +222,7 @@ int node_policy_verify(struct mem *m, const struct node_policy *policy, const ch
 
 			if (total->setting->subject == TUNE_OF_POOL && part->setting->subject == TUNE_OF_POOL_ON_NODE &&
 			    strcmp(part->setting->key, total->setting->key) == 0 && part->size == total->size)
-				return node_refuse(
+				return refuse(
 					ret_error,
 					mem_printf(m,
 						   "%s: %s contradicts %s (%s): all nodes together, or each by itself",

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "options/options.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "options/profiles.h"
 #include "util/nearest.h"
+#include "util/refuse.h"
 
 static void options_set_ladders(struct mem *m, struct options *o, enum key key, const char *text, enum origin origin,
 				const char *where)
@@ -27,10 +27,9 @@ int options_assign(struct mem *m, struct options *o, enum key key, const char *t
 	struct setting *setting = &o->settings[key];
 	const char *error;
 
-	if (key_check_value(m, key, text, &error) < 0) {
-		*ret_error = mem_printf(m, "%s: bad value '%s' for %s %s", where, text, key_name(key), error);
-		return -EINVAL;
-	}
+	if (key_check_value(m, key, text, &error) < 0)
+		return refuse(ret_error,
+			      mem_printf(m, "%s: bad value '%s' for %s %s", where, text, key_name(key), error));
 	if (key == KEY_REQUIRE || key == KEY_PREFER || key == KEY_OFF)
 		options_set_ladders(m, o, key, text, origin, where);
 	if (key >= KEY_CONF && key <= KEY_GLIBC) {
@@ -53,6 +52,23 @@ struct profile_section *options_find_section(const struct options *o, const char
 	return NULL;
 }
 
+/* "auto" leaves the allocator to what comes below. */
+static bool options_is_set(enum key key, const struct setting *s)
+{
+	return s->text && !(key == KEY_ALLOCATOR && strcmp(s->text, "auto") == 0);
+}
+
+struct setting options_setting(const struct options *o, enum key key)
+{
+	const struct profile_section *section = options_find_section(o, o->settings[KEY_PROFILE].text);
+
+	if (options_is_set(key, &o->settings[key]))
+		return o->settings[key];
+	if (section && key < KEY_PROFILE_COUNT && options_is_set(key, &section->settings[key]))
+		return section->settings[key];
+	return (struct setting){ .text = NULL };
+}
+
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error)
 {
 	const struct setting *s = &o->settings[KEY_PROFILE];
@@ -66,6 +82,6 @@ int options_check_profile(struct mem *m, const struct options *o, const char **r
 	for (size_t i = 0; i < o->n_profiles; i++)
 		*MEM_PUSH(m, names, n) = o->profiles[i].name;
 	*MEM_PUSH(m, names, n) = NULL;
-	*ret_error = mem_printf(m, "%s: no profile '%s'%s", s->where, s->text, nearest_hint(m, s->text, names));
-	return -EINVAL;
+	return refuse(ret_error,
+		      mem_printf(m, "%s: no profile '%s'%s", s->where, s->text, nearest_hint(m, s->text, names)));
 }

@@ -16,27 +16,18 @@
 
 /* What the operator wants: argv, ALLOCRUN_* and the policy files in one struct. */
 
+/* In the order of the help. */
 enum mode {
 	MODE_LAUNCH,
 	MODE_EXPLAIN,
+	MODE_LIST,
 	MODE_CHECK,
 	MODE_TUNE,
 	MODE_CAPTURE,
-	MODE_LIST,
 	MODE_HELP,
 	MODE_VERSION,
-	MODE_END,
+	MODE_COUNT,
 };
-
-/* The modes that have an option; launching has none. */
-#define MODE_COUNT (MODE_END - 1)
-extern const struct option_mode {
-	const char *name;
-	enum mode mode;
-	char letter;          /* 0: no short form */
-	const char *argument; /* its name in the help; NULL = none */
-	const char *help;
-} option_modes[MODE_COUNT];
 
 struct ladder_setting {
 	enum ladder ladder;
@@ -95,6 +86,9 @@ struct profile_section *options_find_section(const struct options *o, const char
 
 /* -EINVAL when the chosen profile is neither built in nor of a policy file. */
 int options_check_profile(struct mem *m, const struct options *o, const char **ret_error);
+
+/* The value of a key: the option's, else that of the chosen profile's section. text NULL: neither has one. */
+struct setting options_setting(const struct options *o, enum key key);
 
 /* One checked assignment. -EINVAL with "WHERE: …" in *ret_error, *o untouched then. */
 int options_assign(struct mem *m, struct options *o, enum key key, const char *text, enum origin origin,

@@ -2,19 +2,13 @@
 /* All origins in their order of precedence -> struct options. */
 #include "options/read.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "options/argv.h"
 #include "options/profiles.h"
 #include "util/environment.h"
-
-static int options_refuse(const char **ret_error, const char *line)
-{
-	*ret_error = line;
-	return -EINVAL;
-}
+#include "util/refuse.h"
 
 static void options_set_defaults(struct options *o)
 {
@@ -41,10 +35,8 @@ static int options_settle_profile(struct mem *m, struct options *o, const char *
 
 	if (options_check_profile(m, o, &error) == 0)
 		return 0;
-	if (!o->policy_problem) {
-		*ret_error = error;
-		return -EINVAL;
-	}
+	if (!o->policy_problem)
+		return refuse(ret_error, error);
 	*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(m, "%s; balanced is used, for the policy is ignored",
 							      error);
 	o->settings[KEY_PROFILE] = (struct setting){ "balanced", ORIGIN_BUILT_IN, "built in" };
@@ -80,12 +72,9 @@ static int options_complete(struct mem *m, struct options *o, const struct comma
 
 	if (!o->policy && policy && *policy)
 		o->policy = policy;
-	if (o->sysroot && o->mode == MODE_LAUNCH)
-		return options_refuse(ret_error, "--sysroot only looks: it goes with --explain, --list or --check");
 	r = root_open(o->sysroot, &o->root);
 	if (r < 0)
-		return options_refuse(ret_error,
-				      mem_printf(m, "--sysroot: cannot open '%s': %s", o->sysroot, strerror(-r)));
+		return refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s", o->sysroot, strerror(-r)));
 	r = options_merge(m, o, line, ret_error);
 	if (r < 0)
 		root_close(&o->root);
@@ -106,10 +95,10 @@ int options_parse(struct mem *m, int argc, char **argv, char **environment, cons
 	r = options_read_argv(m, argc, argv, &o, &line, ret_error);
 	if (r < 0)
 		return r;
-	if (o.mode == MODE_LAUNCH && !o.argv)
-		return options_refuse(ret_error, "no command; write: allocrun [OPTION]... -- COMMAND [ARG]...");
-	if ((o.mode >= MODE_CHECK && o.mode <= MODE_CAPTURE) ||
-	    ((o.mode <= MODE_EXPLAIN || o.mode == MODE_LIST) && !o.is_off)) {
+	r = options_settle_mode(m, &o, &line, ret_error);
+	if (r < 0)
+		return r;
+	if (option_modes[o.mode].reads_machine && !(o.is_off && option_modes[o.mode].heeds_off)) {
 		r = options_complete(m, &o, &line, ret_error);
 		if (r < 0)
 			return r;

@@ -8,6 +8,7 @@
 
 #include "util/environment.h"
 #include "util/nearest.h"
+#include "util/text.h"
 
 #define VARIABLE_PREFIX "ALLOCRUN_"
 
@@ -64,14 +65,9 @@ void options_warn_variables(struct mem *m, struct options *o)
 
 bool options_switch_off(const char *const *environment)
 {
-	static const char *const off[] = { "off", "no", "false", "0" };
 	const char *value = environment_get(environment, "ALLOCRUN");
 
-	for (size_t i = 0; value && i < sizeof off / sizeof *off; i++) {
-		if (strcasecmp(value, off[i]) == 0)
-			return true;
-	}
-	return false;
+	return value && text_has_word_of_any_case("off no false 0", value);
 }
 
 bool options_read_switch(struct mem *m, struct options *o)

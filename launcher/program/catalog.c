@@ -2,32 +2,18 @@
 #include "program/catalog.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "util/json.h"
 #include "util/text.h"
 
 #define CATALOG_FOLDER "lib/allocrun"
 #define CATALOG_MANIFEST CATALOG_FOLDER "/manifest.json"
 #define CATALOG_MANIFEST_MAX (1024 * 1024)
 #define CATALOG_VERSION 1
-
-static void catalog_json_free(json_t **json)
-{
-	json_decref(*json);
-}
-
-#define CLEANUP_JSON __attribute__((cleanup(catalog_json_free)))
-
-static char *catalog_dup(struct mem *m, const json_t *entry, const char *key)
-{
-	const char *text = json_string_value(json_object_get(entry, key));
-
-	return text ? mem_strdup(m, text) : NULL;
-}
 
 static enum libc_kind catalog_parse_libc(const char *text)
 {
@@ -88,21 +74,21 @@ static const char *catalog_parse_build(struct mem *m, const char *prefix, const 
 	const char *libc = json_string_value(json_object_get(entry, "libc"));
 
 	ret->is_bundled = true;
-	ret->id = catalog_dup(m, entry, "id");
-	ret->allocator = catalog_dup(m, entry, "allocator");
-	ret->version = catalog_dup(m, entry, "version");
-	ret->variant = catalog_dup(m, entry, "variant");
-	ret->machine = catalog_dup(m, entry, "machine");
+	ret->id = json_dup_text(m, entry, "id");
+	ret->allocator = json_dup_text(m, entry, "allocator");
+	ret->version = json_dup_text(m, entry, "version");
+	ret->variant = json_dup_text(m, entry, "variant");
+	ret->machine = json_dup_text(m, entry, "machine");
 	ret->libc = catalog_parse_libc(libc);
 	ret->libc_minor = catalog_parse_glibc(json_string_value(json_object_get(entry, "min_glibc")));
 	ret->page_size = json_is_integer(page_size) ? json_integer_value(page_size) : FACT_UNKNOWN;
 	ret->x86_level = catalog_parse_isa(json_string_value(json_object_get(entry, "isa")));
-	ret->build_id = catalog_dup(m, entry, "build_id");
-	ret->sha256 = catalog_dup(m, entry, "sha256");
-	ret->flags = catalog_dup(m, entry, "flags");
-	ret->compiler = catalog_dup(m, entry, "compiler");
-	ret->source_sha256 = catalog_dup(m, entry, "source_sha256");
-	ret->licence = catalog_dup(m, entry, "licence");
+	ret->build_id = json_dup_text(m, entry, "build_id");
+	ret->sha256 = json_dup_text(m, entry, "sha256");
+	ret->flags = json_dup_text(m, entry, "flags");
+	ret->compiler = json_dup_text(m, entry, "compiler");
+	ret->source_sha256 = json_dup_text(m, entry, "source_sha256");
+	ret->licence = json_dup_text(m, entry, "licence");
 	ret->features = catalog_dup_features(m, json_object_get(entry, "features"));
 	if (!ret->id || !ret->allocator || !ret->version || !ret->machine || !file)
 		return "lacks one of id, allocator, version, machine, file";

@@ -15,7 +15,8 @@
 #define COMMAND_DEFAULT_PATH "/bin:/usr/bin"
 #define COMMAND_CAPABILITIES "security.capability"
 
-int command_check(const struct root *root, const char *path, struct stat *ret)
+/* Whether execve() would take the file: 0, or its -errno. Its stat is for setuid. */
+static int command_check(const struct root *root, const char *path, struct stat *ret)
 {
 	int r = root_stat(root, path, ret);
 

@@ -15,8 +15,6 @@ void command_detect_glibc_version(const struct root *root, struct mem *m, struct
  * command_script.c reads "#!" lines, command_libc.c finds out about the C library.
  */
 
-/* Whether execve() would take the file: 0, or its -errno. Its stat is for setuid. */
-int command_check(const struct root *root, const char *path, struct stat *ret);
 /* As execvp() finds it on PATH. */
 int command_find(const struct root *root, struct mem *m, const char *const *environment, const char *name,
 		 char **ret_path);
@@ -33,8 +31,6 @@ int command_parse_script(struct mem *m, const unsigned char *bytes, size_t size,
  */
 char *command_parse_env(struct mem *m, const char *argument);
 
-/* The C library that a loader belongs to, by its file name. */
-enum libc_kind command_libc_of(const char *loader);
 /* Fills libc from what elf.interpreter says. */
 void command_detect_libc(const struct root *root, struct mem *m, struct command_facts *facts);
 

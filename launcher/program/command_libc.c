@@ -9,7 +9,8 @@
 
 #define COMMAND_LIBC "libc.so.6"
 
-enum libc_kind command_libc_of(const char *loader)
+/* By the loader's file name. */
+static enum libc_kind command_libc_of(const char *loader)
 {
 	const char *name = text_basename(loader);
 

@@ -7,11 +7,11 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "program/catalog.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <unistd.h>
 
+#include "util/retry.h"
 #include "util/text.h"
 
 #define DIGEST_CHUNK (64 * 1024)
@@ -21,13 +21,9 @@ static int digest_fd(int fd, SHA256_CTX *context)
 	unsigned char chunk[DIGEST_CHUNK];
 	ssize_t n;
 
-	while ((n = read(fd, chunk, sizeof chunk)) != 0) {
-		if (n > 0)
-			SHA256_Update(context, chunk, (size_t)n);
-		else if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
+	while ((n = retry_read(fd, chunk, sizeof chunk)) > 0)
+		SHA256_Update(context, chunk, (size_t)n);
+	return (int)n;
 }
 
 int digest_file(const struct root *root, struct mem *m, const char *path, char **ret)

@@ -6,17 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/retry.h"
+
 #define ELF_WINDOW_BEFORE 4096
-
-static ssize_t elf_pread(int fd, unsigned char *buffer, size_t size, uint64_t offset)
-{
-	ssize_t n;
-
-	do
-		n = pread(fd, buffer, size, (off_t)offset);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
 
 int elf_reader_open(const struct root *root, const char *path, struct elf_reader *ret)
 {
@@ -32,7 +24,7 @@ int elf_reader_open(const struct root *root, const char *path, struct elf_reader
 		close(fd);
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	}
-	n = elf_pread(fd, ret->head, sizeof ret->head, 0);
+	n = retry_pread(fd, ret->head, sizeof ret->head, 0);
 	if (n <= 0) {
 		close(fd);
 		return n < 0 ? (int)n : -ENODATA;
@@ -74,7 +66,7 @@ const unsigned char *elf_view(struct elf_reader *reader, uint64_t offset, size_t
 	start = offset & ~(uint64_t)(ELF_WINDOW_BEFORE - 1);
 	if (offset - start > sizeof reader->window - length)
 		start = offset;
-	n = elf_pread(reader->fd, reader->window, sizeof reader->window, start);
+	n = retry_pread(reader->fd, reader->window, sizeof reader->window, start);
 	reader->window_start = start;
 	reader->window_size = n > 0 ? (size_t)n : 0;
 	if (offset - start + length > reader->window_size)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "facts/names.h"
 #include "report/page.h"
 #include "util/size.h"
 #include "util/utf8.h"
@@ -97,7 +98,6 @@ static void report_numa(struct page *t, const struct facts *f)
 
 static void report_thp(struct page *t, const struct facts *f)
 {
-	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
 	const struct thp_facts *thp = &f->thp;
 	const char *process = thp->process == THP_PROCESS_ALLOWED        ? "allowed" :
 			      thp->process == THP_PROCESS_DISABLED       ? "off" :
@@ -108,8 +108,8 @@ static void report_thp(struct page *t, const struct facts *f)
 		page_row(t, "THP", "not in this kernel");
 	else
 		page_row(t, "THP",
-			 mem_printf(t->out.m, "enabled=%s, defrag=%s; for this process: %s", modes[thp->enabled],
-				    report_word(thp->defrag), process));
+			 mem_printf(t->out.m, "enabled=%s, defrag=%s; for this process: %s",
+				    thp_mode_name(thp->enabled), report_word(thp->defrag), process));
 }
 
 static void report_hugepages(struct page *t, const struct facts *f)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/retry.h"
+
 /*
  * Each write of a pool goes as far as there are blocks; another one may find what
  * migration has freed meanwhile. So often, as long as it gains something.
@@ -24,11 +26,9 @@ static int apply_write_file(const struct root *root, const char *path, const cha
 
 	if (fd < 0)
 		return fd;
-	do
-		n = write(fd, text, length);
-	while (n < 0 && errno == EINTR);
+	n = retry_write(fd, text, length);
 	if (n < 0)
-		r = -errno;
+		r = (int)n;
 	else if ((size_t)n != length)
 		r = -EIO;
 	close(fd);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts/names.h"
 #include "util/size.h"
 #include "util/text.h"
 
@@ -34,15 +35,6 @@ static void decide_refuse(struct tune_write *w, const char *detail)
 {
 	w->outcome = TUNE_IMPOSSIBLE;
 	w->detail = detail;
-}
-
-static const struct numa_node *decide_find_node(const struct tune_facts *facts, int id)
-{
-	for (size_t i = 0; i < facts->numa.n_nodes; i++) {
-		if (facts->numa.nodes[i].id == id)
-			return &facts->numa.nodes[i];
-	}
-	return NULL;
 }
 
 static const char *decide_list_nodes(struct mem *m, const struct tune_facts *facts)
@@ -123,7 +115,7 @@ static void decide_lacking(struct tune_write *w, const char *detail)
 
 static bool decide_is_without_memory(const struct tune_facts *facts, int id)
 {
-	const struct numa_node *node = id >= 0 ? decide_find_node(facts, id) : NULL;
+	const struct numa_node *node = id >= 0 ? numa_find_node(&facts->numa, id) : NULL;
 
 	return node && node->memory_total == 0;
 }
@@ -232,7 +224,7 @@ static void decide_one(struct mem *m, const struct tune_facts *facts, const stru
 
 	if (node >= 0 && facts->numa.known == TRI_UNKNOWN)
 		decide_refuse(w, "the NUMA nodes cannot be read");
-	else if (node >= 0 && facts->numa.known == TRI_YES && !decide_find_node(facts, node))
+	else if (node >= 0 && facts->numa.known == TRI_YES && !numa_find_node(&facts->numa, node))
 		decide_refuse(w, mem_printf(m, "there is no node %d here (%s)", node, decide_list_nodes(m, facts)));
 	else if (decide_is_without_memory(facts, node) && decide_wants_pages(w))
 		decide_refuse(w, mem_printf(m, "node %d has no memory", node));

@@ -10,10 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "report/json_values.h"
 #include "report/report.h"
+#include "util/json.h"
 #include "util/replace.h"
 #include "util/text.h"
 #include "version.h"
@@ -23,13 +22,6 @@
 #define STATE_VALUE_MAX 32
 /* Between two looks at a lock that is held: 0.1 s. */
 #define STATE_LOCK_PAUSE_NS 100000000
-
-static void state_free_json(json_t **json)
-{
-	json_decref(*json);
-}
-
-#define CLEANUP_JSON __attribute__((cleanup(state_free_json)))
 
 /* As the file itself would say it: one of the row's words, a number, a switch. */
 static bool state_is_value(struct mem *m, const struct tune_setting *setting, const char *value)

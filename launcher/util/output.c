@@ -8,17 +8,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/retry.h"
+
 static int output_write_all(int fd, const char *text)
 {
 	size_t left = strlen(text);
 
 	while (left > 0) {
-		ssize_t n = write(fd, text, left);
+		ssize_t n = retry_write(fd, text, left);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return -errno;
+			return (int)n;
 		text += n;
 		left -= (size_t)n;
 	}

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "util/retry.h"
 #include "util/text.h"
 
 /* What fits on the stack; the longest lists of CPUs that kernels print do. */
@@ -162,23 +163,13 @@ static int path_open_file(const struct root *root, const char *path)
 	return root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
-static ssize_t path_read(int fd, char *buffer, size_t size)
-{
-	ssize_t n;
-
-	do
-		n = read(fd, buffer, size);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
 /* Until the end of the file or `size` bytes, whichever comes first. */
 static ssize_t path_read_all(int fd, char *buffer, size_t size)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		ssize_t n = path_read(fd, buffer + done, size - done);
+		ssize_t n = retry_read(fd, buffer + done, size - done);
 
 		if (n < 0)
 			return n;
@@ -270,7 +261,7 @@ static int path_read_once(const struct root *root, const char *path, char *buffe
 
 	if (fd < 0)
 		return fd;
-	n = path_read(fd, buffer, size);
+	n = retry_read(fd, buffer, size);
 	if (n < 0)
 		return (int)n;
 	if (n == 0)

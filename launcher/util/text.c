@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *text_skip_blanks(const char *text)
 {
@@ -127,18 +128,28 @@ bool text_starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-bool text_has_word(const char *words, const char *word)
+static bool text_find_word(const char *words, const char *word, int (*compare)(const char *, const char *, size_t))
 {
 	size_t length = strlen(word);
 
 	for (const char *w = words; *w; w += strspn(w, " ")) {
 		size_t n = strcspn(w, " ");
 
-		if (n > 0 && n == length && strncmp(w, word, n) == 0)
+		if (n > 0 && n == length && compare(w, word, n) == 0)
 			return true;
 		w += n;
 	}
 	return false;
+}
+
+bool text_has_word(const char *words, const char *word)
+{
+	return text_find_word(words, word, strncmp);
+}
+
+bool text_has_word_of_any_case(const char *words, const char *word)
+{
+	return text_find_word(words, word, strncasecmp);
 }
 
 bool text_is_among(const char *const *list, const char *word)

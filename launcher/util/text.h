@@ -41,6 +41,7 @@ int text_find_choice(const char *text, const char **ret);
 bool text_starts_with(const char *text, const char *prefix);
 /* Is it one of "a b c"? */
 bool text_has_word(const char *words, const char *word);
+bool text_has_word_of_any_case(const char *words, const char *word);
 /* Is it one of a list that NULL ends? */
 bool text_is_among(const char *const *list, const char *word);
 bool text_is_digits(const char *text);

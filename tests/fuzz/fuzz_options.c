@@ -52,7 +52,7 @@ static void check_options(struct mem *m, const struct options *o, const struct i
 	bool is_within = o->argv == NULL;
 	const char *error;
 
-	FUZZ_CHECK(o->mode < MODE_END);
+	FUZZ_CHECK(o->mode < MODE_COUNT);
 	FUZZ_CHECK(o->mode != MODE_LAUNCH || o->argv);
 	FUZZ_CHECK(!o->is_off || in->has_switch);
 	for (int k = 0; k < KEY_COUNT; k++) {

@@ -5,20 +5,18 @@
  */
 #include "audit/checks/assess.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "known/allocators.h"
 #include "known/conf.h"
 #include "report/report.h"
+#include "util/buffer.h"
 #include "util/environment.h"
 #include "util/size.h"
 #include "util/text.h"
 
 #define TUNABLES "GLIBC_TUNABLES"
-#define TUNABLE_PREFIX "glibc.malloc."
-#define MIMALLOC_PREFIX "MIMALLOC_"
 /* jemalloc's manual and glibc's: arenas for each CPU, when nothing else is said. */
 #define JEMALLOC_ARENAS 4
 
@@ -86,21 +84,17 @@ static void environment_check_jemalloc(struct environment_report *r, const char 
 /* mimalloc warns of what it does not know, and goes on. */
 static void environment_check_mimalloc(struct environment_report *r)
 {
-	static const size_t start = sizeof MIMALLOC_PREFIX - 1;
-
 	for (const char *const *e = r->environment; e && *e; e++) {
 		struct conf_problems problems = { NULL, 0 };
 		struct conf conf = { NULL, 0 };
-		char *text;
+		const char *text = conf_mimalloc_piece(r->m, *e);
 
-		if (strncmp(*e, MIMALLOC_PREFIX, start) != 0)
+		if (!text)
 			continue;
-		text = mem_strdup(r->m, *e + start);
-		for (char *c = text; *c && *c != '='; c++)
-			*c = (char)tolower((unsigned char)*c);
-		conf_parse(r->m, CONF_MIMALLOC, text, MIMALLOC_PREFIX, &conf, &problems);
+		conf_parse(r->m, CONF_MIMALLOC, text, CONF_MIMALLOC_PREFIX, &conf, &problems);
 		for (size_t i = 0; i < problems.n; i++)
-			audit_list(r->m, &r->idle, mem_printf(r->m, MIMALLOC_PREFIX "*: %s", problems.items[i].text));
+			audit_list(r->m, &r->idle,
+				   mem_printf(r->m, CONF_MIMALLOC_PREFIX "*: %s", problems.items[i].text));
 		audit_list(r->m, &r->seen, mem_strndup(r->m, *e, strcspn(*e, "=")));
 	}
 }
@@ -108,15 +102,15 @@ static void environment_check_mimalloc(struct environment_report *r)
 /* The tunables of malloc, as conf_parse() takes them; others are not ours to judge. */
 static const char *environment_tunables(struct mem *m, const char *text)
 {
-	static const size_t start = sizeof TUNABLE_PREFIX - 1;
-	const char *list = "";
+	struct buffer list = { .m = m };
+	struct conf_tunable tunable;
 
-	for (size_t n; *text; text += n + (text[n] == ':')) {
-		n = strcspn(text, ":");
-		if (n > start && strncmp(text, TUNABLE_PREFIX, start) == 0)
-			list = mem_printf(m, "%s%s%.*s", list, *list ? "," : "", (int)(n - start), text + start);
+	while (conf_next_tunable(m, &text, &tunable)) {
+		if (tunable.key)
+			buffer_printf(&list, "%s%s%s%s", list.length ? "," : "", tunable.key, tunable.value ? "=" : "",
+				      tunable.value ? tunable.value : "");
 	}
-	return list;
+	return buffer_text(&list);
 }
 
 static void environment_check_glibc(struct environment_report *r)

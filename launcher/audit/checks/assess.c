@@ -82,12 +82,3 @@ const char *audit_count(struct mem *m, int64_t n, const char *word)
 			  length && word[length - 1] == 's' ? "es" :
 							      "s");
 }
-
-const struct numa_node *audit_find_node(const struct numa_facts *numa, int id)
-{
-	for (size_t i = 0; i < numa->n_nodes; i++) {
-		if (numa->nodes[i].id == id)
-			return &numa->nodes[i];
-	}
-	return NULL;
-}

@@ -57,6 +57,5 @@ struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const
 const char *audit_missing_pages(struct mem *m, const struct audit_facts *a);
 /* Whether [node] asks for pages of every size of which there are some. */
 bool audit_asks_for_pages(const struct audit_facts *a);
-const struct numa_node *audit_find_node(const struct numa_facts *numa, int id);
 
 #endif

@@ -9,6 +9,7 @@
 #include <linux/mempolicy.h>
 
 #include "detect/boot.h"
+#include "facts/names.h"
 #include "report/report.h"
 #include "util/kernel_abi.h"
 #include "util/size.h"
@@ -24,14 +25,13 @@ struct boot_thp {
 /* transparent_hugepage= against the mode in force. */
 static void boot_check_thp(struct mem *m, const struct thp_facts *thp, const char *value, struct boot_thp *b)
 {
-	static const char *const modes[] = { "unknown", "always", "madvise", "never" };
 	const char *word = mem_printf(m, "transparent_hugepage=%s", value);
 
 	audit_list(m, &b->text, word);
 	if (!text_has_word("always madvise never", value))
 		audit_list(m, &b->ignored, word);
-	else if (thp->known == TRI_YES && strcmp(value, modes[thp->enabled]) != 0)
-		audit_list(m, &b->problems, mem_printf(m, "%s, and now it is %s", word, modes[thp->enabled]));
+	else if (thp->known == TRI_YES && strcmp(value, thp_mode_name(thp->enabled)) != 0)
+		audit_list(m, &b->problems, mem_printf(m, "%s, and now it is %s", word, thp_mode_name(thp->enabled)));
 }
 
 /* thp_anon= against the state of each size. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "facts/names.h"
 #include "known/conf.h"
 #include "report/report.h"
 #include "util/environment.h"
@@ -146,7 +147,7 @@ static struct finding hugetlb_assess_demand(struct mem *m, const struct audit_fa
 	int64_t free;
 
 	if (demand->node >= 0) {
-		const struct numa_node *node = audit_find_node(&f->numa, (int)demand->node);
+		const struct numa_node *node = numa_find_node(&f->numa, (int)demand->node);
 
 		where = mem_printf(m, " on node %lld", (long long)demand->node);
 		pool = node ? hugetlb_find(node->pools, node->n_pools, GIB) : NULL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts/names.h"
 #include "report/report.h"
 #include "util/size.h"
 
@@ -130,7 +131,7 @@ static int64_t limit_bound_memory(const struct audit_facts *a)
 	if (!wanted || strcmp(audit_setting(a->plan, "numa-strict"), "yes") != 0)
 		return FACT_UNKNOWN;
 	BITMAP_FOR_EACH (id, &wanted->u.memory.choices[0].nodes) {
-		const struct numa_node *node = audit_find_node(&a->machine->numa, id);
+		const struct numa_node *node = numa_find_node(&a->machine->numa, id);
 
 		if (!node || node->memory_total < 0 || __builtin_add_overflow(sum, node->memory_total, &sum))
 			return FACT_UNKNOWN;

@@ -7,6 +7,7 @@
 
 #include <linux/mempolicy.h>
 
+#include "facts/names.h"
 #include "report/report.h"
 #include "util/kernel_abi.h"
 
@@ -120,7 +121,7 @@ static const char *gpu_nearest(struct mem *m, const struct numa_facts *numa, con
 
 static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const struct gpu *gpu)
 {
-	const struct numa_node *node = audit_find_node(&f->numa, gpu->node);
+	const struct numa_node *node = numa_find_node(&f->numa, gpu->node);
 	struct bitmap cpus;
 
 	if (gpu->node < 0)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "facts/names.h"
 #include "report/report.h"
 #include "util/size.h"
 
@@ -15,8 +16,6 @@
 #define FREE_LEAST (INT64_C(1) << 30)
 /* Percent of the free memory that lies in whole huge pages: a start value. */
 #define HUGE_LEAST 10
-
-static const char *const thp_words[] = { "unknown", "always", "madvise", "never" };
 
 /* Sizes other than the PMD's that are given out unasked; NULL = none. */
 static const char *thp_eager_sizes(struct mem *m, const struct thp_facts *thp)
@@ -53,17 +52,17 @@ static struct finding thp_assess_mode(struct mem *m, const struct audit_facts *a
 		return finding_warn(m, "enabled=always: every large mapping of every process "
 				       "gets them");
 	if (eager)
-		return finding_warn(m, "enabled=%s, but always for %s", thp_words[thp->enabled], eager);
+		return finding_warn(m, "enabled=%s, but always for %s", thp_mode_name(thp->enabled), eager);
 	if (thp->enabled == THP_NEVER && strcmp(wanted, "on") == 0)
 		return finding_fail(m, "enabled=never, and the policy asks for thp on");
 	if (thp->enabled == THP_NEVER && strcmp(wanted, "advised") == 0)
 		return finding_warn(m, "enabled=never, and the policy asks for thp advised");
-	return finding_ok(m, "enabled=%s", thp_words[thp->enabled]);
+	return finding_ok(m, "enabled=%s", thp_mode_name(thp->enabled));
 }
 
 ASSESS(audit_thp_mode)
 {
-	return audit_by_policy(m, a, "thp-enabled", "enabled", thp_words[a->machine->thp.enabled],
+	return audit_by_policy(m, a, "thp-enabled", "enabled", thp_mode_name(a->machine->thp.enabled),
 			       thp_assess_mode(m, a));
 }
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The modes: a row each, and what only one of them asks of the command line. */
+#include "options/argv.h"
+
+#include <string.h>
+
+#include "util/refuse.h"
+
+static int mode_settle_launch(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	(void)m, (void)line;
+	if (!o->argv)
+		return refuse(ret_error, "no command; write: allocrun [OPTION]... -- COMMAND [ARG]...");
+	if (o->sysroot && !o->is_off)
+		return refuse(ret_error, "--sysroot only looks: it goes with --explain, --list or --check");
+	return 0;
+}
+
+static int mode_settle_check(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	int r = check_options_set_format(m, &o->check, line->format, ret_error);
+
+	return r < 0 ? r : check_options_verify(m, &o->check, o->sysroot, ret_error);
+}
+
+static int mode_settle_tune(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	(void)m, (void)line;
+	if (o->tune.is_revert && o->tune.is_atomic)
+		return refuse(ret_error, "--revert and --atomic exclude each other");
+	if (o->sysroot && !o->tune.is_dry)
+		return refuse(ret_error, "--sysroot only looks: with --tune it wants --dry-run");
+	return 0;
+}
+
+static int mode_settle_capture(struct mem *m, struct options *o, const struct command_line *line,
+			       const char **ret_error)
+{
+	if (o->sysroot || line->format)
+		return refuse(ret_error,
+			      mem_printf(m, "--%s does not go with --capture", o->sysroot ? "sysroot" : "format"));
+	return *o->capture ? 0 : refuse(ret_error, "--capture: the folder's name is empty");
+}
+
+#define LOOKS (TAKES_COMMAND | TAKES_KEYS | TAKES_FORMAT)
+#define SPEAKS (LOOKS | TAKES_CHECK_OPTIONS | TAKES_TUNE_OPTIONS)
+
+const struct option_mode option_modes[MODE_COUNT] = {
+	[MODE_LAUNCH] = { .takes = LOOKS, .reads_machine = true, .heeds_off = true, .settle = mode_settle_launch },
+	[MODE_EXPLAIN] = { "explain", 0, NULL, "print the plan and the reason for each step, run nothing", LOOKS, true,
+			   true, NULL },
+	[MODE_LIST] = { "list", 0, NULL, "the bundled allocator builds, and which fit here", LOOKS, true, true, NULL },
+	[MODE_CHECK] = { "check", 0, NULL, "audit the node, and with --pid a running server",
+			 TAKES_KEYS | TAKES_CHECK_OPTIONS, true, false, mode_settle_check },
+	[MODE_TUNE] = { "tune", 0, NULL, "set the node up as [node] of the policy says",
+			TAKES_TUNE_OPTIONS | TAKES_FORMAT, true, false, mode_settle_tune },
+	[MODE_CAPTURE] = { "capture", 0, "DIR",
+			   "copy what allocrun reads of this machine, without names\nand secrets, for a bug report", 0,
+			   true, false, mode_settle_capture },
+	[MODE_HELP] = { "help", 'h', NULL, "this text", SPEAKS, false, true, NULL },
+	[MODE_VERSION] = { "version", 'V', NULL, "the version", SPEAKS, false, true, NULL },
+};
+
+static int mode_check_takes(struct mem *m, const struct option_mode *mode, const struct options *o,
+			    const struct command_line *line, const char **ret_error)
+{
+	bool is_format = !line->format || strcmp(line->format, "json") == 0 || strcmp(line->format, "text") == 0;
+
+	if (line->first_error)
+		return refuse(ret_error, line->first_error);
+	if (o->argv && !(mode->takes & TAKES_COMMAND))
+		return refuse(ret_error, mem_printf(m, "--%s takes no command ('%s')%s", mode->name, o->argv[0],
+						    mode->takes & TAKES_CHECK_OPTIONS ?
+							    "; a running one is looked at with --pid PID" :
+							    ""));
+	if (line->n_assignments && !(mode->takes & TAKES_KEYS))
+		return refuse(ret_error, mem_printf(m, "--%s goes with a launch, not with --%s",
+						    key_name(line->assignments[0].key), mode->name));
+	if (o->check.first && !(mode->takes & TAKES_CHECK_OPTIONS))
+		return refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
+	if (o->tune.first && !(mode->takes & TAKES_TUNE_OPTIONS))
+		return refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
+	if (!is_format && mode->takes & TAKES_FORMAT)
+		return refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
+	return 0;
+}
+
+int options_settle_mode(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	const struct option_mode *mode = &option_modes[o->mode];
+	int r = o->is_off && mode->heeds_off ? 0 : mode_check_takes(m, mode, o, line, ret_error);
+
+	o->is_json = line->format && strcmp(line->format, "json") == 0;
+	return r < 0 || !mode->settle ? r : mode->settle(m, o, line, ret_error);
+}
