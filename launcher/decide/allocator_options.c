@@ -127,7 +127,7 @@ static void options_set_decay(const struct decision *d, struct conf *conf)
  */
 static void options_set_retain(const struct decision *d, struct conf *conf)
 {
-	int64_t limit = d->facts->process.address_space.soft;
+	int64_t limit = d->facts->process.limits.address_space.soft;
 
 	if (limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
 		conf_set(d->m, conf, "retain", "false",

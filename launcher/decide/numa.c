@@ -29,7 +29,7 @@ static struct bitmap numa_cpu_nodes(const struct facts *f)
 	for (size_t i = 0; i < f->numa.n_nodes; i++) {
 		struct bitmap cpus = f->numa.nodes[i].cpus;
 
-		bitmap_and(&cpus, &f->cpu.allowed);
+		bitmap_and(&cpus, &f->process.status.cpus);
 		if (!bitmap_is_empty(&cpus))
 			bitmap_set(&nodes, f->numa.nodes[i].id);
 	}
@@ -38,7 +38,7 @@ static struct bitmap numa_cpu_nodes(const struct facts *f)
 
 static bool numa_has_memory(const struct facts *f, const struct numa_node *node)
 {
-	if (!bitmap_is_empty(&f->numa.allowed_memory) && !bitmap_has(&f->numa.allowed_memory, node->id))
+	if (!bitmap_is_empty(&f->process.status.memory_nodes) && !bitmap_has(&f->process.status.memory_nodes, node->id))
 		return false;
 	return node->memory_total != 0;
 }
@@ -181,7 +181,7 @@ static void numa_choose(const struct decision *d, struct placement *p)
 static void numa_decide_affinity(const struct decision *d, const struct placement *p)
 {
 	const struct facts *f = d->facts;
-	struct bitmap cpus = { { 0 } }, usable = f->cpu.allowed;
+	struct bitmap cpus = { { 0 } }, usable = f->process.status.cpus;
 	struct operation *op;
 
 	BITMAP_FOR_EACH (id, &p->nodes) {
@@ -191,7 +191,7 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 			bitmap_or(&cpus, &node->cpus);
 	}
 	/* Never wider than what we were given. */
-	bitmap_and(&cpus, &f->cpu.allowed);
+	bitmap_and(&cpus, &f->process.status.cpus);
 	/* An offline CPU is in the list of the allowed ones and in none of a node. */
 	if (!bitmap_is_empty(&f->cpu.online))
 		bitmap_and(&usable, &f->cpu.online);
@@ -202,7 +202,7 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 		policy_refuse(d, STEP_AFFINITY, AFFINITY,
 			      mem_printf(d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
 					 bitmap_format_list(d->m, &p->nodes),
-					 bitmap_format_list(d->m, &f->cpu.allowed)));
+					 bitmap_format_list(d->m, &f->process.status.cpus)));
 	} else if (bitmap_is_equal(&cpus, &usable)) {
 		policy_leave(d, STEP_AFFINITY, AFFINITY, "already exactly the CPUs of these nodes");
 	} else {
@@ -288,7 +288,7 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 		policy_refuse(d, STEP_MEMPOLICY, MEMORY,
 			      mem_printf(d->m, "nodes %s have no memory that this process may use (allowed: %s)",
 					 bitmap_format_list(d->m, &p->nodes),
-					 bitmap_format_list(d->m, &f->numa.allowed_memory)));
+					 bitmap_format_list(d->m, &f->process.status.memory_nodes)));
 		return;
 	}
 	op = policy_add(d, STEP_MEMPOLICY, OP_MEMPOLICY, MEMORY);

@@ -28,9 +28,9 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f, c
 {
 	const struct command_facts *c = &f->command;
 	bool changes_user = o->settings[KEY_USER].text && !f->account.problem;
-	int64_t uid = changes_user ? f->account.uid : f->process.uid;
-	int64_t gid = changes_user ? f->account.gid : f->process.gid;
-	bool can_change = f->process.no_new_privs != TRI_YES && !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
+	int64_t uid = changes_user ? f->account.uid : f->process.status.uid;
+	int64_t gid = changes_user ? f->account.gid : f->process.status.gid;
+	bool can_change = f->process.status.no_new_privs != TRI_YES && !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
 	const char *what = NULL;
 
 	if (c->nosuid == TRI_YES)

@@ -17,7 +17,7 @@
 static bool user_is_current(const struct facts *f)
 {
 	const uint64_t changers = UINT64_C(1) << CAP_SETUID | UINT64_C(1) << CAP_SETGID;
-	const struct process_facts *p = &f->process;
+	const struct process_status *p = &f->process.status;
 
 	return p->uid == f->account.uid && p->euid == p->uid && p->gid == f->account.gid && p->egid == p->gid &&
 	       (p->permitted & changers) == 0;
@@ -84,7 +84,7 @@ static const char *caps_name_first(struct mem *m, uint64_t mask)
 
 static void caps_keep(const struct decision *d, const char *list, bool is_asked_for, const char *why)
 {
-	const struct process_facts *p = &d->facts->process;
+	const struct process_status *p = &d->facts->process.status;
 	uint64_t keep = strcmp(list, "none") == 0 ? 0 :
 			strcmp(list, "all") == 0  ? p->permitted :
 						    caps_parse(d->m, list);
@@ -135,9 +135,9 @@ static void no_new_privs_decide(const struct decision *d)
 
 	if (policy_is_off(d, STEP_NO_NEW_PRIVS, NO_NEW_PRIVS))
 		return;
-	if (!setting_is_on(s) || d->facts->process.no_new_privs == TRI_YES) {
+	if (!setting_is_on(s) || d->facts->process.status.no_new_privs == TRI_YES) {
 		policy_leave(d, STEP_NO_NEW_PRIVS, NO_NEW_PRIVS,
-			     d->facts->process.no_new_privs == TRI_YES ? "already set" : "not asked for");
+			     d->facts->process.status.no_new_privs == TRI_YES ? "already set" : "not asked for");
 		return;
 	}
 	op = policy_add(d, STEP_NO_NEW_PRIVS, OP_NO_NEW_PRIVS, NO_NEW_PRIVS);

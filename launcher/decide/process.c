@@ -27,9 +27,9 @@ static void thp_decide_advised(const struct decision *d, const char *where)
 {
 	const struct thp_facts *thp = &d->facts->thp;
 
-	if (thp->process == THP_PROCESS_EXCEPT_ADVISED)
+	if (d->facts->process.status.thp == THP_PROCESS_EXCEPT_ADVISED)
 		policy_leave(d, STEP_THP, THP, "already only where advised");
-	else if (thp->enabled == THP_MADVISE && thp->process != THP_PROCESS_DISABLED)
+	else if (thp->enabled == THP_MADVISE && d->facts->process.status.thp != THP_PROCESS_DISABLED)
 		policy_leave(d, STEP_THP, THP, "the host gives them only where advised already (enabled=madvise)");
 	else if (thp->enabled == THP_NEVER)
 		policy_leave(d, STEP_THP, THP, "the host has them off (enabled=never)");
@@ -44,7 +44,7 @@ static void thp_decide_on(const struct decision *d, const char *where)
 
 	if (thp->enabled == THP_NEVER)
 		policy_refuse(d, STEP_THP, THP, "the host has them off (enabled=never); only the node can change that");
-	else if (thp->process == THP_PROCESS_ALLOWED)
+	else if (d->facts->process.status.thp == THP_PROCESS_ALLOWED)
 		policy_leave(d, STEP_THP, THP,
 			     mem_printf(d->m, "this process may have them; the allocator asks for them (%s)", where));
 	else
@@ -67,11 +67,11 @@ void policy_decide_thp(const struct decision *d)
 		thp_decide_advised(d, s.where);
 	else if (strcmp(s.text, "on") == 0)
 		thp_decide_on(d, s.where);
-	else if (strcmp(s.text, "off") == 0 && thp->process == THP_PROCESS_DISABLED)
+	else if (strcmp(s.text, "off") == 0 && d->facts->process.status.thp == THP_PROCESS_DISABLED)
 		policy_leave(d, STEP_THP, THP, "already off for this process");
 	else if (strcmp(s.text, "off") == 0)
 		thp_set(d, 1, 0, "off", mem_printf(d->m, "for this process and its children (%s)", s.where));
-	else if (thp->process == THP_PROCESS_DISABLED)
+	else if (d->facts->process.status.thp == THP_PROCESS_DISABLED)
 		policy_leave(d, STEP_THP, THP, "inherited, and a parent has switched them off for this process");
 	else
 		policy_leave(d, STEP_THP, THP, mem_printf(d->m, "inherited (%s)", s.where));
@@ -129,7 +129,7 @@ static void oom_score_decide(const struct decision *d)
 	wanted = strtol(s->text, NULL, 10);
 	if (strcmp(s->text, "inherit") == 0) {
 		policy_leave(d, STEP_OOM_SCORE, OOM_SCORE, mem_printf(d->m, "inherited (%s)", s->where));
-	} else if (d->facts->process.oom_score_adj == wanted && wanted != FACT_UNKNOWN) {
+	} else if (d->facts->process.limits.oom_score_adj == wanted && wanted != FACT_UNKNOWN) {
 		policy_leave(d, STEP_OOM_SCORE, OOM_SCORE, mem_printf(d->m, "already %ld", wanted));
 	} else {
 		op = policy_add(d, STEP_OOM_SCORE, OP_OOM_SCORE, OOM_SCORE);
@@ -150,8 +150,8 @@ static void limits_decide(const struct decision *d, const char *name, int resour
 void policy_decide_limits(const struct decision *d)
 {
 	if (!policy_is_off(d, STEP_RLIMITS, "resource limits")) {
-		limits_decide(d, "locked memory", RLIMIT_MEMLOCK, KEY_MEMLOCK, &d->facts->process.memlock);
-		limits_decide(d, "core dumps", RLIMIT_CORE, KEY_CORE, &d->facts->process.core);
+		limits_decide(d, "locked memory", RLIMIT_MEMLOCK, KEY_MEMLOCK, &d->facts->process.limits.memlock);
+		limits_decide(d, "core dumps", RLIMIT_CORE, KEY_CORE, &d->facts->process.limits.core);
 	}
 	oom_score_decide(d);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's command line. Pure. */
+/* The kernel's command line, as the kernel reads it. */
 #include "detect/boot.h"
 
 #include <string.h>
@@ -7,6 +7,16 @@
 #include "util/size.h"
 #include "util/text.h"
 #include "util/unknown.h"
+
+int boot_read(const struct root *root, struct mem *m, const char **ret)
+{
+	char *text;
+	int r = root_read_record(root, m, "/proc/cmdline", &text);
+
+	if (r == 0)
+		*ret = text_dup_line(m, text);
+	return r;
+}
 
 /*
  * The next word, quotes and all: the kernel lets a value in quotes have blanks in it

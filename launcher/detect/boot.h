@@ -7,8 +7,12 @@
 #include <stdint.h>
 
 #include "util/mem.h"
+#include "util/path.h"
 
-/* The kernel's command line, as the kernel reads it. Pure. */
+/* The kernel's command line. All but the first are pure. */
+
+/* /proc/cmdline, without its newline. -errno, *ret is untouched then. */
+int boot_read(const struct root *root, struct mem *m, const char **ret);
 
 /*
  * The value of NAME=VALUE on the kernel's command line, the last one; "" for a bare

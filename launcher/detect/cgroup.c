@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "detect/detect.h"
-#include "util/text.h"
 #include "detect/detectors.h"
+#include "util/text.h"
 
 /*
  * v1 writes "no limit" as the largest number of bytes in whole pages, which depends

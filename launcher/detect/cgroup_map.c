@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "util/text.h"
 #include "detect/detectors.h"
+#include "util/text.h"
 
 /*
  * Hosts with thousands of containers have mount tables of megabytes, but the cgroup

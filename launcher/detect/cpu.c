@@ -34,15 +34,16 @@ static int64_t cpu_find_x86_level(void)
 
 void cpu_detect(const struct root *root, struct cpu_facts *ret)
 {
+	*ret = (struct cpu_facts){ .quota_milli = FACT_UNKNOWN, .effective = FACT_UNKNOWN };
 	/* Two files, however many CPUs: nothing below cpuN is opened. */
 	root_read_bitmap(root, &ret->present, CPU_FOLDER "/present");
 	root_read_bitmap(root, &ret->online, CPU_FOLDER "/online");
 	ret->x86_level = root->live ? cpu_find_x86_level() : FACT_UNKNOWN;
 }
 
-int64_t cpu_count_effective(const struct cpu_facts *cpu)
+int64_t cpu_count_effective(const struct cpu_facts *cpu, const struct bitmap *allowed)
 {
-	struct bitmap usable = bitmap_is_empty(&cpu->allowed) ? cpu->online : cpu->allowed;
+	struct bitmap usable = bitmap_is_empty(allowed) ? cpu->online : *allowed;
 	int64_t count = FACT_UNKNOWN, quota = FACT_UNKNOWN;
 
 	if (!bitmap_is_empty(&cpu->online))

@@ -6,11 +6,12 @@
 #include <sys/utsname.h>
 
 #include "detect/detect.h"
+#include "detect/detectors.h"
+#include "detect/meminfo.h"
 #include "known/allocators.h"
 #include "program/catalog.h"
 #include "program/command.h"
 #include "util/text.h"
-#include "detect/detectors.h"
 
 /* The first mapping's KernelPageSize stands within this much of smaps. */
 #define DETECT_SMAPS_START 4096
@@ -36,32 +37,19 @@ int64_t page_size_detect(const struct root *root, struct mem *m)
 	return size > 0 && (size & (size - 1)) == 0 ? size : FACT_UNKNOWN;
 }
 
-static void detect_kernel(const struct root *root, struct facts *facts)
+void kernel_detect(const struct root *root, char ret_release[KERNEL_RELEASE_SIZE],
+		   char ret_machine[KERNEL_MACHINE_SIZE])
 {
 	struct utsname name;
 
+	*ret_release = *ret_machine = '\0';
 	if (root->live && uname(&name) == 0) {
-		snprintf(facts->kernel, sizeof facts->kernel, "%s", name.release);
-		snprintf(facts->machine, sizeof facts->machine, "%.15s", name.machine);
+		snprintf(ret_release, KERNEL_RELEASE_SIZE, "%s", name.release);
+		snprintf(ret_machine, KERNEL_MACHINE_SIZE, "%.15s", name.machine);
 		return;
 	}
-	root_read_line(root, facts->kernel, sizeof facts->kernel, "/proc/sys/kernel/osrelease");
-	root_read_line(root, facts->machine, sizeof facts->machine, "/proc/sys/kernel/arch");
-}
-
-static void detect_meminfo(const struct root *root, struct mem *m, int64_t *ret_total, int64_t *ret_hugetlb)
-{
-	const char *value;
-	char *text;
-
-	if (root_read_record(root, m, "/proc/meminfo", &text) < 0)
-		return;
-	value = text_find_field(text, "MemTotal");
-	if (value)
-		text_parse_kib(value, ret_total);
-	value = text_find_field(text, "Hugetlb");
-	if (value)
-		text_parse_kib(value, ret_hugetlb);
+	root_read_line(root, ret_release, KERNEL_RELEASE_SIZE, "/proc/sys/kernel/osrelease");
+	root_read_line(root, ret_machine, KERNEL_MACHINE_SIZE, "/proc/sys/kernel/arch");
 }
 
 /* A build that asks for no more than the oldest glibc in use fits them all. */
@@ -76,25 +64,25 @@ static bool detect_needs_glibc_version(const struct catalog_facts *catalog)
 
 void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request, struct facts *ret)
 {
-	int64_t hugetlb_bytes = FACT_UNKNOWN;
+	struct meminfo memory;
 
 	memset(ret, 0, sizeof *ret);
 	ret->is_live = root->live;
-	ret->memory_total = FACT_UNKNOWN;
 	ret->page_size = page_size_detect(root, m);
-	detect_kernel(root, ret);
-	detect_meminfo(root, m, &ret->memory_total, &hugetlb_bytes);
+	kernel_detect(root, ret->kernel, ret->machine);
+	meminfo_read(root, m, &memory);
+	ret->memory_total = memory.total;
 	if (root_read(root, m, "/etc/ld.so.preload", DETECT_LD_SO_PRELOAD_MAX, &ret->ld_so_preload, NULL) == 0)
 		preload_remove_comments(ret->ld_so_preload);
 
-	process_detect(root, m, ret);
+	process_detect(root, m, &ret->process);
 	cpu_detect(root, &ret->cpu);
 	thp_detect(root, m, request->thorough, &ret->thp);
-	hugetlb_detect(root, m, request->thorough, hugetlb_bytes, &ret->hugetlb);
-	numa_detect(root, m, hugetlb_bytes == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL, &ret->numa);
+	hugetlb_detect(root, m, request->thorough, memory.hugetlb, &ret->hugetlb);
+	numa_detect(root, m, memory.hugetlb == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL, &ret->numa);
 	cgroup_detect(root, m, &ret->cgroup);
 	ret->cpu.quota_milli = ret->cgroup.cpu_quota_milli;
-	ret->cpu.effective = cpu_count_effective(&ret->cpu);
+	ret->cpu.effective = cpu_count_effective(&ret->cpu, &ret->process.status.cpus);
 	gpu_detect(root, m, request->environment, &ret->gpu);
 	command_detect(root, m, request->argv, request->environment, &ret->command);
 	catalog_detect(root, m, request, &ret->command, &ret->catalog);

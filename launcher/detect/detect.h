@@ -14,10 +14,7 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 
 /* The control group of another process: `process` is its folder, "/proc/4711". */
 void cgroup_detect_process(const struct root *root, struct mem *m, const char *process, struct cgroup_facts *ret);
-/* The limits in `folder`/limits, /proc/PID or /proc/self; unknown where it cannot be read. */
-void process_read_limits(const struct root *root, struct mem *m, const char *folder, struct process_facts *facts);
-
 /* min(allowed and online, quota rounded up), at least 1; FACT_UNKNOWN when neither is known. */
-int64_t cpu_count_effective(const struct cpu_facts *cpu);
+int64_t cpu_count_effective(const struct cpu_facts *cpu, const struct bitmap *allowed);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/text.h"
 #include "detect/detectors.h"
+#include "util/text.h"
 
 #define GPU_NVIDIA_FOLDER "/proc/driver/nvidia/gpus"
 #define GPU_KFD_FOLDER "/sys/class/kfd/kfd/topology/nodes"

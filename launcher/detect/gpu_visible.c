@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "detect/detectors.h"
 #include "util/environment.h"
 #include "util/text.h"
-#include "detect/detectors.h"
 
 /*
  * What the *_VISIBLE_DEVICES variables leave of the GPUs. By the vendors' manuals:

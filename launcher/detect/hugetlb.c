@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "util/text.h"
 #include "detect/detectors.h"
+#include "util/text.h"
 
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
 
@@ -48,6 +48,7 @@ static void hugetlb_read_empty(const struct root *root, struct mem *m, struct hu
 void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64_t pool_bytes,
 		    struct hugetlb_facts *ret)
 {
+	*ret = (struct hugetlb_facts){ NULL, 0 };
 	if (pool_bytes == 0)
 		hugetlb_read_empty(root, m, ret);
 	else

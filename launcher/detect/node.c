@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <linux/magic.h>
 
+#include "detect/boot.h"
 #include "known/allocators.h"
 #include "util/text.h"
 
@@ -25,12 +26,9 @@ static void node_read_sysctl(const struct root *root, struct mem *m, struct node
 
 static void node_read_command_line(const struct root *root, struct mem *m, struct node_facts *node)
 {
-	char *text;
-	int r = root_read_record(root, m, "/proc/cmdline", &text);
+	int r = boot_read(root, m, &node->command_line);
 
-	if (r == 0)
-		node->command_line = text_dup_line(m, text);
-	else
+	if (r < 0)
 		node_add_gap(m, node, "/proc/cmdline", r);
 }
 
@@ -171,7 +169,7 @@ const struct node_facts node_unknown = {
 	.max_map_count = FACT_UNKNOWN,
 	.has_balancing = TRI_UNKNOWN,
 	.memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-		    FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
+		    FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.events = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.cgroup = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.shm = { TRI_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
@@ -198,5 +196,5 @@ void node_detect(const struct root *root, struct mem *m, const struct facts *mac
 		node_detect_rdma(root, m, ret);
 	}
 	if (root->live)
-		node_probe_mempolicy(m, &machine->numa.allowed_memory, &ret->mempolicy);
+		node_probe_mempolicy(m, &machine->process.status.memory_nodes, &ret->mempolicy);
 }

@@ -26,7 +26,6 @@ void node_probe_mempolicy(struct mem *m, const struct bitmap *allowed, struct no
 
 /* The value of "NAME VALUE" at the start of a line: vmstat, memory.stat, memory.events. */
 void node_parse_counter(const char *text, const char *name, int64_t *ret);
-void node_parse_meminfo(const char *text, struct node_meminfo *ret);
 void node_parse_vmstat(const char *text, struct node_vmstat *ret);
 /* `huge`: bytes of a huge page, FACT_UNKNOWN = none. False: not the form of /proc/buddyinfo. */
 bool node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge, struct node_free **ret,

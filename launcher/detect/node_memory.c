@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "detect/meminfo.h"
 #include "util/text.h"
 
 /* seq_file gives these a page at a time: they are read to their end. */
@@ -35,10 +36,8 @@ static void node_detect_free(const struct root *root, struct mem *m, const struc
 void node_detect_memory(const struct root *root, struct mem *m, const struct facts *machine, struct node_facts *node)
 {
 	char *text;
-	int r = root_read_record(root, m, "/proc/meminfo", &text);
+	int r = meminfo_read(root, m, &node->memory);
 
-	if (r == 0)
-		node_parse_meminfo(text, &node->memory);
 	if (r < 0 || node->memory.available == FACT_UNKNOWN)
 		node_add_gap(m, node, "/proc/meminfo", r < 0 ? r : -EINVAL);
 	if (node_read_list(root, m, node, "/proc/vmstat", &text))

@@ -21,33 +21,6 @@ void node_parse_counter(const char *text, const char *name, int64_t *ret)
 	}
 }
 
-static void node_parse_kib(const char *text, const char *name, int64_t *ret)
-{
-	const char *value = text_find_field(text, name);
-
-	if (value)
-		text_parse_kib(value, ret);
-}
-
-void node_parse_meminfo(const char *text, struct node_meminfo *ret)
-{
-	int64_t cached = FACT_UNKNOWN;
-
-	node_parse_kib(text, "MemAvailable", &ret->available);
-	node_parse_kib(text, "Cached", &cached);
-	node_parse_kib(text, "Shmem", &ret->shmem);
-	node_parse_kib(text, "Mlocked", &ret->locked);
-	node_parse_kib(text, "Unevictable", &ret->unevictable);
-	node_parse_kib(text, "CommitLimit", &ret->commit_limit);
-	node_parse_kib(text, "Committed_AS", &ret->committed);
-	node_parse_kib(text, "SwapTotal", &ret->swap_total);
-	node_parse_kib(text, "SwapFree", &ret->swap_free);
-	node_parse_kib(text, "Hugepagesize", &ret->default_huge_size);
-	/* "Cached" has shmem in it, which nothing but swap can take back. */
-	if (cached >= 0 && ret->shmem >= 0)
-		ret->file = cached > ret->shmem ? cached - ret->shmem : 0;
-}
-
 void node_parse_vmstat(const char *text, struct node_vmstat *ret)
 {
 	int64_t acquired = FACT_UNKNOWN, released = FACT_UNKNOWN;

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "detect/detectors.h"
 #include "util/kernel_abi.h"
 #include "util/text.h"
-#include "detect/detectors.h"
 
 #define NUMA_FOLDER "/sys/devices/system/node"
 /* MAX_NUMNODES of every kernel so far: CONFIG_NODES_SHIFT is at most 10. */
@@ -162,8 +162,7 @@ void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_fa
 	struct stat st;
 	int r;
 
-	ret->known = TRI_UNKNOWN;
-	ret->balancing = FACT_UNKNOWN;
+	*ret = (struct numa_facts){ .known = TRI_UNKNOWN, .balancing = FACT_UNKNOWN };
 	root_read_i64(root, &ret->balancing, "/proc/sys/kernel/numa_balancing");
 	r = root_read_bitmap(root, &online, NUMA_FOLDER "/online");
 	if (r < 0 || bitmap_is_empty(&online))

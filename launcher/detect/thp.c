@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util/text.h"
 #include "detect/detectors.h"
+#include "util/text.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"
 
@@ -81,14 +81,21 @@ static void thp_detect_pmd(const struct root *root, struct mem *m, struct thp_fa
 		*MEM_PUSH(m, facts->sizes, facts->n_sizes) = size;
 }
 
+int64_t thp_read_pmd_size(const struct root *root)
+{
+	int64_t size = FACT_UNKNOWN;
+
+	root_read_i64(root, &size, THP_FOLDER "/hpage_pmd_size");
+	return size > 0 ? size : FACT_UNKNOWN;
+}
+
 void thp_detect(const struct root *root, struct mem *m, bool thorough, struct thp_facts *ret)
 {
 	char word[16];
 	struct stat st;
 	int r;
 
-	ret->known = TRI_UNKNOWN;
-	ret->pmd_size = FACT_UNKNOWN;
+	*ret = (struct thp_facts){ .known = TRI_UNKNOWN, .pmd_size = FACT_UNKNOWN };
 	r = thp_read_choice(root, word, sizeof word, THP_FOLDER "/enabled");
 	if (r < 0) {
 		/* Not configured is an answer; a /sys that is not there is none. */
@@ -103,9 +110,7 @@ void thp_detect(const struct root *root, struct mem *m, bool thorough, struct th
 	ret->known = TRI_YES;
 	thp_read_choice(root, ret->defrag, sizeof ret->defrag, THP_FOLDER "/defrag");
 	thp_read_choice(root, ret->shmem_enabled, sizeof ret->shmem_enabled, THP_FOLDER "/shmem_enabled");
-	root_read_i64(root, &ret->pmd_size, THP_FOLDER "/hpage_pmd_size");
-	if (ret->pmd_size <= 0)
-		ret->pmd_size = FACT_UNKNOWN;
+	ret->pmd_size = thp_read_pmd_size(root);
 	if (thorough)
 		thp_detect_sizes(root, m, ret);
 	else

@@ -103,14 +103,14 @@ struct live_cgroup {
 };
 
 struct live_process {
-	int64_t pid, parent, uid;
+	int64_t pid, parent;
+	struct process_status status;
 	int64_t start_time;  /* clock ticks since boot */
 	const char *name;    /* the kernel's short name */
 	const char *command; /* argv with blanks between, cut at 4 KiB; "" = none */
 	enum live_state state;
 	char *problem;              /* NULL, or why the rest is not known, in words */
 	enum tristate other_mounts; /* another mount namespace than ours: paths are its own */
-	int64_t inner_pid;          /* in its own PID namespace; equal to pid when that is ours */
 
 	/* Which allocator. */
 	int bits; /* 64, 32, 0 = unknown */
@@ -127,23 +127,17 @@ struct live_process {
 	enum evidence options_evidence;
 
 	/* Memory and where it lies. */
-	int64_t rss_anon, rss_file, rss_shmem, hugetlb, swap, locked, pinned;
 	int64_t anon_huge;          /* of rss_anon, on huge pages */
 	int64_t allocator_resident; /* of rss_anon: what the allocator has from the kernel */
 	int64_t allocator_dirty;    /* of that, what was freed and has not decayed yet */
 	int64_t allocator_live;     /* of allocator_resident, what the program has allocated and not freed */
 	int64_t purge_threads;      /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
-	int64_t n_mappings, n_threads;
-	struct bitmap cpus, memory_nodes; /* allowed */
-	int64_t memory_policy;            /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */
+	int64_t n_mappings;
+	int64_t memory_policy; /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */
 	struct bitmap policy_nodes;
 	int64_t *node_bytes; /* resident by node id, n_node_bytes entries; NULL = unknown */
 	size_t n_node_bytes;
-	enum thp_process thp;
-	uint64_t capabilities; /* effective */
-	enum tristate capabilities_known;
-	struct limit memlock, core, address_space;
-	int64_t oom_score_adj;
+	struct process_limits limits;
 	const struct live_cgroup *cgroup; /* shared by those that are in the same; NULL = unknown */
 
 	struct live_record *record; /* NULL = none */

@@ -18,10 +18,20 @@
  * Whatever could not be read is unknown, as util/unknown.h has it.
  */
 
+struct meminfo { /* /proc/meminfo */
+	int64_t total;
+	int64_t hugetlb; /* of all pools: 0 = every pool is empty */
+	int64_t available;
+	int64_t file, shmem; /* file: page cache without shmem */
+	int64_t locked, unevictable;
+	int64_t commit_limit, committed;
+	int64_t swap_total, swap_free;
+	int64_t default_huge_size; /* Hugepagesize */
+};
+
 struct cpu_facts {
 	struct bitmap present; /* /sys/devices/system/cpu/present */
 	struct bitmap online;  /* /sys/devices/system/cpu/online */
-	struct bitmap allowed; /* affinity within the cpuset: status, Cpus_allowed_list */
 	int64_t quota_milli;   /* tightest cgroup quota, 1000 = one CPU; FACT_UNLIMITED */
 	int64_t x86_level;     /* N of the psABI's x86-64-vN; live x86_64 only */
 	int64_t effective;     /* min(allowed and online, quota rounded up), at least 1 */
@@ -50,8 +60,7 @@ struct numa_facts {
 	enum tristate known;     /* TRI_NO: no /sys/devices/system/node */
 	struct numa_node *nodes; /* online nodes, in order of id */
 	size_t n_nodes;
-	struct bitmap allowed_memory; /* status, Mems_allowed_list; empty = unknown */
-	int64_t balancing;            /* /proc/sys/kernel/numa_balancing */
+	int64_t balancing; /* /proc/sys/kernel/numa_balancing */
 };
 
 enum thp_mode { THP_UNKNOWN, THP_ALWAYS, THP_MADVISE, THP_NEVER };
@@ -78,7 +87,6 @@ struct thp_facts {
 	int64_t pmd_size;
 	struct thp_size *sizes; /* hugepages-NkB, kernel 6.8 */
 	size_t n_sizes;
-	enum thp_process process;
 };
 
 struct hugetlb_facts {
@@ -121,14 +129,30 @@ struct limit {
 	int64_t soft, hard; /* FACT_UNLIMITED, FACT_UNKNOWN */
 };
 
-struct process_facts {
+/* /proc/PID/status of a process, ourselves or another. */
+struct process_status {
 	int64_t uid, euid, gid, egid;
 	enum tristate capabilities_known;
 	uint64_t permitted, effective, inheritable, bounding, ambient; /* bit N = CAP_… N */
 	enum tristate no_new_privs;
-	int64_t seccomp; /* 0 off, 1 strict, 2 filter */
+	int64_t seccomp;                  /* 0 off, 1 strict, 2 filter */
+	struct bitmap cpus, memory_nodes; /* allowed: affinity within the cpuset; empty = unknown */
+	enum thp_process thp;             /* "except advised" shows as allowed: only the process itself can tell */
+	int64_t n_threads;
+	int64_t inner_pid; /* in its own PID namespace */
+	int64_t rss_anon, rss_file, rss_shmem, hugetlb, swap, locked, pinned;
+};
+
+/* /proc/PID/limits and oom_score_adj. */
+struct process_limits {
 	struct limit memlock, core, address_space;
 	int64_t oom_score_adj;
+};
+
+/* Our own process, which becomes the command. */
+struct process_facts {
+	struct process_status status;
+	struct process_limits limits;
 	int64_t memory_policy; /* MPOL_*, inherited from whoever started us; live only */
 	int64_t start_time;    /* /proc/self/stat field 22, clock ticks since boot; live only */
 };
@@ -209,10 +233,13 @@ struct account_facts {
 	size_t n_groups;
 };
 
+#define KERNEL_RELEASE_SIZE 65 /* as of struct utsname */
+#define KERNEL_MACHINE_SIZE 16
+
 struct facts {
-	bool is_live;     /* false under --sysroot */
-	char kernel[65];  /* /proc/sys/kernel/osrelease */
-	char machine[16]; /* uname -m */
+	bool is_live;                      /* false under --sysroot */
+	char kernel[KERNEL_RELEASE_SIZE];  /* /proc/sys/kernel/osrelease */
+	char machine[KERNEL_MACHINE_SIZE]; /* uname -m */
 	int64_t page_size;
 	int64_t memory_total; /* /proc/meminfo MemTotal */
 	char *ld_so_preload;  /* /etc/ld.so.preload, without comments; NULL = absent */

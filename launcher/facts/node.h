@@ -15,14 +15,6 @@ struct node_gap {
 	const char *reason;
 };
 
-struct node_meminfo {                   /* /proc/meminfo */
-	int64_t available, file, shmem; /* file: page cache without shmem */
-	int64_t locked, unevictable;
-	int64_t commit_limit, committed;
-	int64_t swap_total, swap_free;
-	int64_t default_huge_size; /* Hugepagesize */
-};
-
 struct node_vmstat { /* /proc/vmstat; counters that a kernel lacks are unknown */
 	int64_t thp_faults, thp_fallbacks;
 	int64_t thp_fallbacks_charge; /* of thp_fallbacks: a memory limit, not fragments */
@@ -79,7 +71,7 @@ struct node_facts {
 	int64_t swappiness;
 	int64_t max_map_count;
 	enum tristate has_balancing; /* a kernel with numa_balancing */
-	struct node_meminfo memory;
+	struct meminfo memory;
 	struct node_vmstat events;
 	struct node_free *free; /* by node; NULL = unknown */
 	size_t n_free;

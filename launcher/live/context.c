@@ -12,7 +12,7 @@
 
 bool live_is_hidden(const struct live_context *c, int64_t pid)
 {
-	struct live_stat stat;
+	struct process_stat stat;
 
 	/* Once more: between the two questions it may have been started. */
 	return c->root->live && pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM) &&

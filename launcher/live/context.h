@@ -2,26 +2,13 @@
 #ifndef ALLOCRUN_LIVE_CONTEXT_H
 #define ALLOCRUN_LIVE_CONTEXT_H
 
+#include "detect/process.h"
 #include "live/live.h"
 #include "live/maps.h"
 #include "live/memory.h"
 #include "live/symtab.h"
 
 /* The parts of live_detect(). */
-
-/* One line of /proc/PID/stat. */
-struct live_stat {
-	int64_t pid, parent, start_time;
-	char state;            /* R, S, D, Z, X, …: of the first thread */
-	int64_t n_threads;     /* an unreaped process of which all have ended has one */
-	bool is_kernel_thread; /* PF_KTHREAD */
-	char name[64];
-};
-
-/* Pure. -EINVAL when it is not such a line. */
-int stat_parse(const char *line, struct live_stat *ret);
-/* -ENOENT, -ESRCH: there is no such process. */
-int stat_read(const struct root *root, int64_t pid, struct live_stat *ret);
 
 /* Our own file of a bundled build, and what was found of others that claim to be it. */
 struct live_original {
@@ -80,8 +67,6 @@ int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **r
 ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, size_t size);
 /* /proc/PID/status, limits and the rest that needs no look into the memory. */
 void status_detect(const struct live_context *c, struct live_process *process);
-/* The fields of /proc/PID/status. Pure. */
-void status_parse(struct mem *m, const char *text, struct live_process *process);
 
 /*
  * /proc/PID/auxv, the kernel's words to a program at its start. Addresses are random and

@@ -89,7 +89,7 @@ static int64_t guard_read_ns(clockid_t clock)
 /* It waits in the kernel: neither does it run, nor does it wait for a CPU, nor was it stopped. */
 static bool guard_is_waiting(pid_t pid)
 {
-	struct live_stat stat;
+	struct process_stat stat;
 	struct root root;
 
 	return root_open(NULL, &root) == 0 && stat_read(&root, pid, &stat) == 0 &&

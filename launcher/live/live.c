@@ -32,20 +32,19 @@ static void live_set_unknown(struct live_process *p, int64_t pid)
 {
 	static const struct limit unknown = { FACT_UNKNOWN, FACT_UNKNOWN };
 
-	p->pid = p->inner_pid = pid;
-	p->parent = p->uid = p->start_time = FACT_UNKNOWN;
+	p->pid = pid;
+	p->status = process_status_unknown;
+	p->status.inner_pid = pid;
+	p->limits = (struct process_limits){ unknown, unknown, unknown, FACT_UNKNOWN };
+	p->parent = p->start_time = FACT_UNKNOWN;
 	p->name = p->command = "";
-	p->other_mounts = p->is_static = p->is_secure = p->capabilities_known = TRI_UNKNOWN;
-	p->rss_anon = p->rss_file = p->rss_shmem = p->hugetlb = p->swap = FACT_UNKNOWN;
-	p->locked = p->pinned = p->anon_huge = FACT_UNKNOWN;
+	p->other_mounts = p->is_static = p->is_secure = TRI_UNKNOWN;
+	p->anon_huge = p->n_mappings = p->memory_policy = FACT_UNKNOWN;
 	p->allocator_resident = p->allocator_dirty = p->allocator_live = p->purge_threads = FACT_UNKNOWN;
-	p->n_mappings = p->n_threads = p->memory_policy = p->oom_score_adj = FACT_UNKNOWN;
-	p->thp = THP_PROCESS_UNKNOWN;
-	p->memlock = p->core = p->address_space = unknown;
 }
 
 /* A first thread that has ended is a zombie as well, while others run. */
-static bool live_has_ended(const struct live_stat *stat)
+static bool live_has_ended(const struct process_stat *stat)
 {
 	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads < 2;
 }
@@ -66,7 +65,7 @@ static void live_explain_unread(struct live_context *c, int error, struct live_p
 /* Still the process that it was? Between two reads it may have ended, and its PID be used again. */
 static bool live_is_same(const struct live_context *c, const struct live_process *p)
 {
-	struct live_stat stat;
+	struct process_stat stat;
 
 	return stat_read(c->root, p->pid, &stat) == 0 && stat.start_time == p->start_time && !live_has_ended(&stat);
 }
@@ -165,9 +164,9 @@ static bool live_runs_same(struct live_context *c, const struct live_program *be
  * Whose folder in /proc tells of the process: that of a thread that runs, where the first
  * one has ended, and with it all that the kernel says under the process's own number.
  */
-static int64_t live_find_voice(struct live_context *c, int64_t pid, const struct live_stat *first)
+static int64_t live_find_voice(struct live_context *c, int64_t pid, const struct process_stat *first)
 {
-	struct live_stat stat;
+	struct process_stat stat;
 	char **names;
 
 	if ((first->state != 'Z' && first->state != 'X') ||
@@ -205,7 +204,7 @@ static bool live_look_into(struct live_context *c, int64_t pid, const struct liv
 static bool live_look_at(struct live_context *c, int64_t pid, struct live_process *p)
 {
 	struct live_program program;
-	struct live_stat stat;
+	struct process_stat stat;
 	int r;
 
 	/* First: all that is read from here on is compared with it at the end. */
@@ -238,9 +237,9 @@ static void live_set_restless(struct mem *m, struct live_process *p)
 	live_set_unknown(p, seen.pid);
 	p->name = seen.name;
 	p->command = seen.command;
-	p->inner_pid = seen.inner_pid;
+	p->status.inner_pid = seen.status.inner_pid;
 	p->parent = seen.parent;
-	p->uid = seen.uid;
+	p->status.uid = seen.status.uid;
 	p->start_time = seen.start_time;
 	p->problem = mem_strdup(m, "it executes one program after another");
 }
@@ -248,7 +247,7 @@ static void live_set_restless(struct mem *m, struct live_process *p)
 /* Nor of one at which the audit stood still. What the kernel knows without its memory is safe to ask for. */
 static void live_set_stuck(struct live_context *c, int64_t pid, struct live_process *p)
 {
-	struct live_stat stat;
+	struct process_stat stat;
 
 	*p = (struct live_process){ .state = LIVE_UNREADABLE };
 	live_set_unknown(p, pid);

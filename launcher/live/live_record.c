@@ -165,7 +165,7 @@ static const char *record_reject(struct mem *m, const json_t *json, const struct
 		ret->is_stale = true;
 		return mem_printf(m, "it belongs to an earlier process %lld", (long long)process->pid);
 	}
-	if (json_integer_value(json_object_get(json, "pid")) != process->inner_pid)
+	if (json_integer_value(json_object_get(json, "pid")) != process->status.inner_pid)
 		return "it belongs to another process";
 	if (json_object_get(json, "not_started"))
 		return "it says that the command was not started";
@@ -204,7 +204,7 @@ void live_record_parse(struct mem *m, const char *text, size_t size, const struc
 static struct live_record *record_read(const struct live_context *c, const struct root *root,
 				       const struct live_process *process)
 {
-	char *path = mem_printf(c->m, RECORD_FOLDER "/" RECORD_NAME, (long long)process->inner_pid), *text;
+	char *path = mem_printf(c->m, RECORD_FOLDER "/" RECORD_NAME, (long long)process->status.inner_pid), *text;
 	struct mem scratch = MEM_INIT;
 	struct live_record *record;
 	size_t size;

@@ -68,7 +68,8 @@ static void serving_read_heap(struct serving *s, const struct symtab *table, uin
 	if (!s->c->request->thorough || heap_read_jemalloc(s->memory, table, base, &usage) < 0)
 		return;
 	/* What was never touched is counted as active, and is not resident. */
-	p->allocator_resident = p->rss_anon >= 0 && usage.resident > p->rss_anon ? p->rss_anon : usage.resident;
+	p->allocator_resident = p->status.rss_anon >= 0 && usage.resident > p->status.rss_anon ? p->status.rss_anon :
+												 usage.resident;
 	p->allocator_live = usage.live;
 	p->allocator_dirty = usage.dirty > p->allocator_resident ? p->allocator_resident : usage.dirty;
 }

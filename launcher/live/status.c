@@ -6,71 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "detect/detect.h"
+#include "detect/process.h"
 #include "util/text.h"
 
 #define COMMAND_MAX 4096
-
-static void status_read_kib(const char *text, const char *name, int64_t *ret)
-{
-	const char *value = text_find_field(text, name);
-
-	if (value)
-		text_parse_kib(value, ret);
-}
-
-static void status_read_i64(const char *text, const char *name, int64_t *ret)
-{
-	const char *value = text_find_field(text, name);
-
-	if (value)
-		text_parse_i64(value, ret, NULL);
-}
-
-static void status_read_list(struct mem *m, const char *text, const char *name, struct bitmap *ret)
-{
-	const char *value = text_find_field(text, name);
-
-	if (value)
-		bitmap_parse_list(text_dup_line(m, value), ret);
-}
-
-/* "NStgid:	4711	12	1": the last is the PID in the innermost namespace. */
-static void status_read_inner_pid(const char *text, int64_t *ret)
-{
-	const char *at = text_find_field(text, "NStgid");
-	int64_t pid;
-
-	while (at && *at != '\n' && text_parse_i64(at, &pid, &at) == 0) {
-		*ret = pid;
-		at += strspn(at, " \t");
-	}
-}
-
-void status_parse(struct mem *m, const char *text, struct live_process *process)
-{
-	const char *capabilities = text_find_field(text, "CapEff");
-	int64_t thp = FACT_UNKNOWN;
-
-	status_read_i64(text, "Uid", &process->uid);
-	status_read_i64(text, "Threads", &process->n_threads);
-	status_read_inner_pid(text, &process->inner_pid);
-	status_read_kib(text, "RssAnon", &process->rss_anon);
-	status_read_kib(text, "RssFile", &process->rss_file);
-	status_read_kib(text, "RssShmem", &process->rss_shmem);
-	status_read_kib(text, "HugetlbPages", &process->hugetlb);
-	status_read_kib(text, "VmSwap", &process->swap);
-	status_read_kib(text, "VmLck", &process->locked);
-	status_read_kib(text, "VmPin", &process->pinned);
-	status_read_list(m, text, "Cpus_allowed_list", &process->cpus);
-	status_read_list(m, text, "Mems_allowed_list", &process->memory_nodes);
-	if (capabilities && text_parse_u64(capabilities, 16, &process->capabilities, NULL) == 0)
-		process->capabilities_known = TRI_YES;
-	/* "Except where advised" shows as enabled here: only the process itself can tell. */
-	status_read_i64(text, "THP_enabled", &thp);
-	if (thp == 0 || thp == 1)
-		process->thp = thp ? THP_PROCESS_ALLOWED : THP_PROCESS_DISABLED;
-}
 
 /* argv with blanks between its words. */
 static char *status_join_command(struct mem *m, const char *bytes, size_t size)
@@ -129,19 +68,13 @@ static enum tristate status_compare_mounts(const struct live_context *c, int64_t
 
 void status_detect(const struct live_context *c, struct live_process *process)
 {
-	char *folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid), *text;
-	struct process_facts limits = { 0 };
+	char *folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid);
 
-	process->inner_pid = process->pid;
-	if (root_read_record(c->root, c->m, mem_printf(c->m, "%s/status", folder), &text) == 0)
-		status_parse(c->m, text, process);
+	process->status.inner_pid = process->pid;
+	status_read(c->root, c->m, folder, &process->status);
 	status_read_command(c, process);
 	process->other_mounts = status_compare_mounts(c, process->pid);
 	if (!c->request->thorough)
 		return;
-	process_read_limits(c->root, c->m, folder, &limits);
-	process->memlock = limits.memlock;
-	process->core = limits.core;
-	process->address_space = limits.address_space;
-	root_read_i64(c->root, &process->oom_score_adj, "%s/oom_score_adj", folder);
+	limits_read(c->root, c->m, folder, &process->limits);
 }

@@ -43,9 +43,9 @@ static void pids_add(struct mem *m, struct pids *pids, int64_t pid)
 }
 
 /* Every process of this PID namespace: {pid, parent}. */
-static struct live_stat *tree_list(const struct live_context *c, size_t *ret_n)
+static struct process_stat *tree_list(const struct live_context *c, size_t *ret_n)
 {
-	struct live_stat *stats = NULL, stat;
+	struct process_stat *stats = NULL, stat;
 	char **names;
 	size_t n = 0;
 
@@ -63,13 +63,13 @@ static struct live_stat *tree_list(const struct live_context *c, size_t *ret_n)
 
 static int tree_compare_parents(const void *a, const void *b)
 {
-	const struct live_stat *x = a, *y = b;
+	const struct process_stat *x = a, *y = b;
 
 	return x->parent != y->parent ? (x->parent < y->parent ? -1 : 1) : x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
 /* The first whose parent is not below `parent`. */
-static size_t tree_find_children(const struct live_stat *stats, size_t n, int64_t parent)
+static size_t tree_find_children(const struct process_stat *stats, size_t n, int64_t parent)
 {
 	size_t low = 0, high = n;
 
@@ -129,7 +129,7 @@ static bool tree_follow_children(const struct live_context *c, struct pids *pids
 /* Adds to *pids, which have their roots already, all that descend from them. */
 static void tree_add_descendants(const struct live_context *c, struct pids *pids)
 {
-	struct live_stat *stats;
+	struct process_stat *stats;
 	size_t n;
 
 	if (tree_follow_children(c, pids))
@@ -161,7 +161,7 @@ static int64_t tree_find_leader(const struct live_context *c, int64_t pid)
 static const char *tree_select_pid(const struct live_context *c, struct pids *pids)
 {
 	const char *text = c->request->text;
-	struct live_stat stat;
+	struct process_stat stat;
 	int64_t pid;
 	int r;
 
@@ -329,11 +329,12 @@ static const char *tree_select_unit(const struct live_context *c, struct pids *p
 }
 
 /* A record without a problem, or with one that an operator should hear of. */
-static bool tree_has_record(const struct live_context *c, const struct live_stat *stat)
+static bool tree_has_record(const struct live_context *c, const struct process_stat *stat)
 {
-	struct live_process process = {
-		.pid = stat->pid, .inner_pid = stat->pid, .start_time = stat->start_time, .other_mounts = TRI_UNKNOWN
-	};
+	struct live_process process = { .pid = stat->pid,
+					.status.inner_pid = stat->pid,
+					.start_time = stat->start_time,
+					.other_mounts = TRI_UNKNOWN };
 
 	live_record_detect(c, &process);
 	return process.record;
@@ -348,7 +349,7 @@ static const char *tree_select_all(const struct live_context *c, struct pids *pi
 		return mem_printf(c->m, "there is no launch record in %s", RECORD_FOLDER);
 	for (; *names; names++) {
 		size_t digits = strspn(*names, "0123456789");
-		struct live_stat stat;
+		struct process_stat stat;
 		int64_t pid;
 		int r;
 

@@ -23,10 +23,10 @@ static struct live_sample samples_reduce(struct mem *m, const struct live_facts 
 		sample.points[i] = (struct live_point){
 			.pid = p->pid,
 			.start_time = p->start_time,
-			.rss_anon = p->rss_anon,
-			.rss_file = p->rss_file,
-			.rss_shmem = p->rss_shmem,
-			.hugetlb = p->hugetlb,
+			.rss_anon = p->status.rss_anon,
+			.rss_file = p->status.rss_file,
+			.rss_shmem = p->status.rss_shmem,
+			.hugetlb = p->status.hugetlb,
 			.allocator_resident = p->allocator_resident,
 		};
 	}
@@ -54,11 +54,11 @@ static void watch_set_gone(struct mem *m, const struct live_samples *samples, in
 		if (p->state == LIVE_GONE || p->state == LIVE_ZOMBIE)
 			continue;
 		p->problem = mem_printf(m, "it ended %lld s into the watch", (long long)(after_ms + 500) / 1000);
-		if (first && first->rss_anon >= 0 && p->rss_anon >= 0)
+		if (first && first->rss_anon >= 0 && p->status.rss_anon >= 0)
 			p->problem = mem_printf(m, "%s; its anonymous memory went from %s to %s, shared from %s to %s",
 						p->problem, size_format(m, first->rss_anon),
-						size_format(m, p->rss_anon), size_format(m, first->rss_shmem),
-						size_format(m, p->rss_shmem));
+						size_format(m, p->status.rss_anon), size_format(m, first->rss_shmem),
+						size_format(m, p->status.rss_shmem));
 		p->state = LIVE_GONE;
 	}
 }

@@ -57,7 +57,7 @@ static void report_cpus(struct page *t, const struct facts *f)
 	else
 		page_row(t, "CPUs",
 			 mem_printf(t->out.m, "%lld usable (%d online, %d allowed, %s)", (long long)c->effective,
-				    bitmap_count(&c->online), bitmap_count(&c->allowed), quota));
+				    bitmap_count(&c->online), bitmap_count(&f->process.status.cpus), quota));
 }
 
 static void report_memory(struct page *t, const struct facts *f)
@@ -99,10 +99,11 @@ static void report_numa(struct page *t, const struct facts *f)
 static void report_thp(struct page *t, const struct facts *f)
 {
 	const struct thp_facts *thp = &f->thp;
-	const char *process = thp->process == THP_PROCESS_ALLOWED        ? "allowed" :
-			      thp->process == THP_PROCESS_DISABLED       ? "off" :
-			      thp->process == THP_PROCESS_EXCEPT_ADVISED ? "only where advised" :
-									   "unknown";
+	enum thp_process now = f->process.status.thp;
+	const char *process = now == THP_PROCESS_ALLOWED        ? "allowed" :
+			      now == THP_PROCESS_DISABLED       ? "off" :
+			      now == THP_PROCESS_EXCEPT_ADVISED ? "only where advised" :
+								  "unknown";
 
 	if (thp->known == TRI_NO)
 		page_row(t, "THP", "not in this kernel");
@@ -146,7 +147,7 @@ static void report_gpus(struct page *t, const struct facts *f)
 
 static void report_process(struct page *t, const struct facts *f)
 {
-	const struct process_facts *p = &f->process;
+	const struct process_status *p = &f->process.status;
 
 	page_row(t, "Process",
 		 mem_printf(t->out.m, "uid %s, %s capabilities, no_new_privs %s, seccomp %s",

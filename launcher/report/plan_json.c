@@ -112,12 +112,12 @@ static void plan_write_facts(struct json_writer *w, const struct facts *f)
 	writer_text(w, "machine", f->machine);
 	writer_number(w, "page_size", f->page_size);
 	writer_number(w, "cpus_usable", f->cpu.effective);
-	writer_bitmap(w, "cpus_allowed", &f->cpu.allowed);
+	writer_bitmap(w, "cpus_allowed", &f->process.status.cpus);
 	writer_number(w, "memory_total", f->memory_total);
 	writer_number(w, "memory_max", f->cgroup.memory_max);
 	writer_integer(w, "numa_nodes", (int64_t)f->numa.n_nodes);
 	writer_integer(w, "gpus", (int64_t)f->gpu.n_gpus);
-	writer_number(w, "uid", f->process.uid);
+	writer_number(w, "uid", f->process.status.uid);
 	writer_close(w, '}');
 }
 

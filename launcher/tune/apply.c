@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only writer of --tune: write, read back, count, put back. */
 #include "tune/tune.h"
-#include "util/size.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "util/retry.h"
+#include "util/size.h"
 
 /*
  * Each write of a pool goes as far as there are blocks; another one may find what

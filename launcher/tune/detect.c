@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util/text.h"
+#include "detect/boot.h"
 #include "detect/detectors.h"
+#include "detect/meminfo.h"
+#include "util/text.h"
 
 #define THP_FOLDER "/sys/kernel/mm/transparent_hugepage"
 #define HUGETLB_FOLDER "/sys/kernel/mm/hugepages"
@@ -159,35 +161,20 @@ void tune_detect_saved(const struct root *root, struct mem *m, const struct tune
 	}
 }
 
-/* What a huge page's table has, or unknown. */
-static void tune_read_thp_pages(const struct root *root, struct mem *m, struct tune_facts *facts)
-{
-	int64_t page = page_size_detect(root, m), size;
-
-	facts->thp_pages = FACT_UNKNOWN;
-	if (page > 0 && root_read_i64(root, &size, THP_FOLDER "/hpage_pmd_size") == 0 && size > page)
-		facts->thp_pages = size / page;
-}
-
 static void tune_read_boot(const struct root *root, struct mem *m, struct tune_facts *facts)
 {
-	char line[256];
-	const char *value;
-	char *text;
+	char release[KERNEL_RELEASE_SIZE], machine[KERNEL_MACHINE_SIZE], line[256];
+	int64_t page = page_size_detect(root, m), huge = thp_read_pmd_size(root);
+	struct meminfo memory;
 
-	facts->kernel = root_read_line(root, line, sizeof line, "/proc/sys/kernel/osrelease") == 0 ?
-				mem_strdup(m, line) :
-				"";
+	kernel_detect(root, release, machine);
+	facts->kernel = mem_strdup(m, release);
 	if (root_read_line(root, line, sizeof line, "/proc/sys/kernel/random/boot_id") == 0)
 		facts->boot_id = mem_strdup(m, line);
-	if (root_read_record(root, m, "/proc/cmdline", &text) == 0)
-		facts->command_line = text_dup_line(m, text);
-	facts->default_huge_size = FACT_UNKNOWN;
-	if (root_read_record(root, m, "/proc/meminfo", &text) < 0)
-		return;
-	value = text_find_field(text, "Hugepagesize");
-	if (value)
-		text_parse_kib(value, &facts->default_huge_size);
+	boot_read(root, m, &facts->command_line);
+	meminfo_read(root, m, &memory);
+	facts->default_huge_size = memory.default_huge_size;
+	facts->thp_pages = page > 0 && huge > page ? huge / page : FACT_UNKNOWN;
 }
 
 void tune_detect(const struct root *root, struct mem *m, struct tune_facts *ret)
@@ -198,7 +185,6 @@ void tune_detect(const struct root *root, struct mem *m, struct tune_facts *ret)
 	memset(ret, 0, sizeof *ret);
 	numa_detect(root, m, &none, &ret->numa);
 	tune_read_boot(root, m, ret);
-	tune_read_thp_pages(root, m, ret);
 	tune_read_files(root, m, ret);
 	tune_detect_rivals(root, m, ret);
 }

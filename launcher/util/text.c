@@ -191,3 +191,19 @@ char *text_hex(struct mem *m, const void *bytes, size_t size)
 		snprintf(hex + 2 * i, 3, "%02x", b[i]);
 	return hex;
 }
+
+void text_read_i64(const char *text, const char *name, int64_t *ret)
+{
+	const char *value = text_find_field(text, name);
+
+	if (value)
+		text_parse_i64(value, ret, NULL);
+}
+
+void text_read_kib(const char *text, const char *name, int64_t *ret)
+{
+	const char *value = text_find_field(text, name);
+
+	if (value)
+		text_parse_kib(value, ret);
+}

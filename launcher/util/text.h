@@ -38,6 +38,9 @@ int text_parse_hugepages(const char *name, int64_t *ret);
 /* The length of the word in force in "always [madvise] never", at *ret. -EINVAL: none. */
 int text_find_choice(const char *text, const char **ret);
 
+/* "NAME: 12" and "NAME: 12 kB" (in bytes) among the lines of a text; *ret is kept where there is none. */
+void text_read_i64(const char *text, const char *name, int64_t *ret);
+void text_read_kib(const char *text, const char *name, int64_t *ret);
 bool text_starts_with(const char *text, const char *prefix);
 /* Is it one of "a b c"? */
 bool text_has_word(const char *words, const char *word);

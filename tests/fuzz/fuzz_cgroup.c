@@ -3,8 +3,8 @@
 #include <limits.h>
 
 #include "detect/cgroup.h"
-#include "fuzz.h"
 #include "detect/detectors.h"
+#include "fuzz.h"
 
 static const char *const controllers[] = { "", "memory", "cpu", "cpuset", "cpuacct", "name=systemd" };
 

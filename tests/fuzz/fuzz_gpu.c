@@ -4,8 +4,8 @@
  * n and a: hidden already); then NVIDIA_, CUDA_, ROCR_ and HIP_VISIBLE_DEVICES, a line
  * each, "-" for one that is not set.
  */
-#include "fuzz.h"
 #include "detect/detectors.h"
+#include "fuzz.h"
 
 #define GPUS_MAX 12
 #define N_VARIABLES 4

@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct live_process process = { .pid = 7, .inner_pid = 7, .start_time = 9 };
+	static const struct live_process process = { .pid = 7, .status.inner_pid = 7, .start_time = 9 };
 	struct mem m = MEM_INIT;
 	struct live_record r = { .path = NULL };
 

@@ -4,9 +4,9 @@
  * mountinfo; the rest: the text.
  */
 #include "detect/boot.h"
+#include "detect/meminfo.h"
 #include "detect/node.h"
 #include "fuzz.h"
-#include "thp.h"
 #include "util/kernel_abi.h"
 
 #define HUGE_SIZE (INT64_C(2) << 20)
@@ -61,10 +61,9 @@ static void check_counters(const char *text)
 
 static void check_meminfo(const char *text)
 {
-	struct node_meminfo memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
-				       FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN };
+	struct meminfo memory = meminfo_unknown;
 
-	node_parse_meminfo(text, &memory);
+	meminfo_parse(text, &memory);
 	FUZZ_CHECK(memory.available >= FACT_UNKNOWN && memory.file >= FACT_UNKNOWN);
 	FUZZ_CHECK(memory.swap_total >= FACT_UNKNOWN && memory.default_huge_size >= FACT_UNKNOWN);
 }

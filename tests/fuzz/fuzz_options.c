@@ -7,6 +7,7 @@
 
 #include "audit/runner.h"
 #include "decide/policy.h"
+#include "detect/process.h"
 #include "fuzz.h"
 #include "options/options.h"
 #include "options/profiles.h"
@@ -97,9 +98,9 @@ static void check_plan(struct mem *m, const struct options *o)
 		.memory_total = FACT_UNKNOWN,
 		.cpu = { .quota_milli = FACT_UNKNOWN, .effective = FACT_UNKNOWN },
 		.numa.known = TRI_UNKNOWN,
-		.thp = { .known = TRI_UNKNOWN, .process = THP_PROCESS_UNKNOWN },
+		.thp = { .known = TRI_UNKNOWN },
 		.cgroup.memory_max = FACT_UNKNOWN,
-		.process = { .no_new_privs = TRI_UNKNOWN },
+		.process = { .status = process_status_unknown },
 	};
 	bool seen[STEP_COUNT] = { false };
 	struct plan plan;

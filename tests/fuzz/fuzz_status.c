@@ -12,39 +12,27 @@ static void check_size(int64_t size)
 
 static void check_status(struct mem *m, const char *text)
 {
-	struct live_process p = {
-		.uid = FACT_UNKNOWN,
-		.inner_pid = 7,
-		.rss_anon = FACT_UNKNOWN,
-		.rss_file = FACT_UNKNOWN,
-		.rss_shmem = FACT_UNKNOWN,
-		.hugetlb = FACT_UNKNOWN,
-		.swap = FACT_UNKNOWN,
-		.locked = FACT_UNKNOWN,
-		.pinned = FACT_UNKNOWN,
-		.capabilities_known = TRI_UNKNOWN,
-		.thp = THP_PROCESS_UNKNOWN,
-	};
+	struct process_status s = process_status_unknown;
 
-	status_parse(m, text, &p);
-	check_size(p.rss_anon);
-	check_size(p.rss_file);
-	check_size(p.rss_shmem);
-	check_size(p.hugetlb);
-	check_size(p.swap);
-	check_size(p.locked);
-	check_size(p.pinned);
-	FUZZ_CHECK(p.capabilities_known == TRI_UNKNOWN || p.capabilities_known == TRI_YES);
-	FUZZ_CHECK(p.capabilities == 0 || p.capabilities_known == TRI_YES);
-	FUZZ_CHECK(p.thp == THP_PROCESS_UNKNOWN || p.thp == THP_PROCESS_ALLOWED || p.thp == THP_PROCESS_DISABLED);
+	status_parse(m, text, &s);
+	check_size(s.rss_anon);
+	check_size(s.rss_file);
+	check_size(s.rss_shmem);
+	check_size(s.hugetlb);
+	check_size(s.swap);
+	check_size(s.locked);
+	check_size(s.pinned);
+	FUZZ_CHECK(s.capabilities_known == TRI_UNKNOWN || s.capabilities_known == TRI_YES);
+	FUZZ_CHECK(s.effective == 0 || s.capabilities_known == TRI_YES);
+	FUZZ_CHECK(s.thp == THP_PROCESS_UNKNOWN || s.thp == THP_PROCESS_ALLOWED || s.thp == THP_PROCESS_DISABLED);
 	/* A text without an end says nothing. */
 	if (!strchr(text, '\n'))
-		FUZZ_CHECK(p.uid == FACT_UNKNOWN && p.rss_anon == FACT_UNKNOWN && p.inner_pid == 7);
+		FUZZ_CHECK(s.uid == FACT_UNKNOWN && s.rss_anon == FACT_UNKNOWN && s.inner_pid == FACT_UNKNOWN);
 }
 
 static void check_stat(const char *text)
 {
-	struct live_stat stat = { .pid = -7, .parent = -7, .start_time = -7 };
+	struct process_stat stat = { .pid = -7, .parent = -7, .start_time = -7 };
 	int r = stat_parse(text, &stat);
 
 	FUZZ_CHECK(r == 0 || r == -EINVAL);

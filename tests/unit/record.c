@@ -69,7 +69,7 @@ static void write_and_read(void)
 	make_plan();
 	machine.is_live = true;
 	machine.process.start_time = p->start_time;
-	p->inner_pid = getpid();
+	p->status.inner_pid = getpid();
 	text = report_plan_json(&pool, &machine, &options, &plan, environment, NULL);
 	record = (struct live_record){ .path = mem_strdup(&pool, "/run/allocrun/4711.json") };
 	live_record_parse(&pool, text, strlen(text), p, &record);
@@ -115,16 +115,16 @@ static void test_values(void **state)
 static void launch(void)
 {
 	write_and_read();
-	p->cpus = cpus;
+	p->status.cpus = cpus;
 	p->memory_policy = MPOL_PREFERRED_MANY;
 	p->policy_nodes = policies[0].nodes;
-	p->thp = THP_PROCESS_EXCEPT_ADVISED;
-	p->memlock.soft = 8 << 20;
-	p->core.soft = 0;
-	p->oom_score_adj = -1;
-	p->uid = 1000;
+	p->status.thp = THP_PROCESS_EXCEPT_ADVISED;
+	p->limits.memlock.soft = 8 << 20;
+	p->limits.core.soft = 0;
+	p->limits.oom_score_adj = -1;
+	p->status.uid = 1000;
 	p->other_mounts = TRI_NO;
-	p->capabilities = KEPT;
+	p->status.effective = KEPT;
 }
 
 static void test_nothing_drifted(void **state)
@@ -148,22 +148,22 @@ static void test_drifted(void **state)
 {
 	(void)state;
 	launch();
-	bitmap_set(&p->cpus, 6);
+	bitmap_set(&p->status.cpus, 6);
 	expect(audit_affinity_in_force, "a CPU more", CHECK_FAIL, "launched on some CPUs");
 	launch();
 	p->memory_policy = MPOL_BIND;
 	expect(audit_mempolicy_in_force, "another mode", CHECK_WARN, "bind " NODES ", launched with some memory");
 	launch();
-	p->thp = THP_PROCESS_DISABLED;
+	p->status.thp = THP_PROCESS_DISABLED;
 	expect(audit_thp_in_force, "off", CHECK_FAIL, "switched off, launched with some pages");
 	launch();
-	p->core.soft = 4096;
+	p->limits.core.soft = 4096;
 	expect(audit_limits_in_force, "core dumps", CHECK_WARN, "core dumps: 4096, launched with little");
 	launch();
-	p->capabilities |= 1 << 21;
+	p->status.effective |= 1 << 21;
 	expect(audit_capabilities_left, "one more", CHECK_FAIL, "in effect are cap_sys_admin, launched with some");
 	launch();
-	p->uid = 0;
+	p->status.uid = 0;
 	expect(audit_capabilities_left, "root", CHECK_FAIL, "its user is 0, launched as somebody");
 }
 

@@ -45,12 +45,15 @@ static const char *environment_preloaded(const struct environment_report *r)
 }
 
 /* Is the process kept from some CPUs that the machine has? */
-static bool environment_is_narrowed(const struct cpu_facts *cpu)
+static bool environment_is_narrowed(const struct facts *f)
 {
+	const struct cpu_facts *cpu = &f->cpu;
+	const struct bitmap *allowed = &f->process.status.cpus;
+
 	return cpu->quota_milli > 0 && cpu->quota_milli != FACT_UNLIMITED ?
 		       true :
-		       !bitmap_is_empty(&cpu->allowed) && !bitmap_is_empty(&cpu->online) &&
-			       !bitmap_is_subset(&cpu->online, &cpu->allowed);
+		       !bitmap_is_empty(allowed) && !bitmap_is_empty(&cpu->online) &&
+			       !bitmap_is_subset(&cpu->online, allowed);
 }
 
 static void environment_check_jemalloc(struct environment_report *r, const char *where, const char *text)
@@ -72,7 +75,7 @@ static void environment_check_jemalloc(struct environment_report *r, const char 
 					      decays[i], size_format(r->m, limit)));
 	}
 	item = conf_find(&conf, "percpu_arena");
-	if (item && strcmp(item->value, "disabled") != 0 && environment_is_narrowed(&r->a->machine->cpu))
+	if (item && strcmp(item->value, "disabled") != 0 && environment_is_narrowed(r->a->machine))
 		audit_list(r->m, &r->harmful,
 			   mem_printf(r->m,
 				      "%s: percpu_arena:%s counts all CPUs of the machine, and not all "
@@ -236,7 +239,7 @@ static struct arenas arenas_of_jemalloc(const struct environment_report *r)
 	struct conf_problems problems = { NULL, 0 };
 	struct conf conf = { NULL, 0 };
 	const struct conf_item *item;
-	int cpus = bitmap_count(&r->a->machine->cpu.allowed);
+	int cpus = bitmap_count(&r->a->machine->process.status.cpus);
 	const char *preloaded;
 
 	if (text)

@@ -68,12 +68,12 @@ ASSESS(audit_affinity_in_force)
 
 	if (!s)
 		return f;
-	if (s->set.kind != SET_CPUS || bitmap_is_empty(&p->cpus))
+	if (s->set.kind != SET_CPUS || bitmap_is_empty(&p->status.cpus))
 		return finding_unknown(m, "its CPUs cannot be compared with '%s'", s->value);
 	/* A worker that narrows its own binding is within what it was given. */
-	if (bitmap_is_subset(&p->cpus, s->set.cpus))
-		return finding_ok(m, "CPUs %s", bitmap_format_list(m, &p->cpus));
-	return finding_fail(m, "CPUs %s, launched on %s", bitmap_format_list(m, &p->cpus), s->value);
+	if (bitmap_is_subset(&p->status.cpus, s->set.cpus))
+		return finding_ok(m, "CPUs %s", bitmap_format_list(m, &p->status.cpus));
+	return finding_fail(m, "CPUs %s, launched on %s", bitmap_format_list(m, &p->status.cpus), s->value);
 }
 
 ASSESS(audit_mempolicy_in_force)
@@ -92,9 +92,9 @@ ASSESS(audit_mempolicy_in_force)
 		return finding_unknown(m, "%s cannot be compared with '%s'", words, s->value);
 	wanted = (struct mempolicy){ .mode = (int)s->set.policy, .nodes = *s->set.nodes };
 	/* The kernel keeps the words of a policy whose nodes a cpuset has taken away since. */
-	if (!bitmap_is_empty(&p->memory_nodes) && !bitmap_is_subset(&p->policy_nodes, &p->memory_nodes))
+	if (!bitmap_is_empty(&p->status.memory_nodes) && !bitmap_is_subset(&p->policy_nodes, &p->status.memory_nodes))
 		return finding_warn(m, "%s, but its cpuset lets it have memory of nodes %s only", words,
-				    bitmap_format_list(m, &p->memory_nodes));
+				    bitmap_format_list(m, &p->status.memory_nodes));
 	if (mempolicy_is_answer(&wanted, &found))
 		return finding_ok(m, "%s", words);
 	/* Servers bind their workers by themselves: that is for a person to judge. */
@@ -108,13 +108,13 @@ ASSESS(audit_thp_in_force)
 
 	if (!s)
 		return f;
-	if (p->thp == THP_PROCESS_UNKNOWN)
+	if (p->status.thp == THP_PROCESS_UNKNOWN)
 		return finding_unknown(m, "the kernel does not say (THP_enabled in /proc/PID/status, 5.0)");
 	if (s->set.kind != SET_THP)
 		return finding_unknown(m, "it cannot be compared with '%s'", s->value);
-	if (p->thp == THP_PROCESS_DISABLED && s->set.thp != THP_PROCESS_DISABLED)
+	if (p->status.thp == THP_PROCESS_DISABLED && s->set.thp != THP_PROCESS_DISABLED)
 		return finding_fail(m, "switched off, launched with %s", s->value);
-	if (p->thp == THP_PROCESS_ALLOWED && s->set.thp == THP_PROCESS_DISABLED)
+	if (p->status.thp == THP_PROCESS_ALLOWED && s->set.thp == THP_PROCESS_DISABLED)
 		return finding_fail(m, "allowed, launched with %s", s->value);
 	return finding_ok(m, "%s", s->value);
 }
@@ -137,9 +137,9 @@ static const char *drift_list_capabilities(struct mem *m, uint64_t mask)
 /* NULL, or in which way the user is another than the launch set: "vllm (1000:1000, 1 groups)". */
 static const char *drift_compare_user(struct mem *m, const struct live_process *p, const struct live_step *s)
 {
-	if (s->set.kind != SET_USER || p->uid == s->set.uid)
+	if (s->set.kind != SET_USER || p->status.uid == s->set.uid)
 		return NULL;
-	return mem_printf(m, "its user is %lld, launched as %s", (long long)p->uid, s->value);
+	return mem_printf(m, "its user is %lld, launched as %s", (long long)p->status.uid, s->value);
 }
 
 /* Of the steps that take privileges away: the user too, and what is not read. */
@@ -165,11 +165,11 @@ ASSESS(audit_capabilities_left)
 		f.observed = mem_printf(m, "%s%s", f.observed, unread);
 		return f;
 	}
-	if (p->capabilities_known != TRI_YES)
+	if (p->status.capabilities_known != TRI_YES)
 		return finding_unknown(m, "its capabilities cannot be read");
 	if (caps->set.kind != SET_CAPABILITIES)
 		return finding_unknown(m, "its capabilities cannot be compared with '%s'", caps->value);
-	more = drift_list_capabilities(m, p->capabilities & ~caps->set.capabilities);
+	more = drift_list_capabilities(m, p->status.effective & ~caps->set.capabilities);
 	if (more)
 		return finding_fail(m, "in effect are %s, launched with %s", more, caps->value);
 	return finding_ok(m, "%s%s%s%s", caps->value, user ? ", user " : "", user ? user->value : "", unread);
@@ -179,10 +179,11 @@ ASSESS(audit_capabilities_left)
 static const char *limits_check_locked(struct mem *m, const struct live_process *p, const struct thresholds *t)
 {
 	/* The kernel holds each of the two against the limit (mlock(2), ib_umem_get()). */
-	int64_t locked = p->locked > p->pinned ? p->locked : p->pinned, limit = p->memlock.soft;
+	int64_t locked = p->status.locked > p->status.pinned ? p->status.locked : p->status.pinned,
+		limit = p->limits.memlock.soft;
 
 	if (limit == FACT_UNKNOWN || limit == FACT_UNLIMITED || locked <= 0 ||
-	    (p->capabilities_known == TRI_YES && p->capabilities >> CAP_IPC_LOCK & 1) ||
+	    (p->status.capabilities_known == TRI_YES && p->status.effective >> CAP_IPC_LOCK & 1) ||
 	    audit_percent(locked, limit) < t->values[THRESHOLD_LOCKED_WARN])
 		return NULL;
 	return mem_printf(m, "%s are locked or pinned, of at most %s", size_format(m, locked), size_format(m, limit));
@@ -200,9 +201,9 @@ static struct finding limits_compare(struct mem *m, const struct live_process *p
 		const char *step, *resource, *name;
 		int64_t now;
 	} limits[] = {
-		{ "rlimits", "memlock", "locked memory", p->memlock.soft },
-		{ "rlimits", "core", "core dumps", p->core.soft },
-		{ "oom-score", NULL, "oom-score", p->oom_score_adj },
+		{ "rlimits", "memlock", "locked memory", p->limits.memlock.soft },
+		{ "rlimits", "core", "core dumps", p->limits.core.soft },
+		{ "oom-score", NULL, "oom-score", p->limits.oom_score_adj },
 	};
 	const char *well = NULL, *changed = NULL, *unread = NULL;
 	struct finding first, f;

@@ -23,7 +23,7 @@
 
 static bool memlock_has(const struct process_facts *process, int capability)
 {
-	return process->capabilities_known == TRI_YES && process->effective >> capability & 1;
+	return process->status.capabilities_known == TRI_YES && process->status.effective >> capability & 1;
 }
 
 /* The limit that the policy sets, NULL = it leaves the one that is there. */
@@ -62,20 +62,20 @@ ASSESS(audit_memlock)
 	const struct process_facts *process = &a->machine->process;
 	const struct limit *wanted = memlock_wanted(a);
 
-	if (process->memlock.soft == FACT_UNKNOWN || process->memlock.hard == FACT_UNKNOWN)
+	if (process->limits.memlock.soft == FACT_UNKNOWN || process->limits.memlock.hard == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/self/limits cannot be read");
 	/* Only the kernel's own capability lifts a hard limit. */
-	if (wanted && wanted->hard > process->memlock.hard && !memlock_has(process, CAP_SYS_RESOURCE))
+	if (wanted && wanted->hard > process->limits.memlock.hard && !memlock_has(process, CAP_SYS_RESOURCE))
 		return finding_warn(m, "the policy asks for %s, and the hard limit is %s", size_format(m, wanted->soft),
-				    size_format(m, process->memlock.hard));
-	if (process->memlock.soft != FACT_UNLIMITED && memlock_has(process, CAP_IPC_LOCK))
-		return finding_ok(m, "%s, which CAP_IPC_LOCK lifts", size_format(m, process->memlock.soft));
-	return memlock_report(m, a, wanted ? wanted->soft : process->memlock.soft);
+				    size_format(m, process->limits.memlock.hard));
+	if (process->limits.memlock.soft != FACT_UNLIMITED && memlock_has(process, CAP_IPC_LOCK))
+		return finding_ok(m, "%s, which CAP_IPC_LOCK lifts", size_format(m, process->limits.memlock.soft));
+	return memlock_report(m, a, wanted ? wanted->soft : process->limits.memlock.soft);
 }
 
 ASSESS(audit_locked_memory)
 {
-	const struct node_meminfo *memory = &a->node->memory;
+	const struct meminfo *memory = &a->node->memory;
 	int64_t total = a->machine->memory_total, pinned = 0, fixed = memory->unevictable, percent;
 	const char *text;
 

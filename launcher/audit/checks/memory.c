@@ -208,7 +208,7 @@ ASSESS(audit_page_cache)
 
 ASSESS(audit_overcommit)
 {
-	const struct node_meminfo *memory = &a->node->memory;
+	const struct meminfo *memory = &a->node->memory;
 	int64_t mode = a->node->overcommit_memory, percent;
 	const char *text;
 
@@ -231,7 +231,7 @@ ASSESS(audit_overcommit)
 
 ASSESS(audit_swap)
 {
-	const struct node_meminfo *memory = &a->node->memory;
+	const struct meminfo *memory = &a->node->memory;
 	int64_t used = memory->swap_total - memory->swap_free;
 
 	if (memory->swap_total == FACT_UNKNOWN)

@@ -66,7 +66,7 @@ ASSESS(audit_mempolicy_allowed)
 	if (!(probe->accepted & 1U << MPOL_BIND))
 		return mempolicy_refused(m, a);
 	return finding_ok(m, "a child process has bound its memory to nodes %s",
-			  bitmap_format_list(m, &a->machine->numa.allowed_memory));
+			  bitmap_format_list(m, &a->machine->process.status.memory_nodes));
 }
 
 static struct finding numa_assess_balancing(struct mem *m, const struct audit_facts *a)
@@ -135,16 +135,17 @@ static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const st
 		return (struct gpu_place){ CHECK_WARN, mem_printf(m, "on node %d, which has no CPUs%s", gpu->node,
 								  gpu_nearest(m, &f->numa, node)) };
 	cpus = node->cpus;
-	bitmap_and(&cpus, &f->cpu.allowed);
-	if (!bitmap_is_empty(&f->cpu.allowed) && bitmap_is_empty(&cpus))
+	bitmap_and(&cpus, &f->process.status.cpus);
+	if (!bitmap_is_empty(&f->process.status.cpus) && bitmap_is_empty(&cpus))
 		return (struct gpu_place){ CHECK_FAIL,
 					   mem_printf(m, "on node %d, of which this process may use no CPU (it has %s)",
-						      gpu->node, bitmap_format_list(m, &f->cpu.allowed)) };
-	if (!bitmap_is_empty(&f->numa.allowed_memory) && !bitmap_has(&f->numa.allowed_memory, gpu->node))
+						      gpu->node, bitmap_format_list(m, &f->process.status.cpus)) };
+	if (!bitmap_is_empty(&f->process.status.memory_nodes) &&
+	    !bitmap_has(&f->process.status.memory_nodes, gpu->node))
 		return (struct gpu_place){
 			CHECK_FAIL,
 			mem_printf(m, "on node %d, of which this process may use no memory (it has nodes %s)",
-				   gpu->node, bitmap_format_list(m, &f->numa.allowed_memory))
+				   gpu->node, bitmap_format_list(m, &f->process.status.memory_nodes))
 		};
 	return (struct gpu_place){ CHECK_OK, NULL };
 }
@@ -192,7 +193,7 @@ ASSESS(audit_gpu_nodes)
 		return finding_skip(m, "%s: every GPU is near", irrelevant);
 	if (f->numa.known != TRI_YES)
 		return finding_unknown(m, "the NUMA nodes cannot be read");
-	if (bitmap_is_empty(&f->cpu.allowed))
+	if (bitmap_is_empty(&f->process.status.cpus))
 		return finding_unknown(m, "the CPUs that this process may use cannot be read");
 	return gpu_report(m, f);
 }
@@ -263,12 +264,12 @@ ASSESS(audit_cpuless_nodes)
 	if (aimed)
 		return finding_fail(m, "nodes %s have memory and no CPUs, and %s", list, aimed);
 	open = nodes;
-	if (bitmap_is_empty(&f->numa.allowed_memory))
+	if (bitmap_is_empty(&f->process.status.memory_nodes))
 		return finding_unknown(m,
 				       "nodes %s have memory and no CPUs; whether we may use "
 				       "them cannot be read",
 				       list);
-	bitmap_and(&open, &f->numa.allowed_memory);
+	bitmap_and(&open, &f->process.status.memory_nodes);
 	if (bitmap_is_empty(&open))
 		return finding_ok(m,
 				  "nodes %s have memory and no CPUs; the cpuset keeps us "

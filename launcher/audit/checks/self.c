@@ -16,12 +16,12 @@ static const char *gaps_of_machine(struct mem *m, const struct facts *f)
 		{ !f->kernel[0], "the kernel's version" },
 		{ f->page_size == FACT_UNKNOWN, "the page size" },
 		{ f->memory_total == FACT_UNKNOWN, "the memory" },
-		{ bitmap_is_empty(&f->cpu.allowed), "the CPUs that we may use" },
+		{ bitmap_is_empty(&f->process.status.cpus), "the CPUs that we may use" },
 		{ f->numa.known == TRI_UNKNOWN, "the NUMA nodes" },
 		{ f->thp.known == TRI_UNKNOWN, "transparent hugepages" },
 		{ f->cgroup.memory_max == FACT_UNKNOWN, "the memory limit" },
 		{ f->cgroup.cpu_quota_milli == FACT_UNKNOWN, "the CPU quota" },
-		{ f->process.capabilities_known == TRI_UNKNOWN, "the capabilities" },
+		{ f->process.status.capabilities_known == TRI_UNKNOWN, "the capabilities" },
 	};
 	const char *list = NULL;
 

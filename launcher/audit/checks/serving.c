@@ -101,7 +101,7 @@ static const struct live_process *serving_find_launched_below(struct mem *m, con
 	int64_t *below = NULL;
 	size_t n = 0, n_before = 0;
 
-	if (serving_is_launched(p) || p->rss_anon >= SERVING_FRONT_MOST)
+	if (serving_is_launched(p) || p->status.rss_anon >= SERVING_FRONT_MOST)
 		return NULL;
 	*MEM_PUSH(m, below, n) = p->pid;
 	/* Once where parents stand before their children; a cgroup lists them in any order. */

@@ -123,7 +123,7 @@ ASSESS(audit_thp_inherited)
 
 	if (a->machine->thp.known == TRI_NO)
 		return finding_skip(m, "the kernel has no transparent hugepages");
-	switch (a->machine->thp.process) {
+	switch (a->machine->process.status.thp) {
 	case THP_PROCESS_ALLOWED:
 		return finding_ok(m, "not switched off for this process");
 	case THP_PROCESS_EXCEPT_ADVISED:

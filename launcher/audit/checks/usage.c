@@ -30,9 +30,9 @@ static int64_t usage_or_zero(int64_t bytes)
 
 static const char *usage_split(struct mem *m, const struct live_process *p)
 {
-	return mem_printf(m, "anonymous %s, file %s, shared %s, hugetlb %s", size_format(m, p->rss_anon),
-			  size_format(m, p->rss_file), size_format(m, p->rss_shmem),
-			  size_format(m, usage_or_zero(p->hugetlb)));
+	return mem_printf(m, "anonymous %s, file %s, shared %s, hugetlb %s", size_format(m, p->status.rss_anon),
+			  size_format(m, p->status.rss_file), size_format(m, p->status.rss_shmem),
+			  size_format(m, usage_or_zero(p->status.hugetlb)));
 }
 
 #define ANONYMOUS "anonymous memory"
@@ -79,8 +79,9 @@ static bool usage_find_growth(const struct audit_facts *a, const struct live_pro
 /* Memory of other kinds than anonymous is no allocator's, nor is what it does not know of. */
 static bool usage_is_elsewhere(const struct live_process *p)
 {
-	int64_t own = usage_or_zero(p->rss_anon), others = 0;
-	int64_t rest = usage_or_zero(p->rss_file) + usage_or_zero(p->rss_shmem) + usage_or_zero(p->hugetlb);
+	int64_t own = usage_or_zero(p->status.rss_anon), others = 0;
+	int64_t rest = usage_or_zero(p->status.rss_file) + usage_or_zero(p->status.rss_shmem) +
+		       usage_or_zero(p->status.hugetlb);
 
 	if (p->allocator_resident != FACT_UNKNOWN && p->allocator_resident < own) {
 		others = own - p->allocator_resident;
@@ -92,7 +93,8 @@ static bool usage_is_elsewhere(const struct live_process *p)
 /* A tenth of what it had, and something to speak of, is growth. */
 static bool usage_is_growing(const struct live_process *p, const struct growth *g)
 {
-	int64_t total = usage_or_zero(p->rss_anon) + usage_or_zero(p->rss_file) + usage_or_zero(p->rss_shmem);
+	int64_t total = usage_or_zero(p->status.rss_anon) + usage_or_zero(p->status.rss_file) +
+			usage_or_zero(p->status.rss_shmem);
 
 	return g->bytes > (INT64_C(16) << 20) && g->bytes > total / 10;
 }
@@ -131,10 +133,11 @@ static struct finding usage_judge_allocator(struct mem *m, const struct live_pro
 {
 	int64_t ms = 0, due = usage_find_due(p, &ms), live = p->allocator_live, percent;
 	int64_t resident = p->allocator_resident - due;
-	int64_t gap = audit_percent(p->rss_anon - p->allocator_resident, p->rss_anon);
+	int64_t gap = audit_percent(p->status.rss_anon - p->allocator_resident, p->status.rss_anon);
 	const char *share = usage_describe_allocator(m, p, due, ms);
 
-	if (p->rss_anon - p->allocator_resident >= VERDICT_OTHERS_LEAST && gap > t->values[THRESHOLD_NOT_ALLOCATOR])
+	if (p->status.rss_anon - p->allocator_resident >= VERDICT_OTHERS_LEAST &&
+	    gap > t->values[THRESHOLD_NOT_ALLOCATOR])
 		return finding_warn(m, "not the allocator: %lld %% of the anonymous memory is not its own; %s",
 				    (long long)gap, share);
 	percent = live > 0 ? audit_percent(resident, live) : 0;
@@ -152,7 +155,7 @@ static struct finding usage_judge_kinds(struct mem *m, const struct live_process
 
 	if (usage_is_elsewhere(p))
 		return finding_ok(m, "mostly not the allocator: %s", usage_split(m, p));
-	if (p->rss_anon < VERDICT_LEAST)
+	if (p->status.rss_anon < VERDICT_LEAST)
 		return finding_ok(m, "%s: little, whosever it is", usage_split(m, p));
 	f = finding_unknown(m, "%s; the allocator's share is not known", usage_split(m, p));
 	f.fix = "a bundled build of jemalloc says what it has; of any allocator --watch SECONDS says what grows";
@@ -216,7 +219,7 @@ ASSESS(audit_memory_verdict)
 
 	if (audit_cannot_tell(m, p, &f))
 		return f;
-	if (p->rss_anon == FACT_UNKNOWN)
+	if (p->status.rss_anon == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/%lld/status does not say", (long long)p->pid);
 	f = p->allocator_resident != FACT_UNKNOWN ? usage_judge_allocator(m, p, t) : usage_judge_kinds(m, p);
 	if (!usage_find_growth(a, p, &g) || !usage_is_growing(p, &g))

@@ -65,10 +65,10 @@ static struct finding variables_assess_jemalloc(struct mem *m, const struct audi
 		return finding_fail(m, "MALLOC_CONF: %s: jemalloc leaves it out", problems.items[0].text);
 	if (strcmp(variables_option(p, "dirty_decay_ms"), "-1") == 0 && variables_have_limit(a, p))
 		return finding_fail(m, "dirty_decay_ms:-1 never gives memory back, and there is a memory limit");
-	if ((strcmp(percpu, "percpu") == 0 || strcmp(percpu, "phycpu") == 0) && !bitmap_is_empty(&p->cpus) &&
-	    !bitmap_is_subset(&a->machine->cpu.online, &p->cpus))
+	if ((strcmp(percpu, "percpu") == 0 || strcmp(percpu, "phycpu") == 0) && !bitmap_is_empty(&p->status.cpus) &&
+	    !bitmap_is_subset(&a->machine->cpu.online, &p->status.cpus))
 		return finding_fail(m, "percpu_arena:%s with an affinity of CPUs %s: it breaks there", percpu,
-				    bitmap_format_list(m, &p->cpus));
+				    bitmap_format_list(m, &p->status.cpus));
 	return finding_ok(m, "%s", text ? "MALLOC_CONF is read whole" : "no MALLOC_CONF");
 }
 
@@ -98,9 +98,9 @@ static int64_t arenas_count_cpus(const struct audit_facts *a, const struct live_
 {
 	const struct cpu_facts *cpu = &a->machine->cpu;
 	int64_t quota = p->cgroup ? p->cgroup->limits.cpu_quota_milli : cpu->quota_milli, n;
-	struct bitmap usable = p->cpus;
+	struct bitmap usable = p->status.cpus;
 
-	if (bitmap_is_empty(&p->cpus) || bitmap_is_empty(&cpu->online))
+	if (bitmap_is_empty(&p->status.cpus) || bitmap_is_empty(&cpu->online))
 		return cpu->effective;
 	bitmap_and(&usable, &cpu->online);
 	n = bitmap_count(&usable);
@@ -112,7 +112,7 @@ static int64_t arenas_count_cpus(const struct audit_facts *a, const struct live_
 /* What the allocator makes of itself on the CPUs that it sees: neither looks at a quota. */
 static int64_t arenas_default(const struct live_process *p, const struct cpu_facts *cpu, int64_t each)
 {
-	int64_t n = bitmap_count(bitmap_is_empty(&p->cpus) ? &cpu->online : &p->cpus);
+	int64_t n = bitmap_count(bitmap_is_empty(&p->status.cpus) ? &cpu->online : &p->status.cpus);
 
 	return n > 1 ? each * n : n > 0 ? 1 : FACT_UNKNOWN;
 }
@@ -142,7 +142,7 @@ ASSESS(audit_process_arenas)
 		return p->problem ? finding_unknown(m, "%s", p->problem) :
 				    finding_skip(m, "its allocator is in the program itself");
 	/* One thread makes one arena, however many it might. */
-	if (p->n_threads == 1)
+	if (p->status.n_threads == 1)
 		return finding_skip(m, "it has one thread");
 	if (strcmp(p->malloc->allocator, "jemalloc") != 0 && strcmp(p->malloc->allocator, "glibc") != 0)
 		return finding_skip(m, "%s has no arenas that are counted", p->malloc->allocator);

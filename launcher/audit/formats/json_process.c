@@ -17,8 +17,8 @@ json_t *json_process_name(const struct live_process *p)
 	json_object_set_new(o, "pid", json_integer(p->pid));
 	json_object_set_new(o, "name", json_text(p->name ? p->name : ""));
 	json_object_set_new(o, "parent", json_number(p->parent));
-	json_object_set_new(o, "inner_pid", json_number(p->inner_pid));
-	json_object_set_new(o, "uid", json_number(p->uid));
+	json_object_set_new(o, "inner_pid", json_number(p->status.inner_pid));
+	json_object_set_new(o, "uid", json_number(p->status.uid));
 	json_object_set_new(o, "start_time", json_number(p->start_time));
 	return o;
 }
@@ -147,9 +147,9 @@ static json_t *json_limits(const struct live_process *p)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "locked", json_number(p->memlock.soft));
-	json_object_set_new(o, "core", json_number(p->core.soft));
-	json_object_set_new(o, "address_space", json_number(p->address_space.soft));
+	json_object_set_new(o, "locked", json_number(p->limits.memlock.soft));
+	json_object_set_new(o, "core", json_number(p->limits.core.soft));
+	json_object_set_new(o, "address_space", json_number(p->limits.address_space.soft));
 	return o;
 }
 
@@ -157,13 +157,13 @@ static json_t *json_memory(const struct live_process *p)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "anonymous", json_number(p->rss_anon));
-	json_object_set_new(o, "file", json_number(p->rss_file));
-	json_object_set_new(o, "shared", json_number(p->rss_shmem));
-	json_object_set_new(o, "hugetlb", json_number(p->hugetlb));
-	json_object_set_new(o, "swap", json_number(p->swap));
-	json_object_set_new(o, "locked", json_number(p->locked));
-	json_object_set_new(o, "pinned", json_number(p->pinned));
+	json_object_set_new(o, "anonymous", json_number(p->status.rss_anon));
+	json_object_set_new(o, "file", json_number(p->status.rss_file));
+	json_object_set_new(o, "shared", json_number(p->status.rss_shmem));
+	json_object_set_new(o, "hugetlb", json_number(p->status.hugetlb));
+	json_object_set_new(o, "swap", json_number(p->status.swap));
+	json_object_set_new(o, "locked", json_number(p->status.locked));
+	json_object_set_new(o, "pinned", json_number(p->status.pinned));
 	json_object_set_new(o, "anonymous_huge", json_number(p->anon_huge));
 	json_object_set_new(o, "allocator_resident", json_number(p->allocator_resident));
 	json_object_set_new(o, "allocator_dirty", json_number(p->allocator_dirty));
@@ -208,18 +208,18 @@ static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 	json_object_set_new(o, "environment_evidence", json_evidence(p->environment_evidence));
 	json_object_set_new(o, "memory", json_memory(p));
 	json_object_set_new(o, "mappings", json_number(p->n_mappings));
-	json_object_set_new(o, "threads", json_number(p->n_threads));
-	json_object_set_new(o, "cpus", json_bitmap(&p->cpus));
+	json_object_set_new(o, "threads", json_number(p->status.n_threads));
+	json_object_set_new(o, "cpus", json_bitmap(&p->status.cpus));
 	json_object_set_new(o, "memory_policy", json_mempolicy(m, p));
-	json_object_set_new(o, "memory_nodes", json_bitmap(&p->memory_nodes));
+	json_object_set_new(o, "memory_nodes", json_bitmap(&p->status.memory_nodes));
 	json_object_set_new(o, "node_bytes", json_nodes(m, p));
-	json_object_set_new(o, "thp", json_thp(p->thp));
+	json_object_set_new(o, "thp", json_thp(p->status.thp));
 	json_object_set_new(o, "capabilities",
-			    p->capabilities_known != TRI_YES ?
+			    p->status.capabilities_known != TRI_YES ?
 				    json_null() :
-				    json_text(mem_printf(m, "%016llx", (unsigned long long)p->capabilities)));
+				    json_text(mem_printf(m, "%016llx", (unsigned long long)p->status.effective)));
 	json_object_set_new(o, "limits", json_limits(p));
-	json_object_set_new(o, "oom_score_adj", json_number(p->oom_score_adj));
+	json_object_set_new(o, "oom_score_adj", json_number(p->limits.oom_score_adj));
 	json_object_set_new(o, "record", json_record(m, p->record));
 	return o;
 }

@@ -173,12 +173,12 @@ static const char *const no_variables[] = { NULL };
 
 static void limit_cpus(const char *list)
 {
-	assert_int_equal(bitmap_parse_list(list, &scenario.machine.facts.cpu.allowed), 0);
+	assert_int_equal(bitmap_parse_list(list, &scenario.machine.facts.process.status.cpus), 0);
 }
 
 static void limit_memory(const char *list)
 {
-	assert_int_equal(bitmap_parse_list(list, &scenario.machine.facts.numa.allowed_memory), 0);
+	assert_int_equal(bitmap_parse_list(list, &scenario.machine.facts.process.status.memory_nodes), 0);
 }
 
 static void assert_placement(const char *affinity, const char *memory)
@@ -224,7 +224,7 @@ static void test_cpuset(void **state)
 	assert_placement("CPUs 240-255,496-509", "preferred 15");
 	/* Of the node's memory nothing is known: then it is not taken for allowed nowhere. */
 	scenario_open(HGX, no_variables, WORDS("--numa=0", "x"));
-	scenario.machine.facts.numa.allowed_memory = (struct bitmap){ { 0 } };
+	scenario.machine.facts.process.status.memory_nodes = (struct bitmap){ { 0 } };
 	assert_placement(HGX_0, "preferred 0");
 	scenario_open(HGX, no_variables, WORDS("--numa=0", "x"));
 	scenario.machine.facts.numa.nodes[0].memory_total = 0;

@@ -68,7 +68,7 @@ static void test_thp(void **state)
 		row = mem_printf(&pool, "row %zu: %s %s", i, c->machine, c->word);
 		if (c->enabled != AS_IT_IS)
 			scenario.machine.facts.thp.enabled = (enum thp_mode)c->enabled;
-		scenario.machine.facts.thp.process = c->process;
+		scenario.machine.facts.process.status.thp = c->process;
 		scenario_decide();
 		op = scenario_find(STEP_THP, NULL);
 		assert_row_string(row, scenario_result(op), c->result);
@@ -115,7 +115,7 @@ static void test_limits(void **state)
 		const char *row;
 		const struct operation *op;
 		bool is_core = strcmp(limit_cases[i].name, CORE) == 0;
-		struct process_facts *p = &scenario.machine.facts.process;
+		struct process_limits *p = &scenario.machine.facts.process.limits;
 
 		scenario_open(LAPTOP, no_variables, WORDS(limit_cases[i].word, "x"));
 		row = mem_printf(&pool, "row %zu: %s", i, limit_cases[i].word);
@@ -156,7 +156,7 @@ static void test_oom_score(void **state)
 		const struct operation *op;
 
 		scenario_open(LAPTOP, no_variables, WORDS(cases[i].word, "x"));
-		scenario.machine.facts.process.oom_score_adj = cases[i].now;
+		scenario.machine.facts.process.limits.oom_score_adj = cases[i].now;
 		scenario_decide();
 		op = scenario_find(STEP_OOM_SCORE, NULL);
 		assert_row_string(cases[i].word, scenario_result(op), cases[i].result);
@@ -231,9 +231,9 @@ static void test_user_that_we_are(void **state)
 {
 	(void)state;
 	open_with_user(1000, WORDS("--user=svc", "x"));
-	scenario.machine.facts.process.uid = scenario.machine.facts.process.euid = 1000;
-	scenario.machine.facts.process.gid = scenario.machine.facts.process.egid = 77;
-	scenario.machine.facts.process.permitted = scenario.machine.facts.process.effective = 0;
+	scenario.machine.facts.process.status.uid = scenario.machine.facts.process.status.euid = 1000;
+	scenario.machine.facts.process.status.gid = scenario.machine.facts.process.status.egid = 77;
+	scenario.machine.facts.process.status.permitted = scenario.machine.facts.process.status.effective = 0;
 	scenario_decide();
 	assert_string_equal(scenario_result(scenario_find(STEP_USER, "user")), NOTHING);
 	scenario_close();
@@ -264,7 +264,7 @@ static void test_caps(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct operation *op;
-		struct process_facts *p = &scenario.machine.facts.process;
+		struct process_status *p = &scenario.machine.facts.process.status;
 
 		scenario_open(HGX, no_variables, WORDS(cases[i].word, "x"));
 		p->permitted = p->effective = cases[i].permitted;
@@ -286,7 +286,7 @@ static void test_caps(void **state)
 	scenario_close();
 	/* For another user to keep them, they have to be set once more. */
 	open_with_user(1234, WORDS("--user=svc", "--keep-caps=all", "x"));
-	scenario.machine.facts.process.permitted = docker;
+	scenario.machine.facts.process.status.permitted = docker;
 	scenario_decide();
 	assert_string_equal(scenario_result(scenario_find(STEP_CAPS, NULL)), "keep all");
 	assert_int_equal(scenario_find(STEP_CAPS, NULL)->u.caps.keep, docker);

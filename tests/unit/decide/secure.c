@@ -56,9 +56,9 @@ static void check_secure(const struct secure_case *c)
 	const struct operation *op;
 
 	scenario_open("laptop-one-node", NULL, WORDS(c->word, "x"));
-	f->process.uid = f->process.euid = c->uid;
-	f->process.gid = f->process.egid = c->gid;
-	f->process.no_new_privs = c->no_new_privs;
+	f->process.status.uid = f->process.status.euid = c->uid;
+	f->process.status.gid = f->process.status.egid = c->gid;
+	f->process.status.no_new_privs = c->no_new_privs;
 	f->account = (struct account_facts){ .uid = 1234, .gid = 77 };
 	f->command.owner_uid = c->owner_uid;
 	f->command.owner_gid = c->owner_gid;

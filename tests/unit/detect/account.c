@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "support/pool.h"
 #include "detect/detectors.h"
+#include "support/pool.h"
 
 #define PASSWD \
 	"root:x:0:0:root:/root:/bin/bash\n" \

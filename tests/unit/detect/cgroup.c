@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect/cgroup.h"
-#include "support/support.h"
 #include "detect/detectors.h"
+#include "support/support.h"
 
 #define V2 "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 #define CG "/sys/fs/cgroup"

@@ -38,7 +38,8 @@ static void check_sane(const struct facts *f, const char *path, const char *form
 	check_number(f->cgroup.cpu_quota_milli);
 	for (size_t i = 0; i < f->gpu.n_gpus; i++)
 		assert_true(f->gpu.gpus[i].node >= -1 && f->gpu.gpus[i].address[0]);
-	assert_true(f->process.capabilities_known == TRI_YES || f->process.capabilities_known == TRI_UNKNOWN);
+	assert_true(f->process.status.capabilities_known == TRI_YES ||
+		    f->process.status.capabilities_known == TRI_UNKNOWN);
 }
 
 /* Is the fact that stands in the file unknown? For the files that decide most. */
@@ -85,13 +86,13 @@ static bool no_memory_total(const struct facts *f)
 
 static bool no_process(const struct facts *f)
 {
-	return f->process.uid == FACT_UNKNOWN && bitmap_is_empty(&f->cpu.allowed) &&
-	       f->process.capabilities_known == TRI_UNKNOWN;
+	return f->process.status.uid == FACT_UNKNOWN && bitmap_is_empty(&f->process.status.cpus) &&
+	       f->process.status.capabilities_known == TRI_UNKNOWN;
 }
 
 static bool no_limits(const struct facts *f)
 {
-	return f->process.memlock.soft == FACT_UNKNOWN;
+	return f->process.limits.memlock.soft == FACT_UNKNOWN;
 }
 
 static bool no_page_size(const struct facts *f)

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "support/support.h"
 #include "detect/detectors.h"
+#include "support/support.h"
 
 #define PROC "/proc/driver/nvidia/gpus/"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/support.h"
 #include "detect/detectors.h"
+#include "support/support.h"
 
 #define FOLDER "/sys/kernel/mm/hugepages"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/support.h"
 #include "detect/detectors.h"
+#include "support/support.h"
 
 static void assert_distances(const struct numa_facts *numa, size_t node, const int *expected)
 {
@@ -19,7 +19,7 @@ static void test_one_node(void **state)
 	assert_int_equal(numa->known, TRI_YES);
 	assert_int_equal(numa->n_nodes, 1);
 	assert_int_equal(numa->balancing, 0);
-	assert_list_equal(&numa->allowed_memory, "0");
+	assert_list_equal(&machine.facts.process.status.memory_nodes, "0");
 	assert_int_equal(numa->nodes[0].id, 0);
 	assert_list_equal(&numa->nodes[0].cpus, "0-1");
 	assert_true(numa->nodes[0].memory_total > 0);
@@ -60,7 +60,7 @@ static void test_memory_only_nodes_with_holes(void **state)
 	machine_open(&machine, "superchip-memory-only-nodes-64k");
 	assert_int_equal(numa->known, TRI_YES);
 	assert_int_equal(numa->n_nodes, 6);
-	assert_list_equal(&numa->allowed_memory, "0-2,10,18,26");
+	assert_list_equal(&machine.facts.process.status.memory_nodes, "0-2,10,18,26");
 	for (size_t i = 0; i < 6; i++) {
 		assert_int_equal(numa->nodes[i].id, ids[i]);
 		assert_int_equal(bitmap_is_empty(&numa->nodes[i].cpus), i >= 2);
@@ -98,7 +98,7 @@ static void test_kernel_without_numa(void **state)
 	machine_open(&machine, "no-numa-sysfs");
 	assert_int_equal(machine.facts.numa.known, TRI_NO);
 	assert_int_equal(machine.facts.numa.n_nodes, 0);
-	assert_true(bitmap_is_empty(&machine.facts.numa.allowed_memory));
+	assert_true(bitmap_is_empty(&machine.facts.process.status.memory_nodes));
 	assert_int_equal(machine.facts.numa.balancing, FACT_UNKNOWN);
 	machine_close(&machine);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/support.h"
 #include "detect/detectors.h"
+#include "support/support.h"
 
 #define FOLDER "/sys/kernel/mm/transparent_hugepage"
 
@@ -16,7 +16,7 @@ static void test_captured(void **state)
 	assert_string_equal(thp->defrag, "madvise");
 	assert_string_equal(thp->shmem_enabled, "never");
 	assert_int_equal(thp->pmd_size, 2 << 20);
-	assert_int_equal(thp->process, THP_PROCESS_ALLOWED);
+	assert_int_equal(machine.facts.process.status.thp, THP_PROCESS_ALLOWED);
 	assert_int_equal(thp->n_sizes, 9);
 	/* 8 kB is for shmem only. */
 	assert_int_equal(thp->sizes[0].size, 8192);
@@ -80,7 +80,7 @@ static void test_not_configured(void **state)
 	(void)state;
 	machine_open(&machine, "no-numa-sysfs");
 	assert_int_equal(machine.facts.thp.known, TRI_NO);
-	assert_int_equal(machine.facts.thp.process, THP_PROCESS_UNKNOWN);
+	assert_int_equal(machine.facts.process.status.thp, THP_PROCESS_UNKNOWN);
 	machine_close(&machine);
 }
 

@@ -41,7 +41,7 @@ static void test_stat(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct live_stat stat = { .pid = -7 };
+		struct process_stat stat = { .pid = -7 };
 
 		assert_row_int(cases[i].line, stat_parse(cases[i].line, &stat), cases[i].expected);
 		assert_row_int(cases[i].line, stat.pid, cases[i].name ? 17 : -7);
@@ -58,7 +58,7 @@ static void test_stat(void **state)
 
 static void test_stat_of_a_kernel_thread(void **state)
 {
-	struct live_stat stat;
+	struct process_stat stat;
 
 	(void)state;
 	assert_int_equal(stat_parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 25 0 0 1\n", &stat), 0);
@@ -69,16 +69,16 @@ static void test_stat_of_a_kernel_thread(void **state)
 static struct live_process parse_status(const char *text)
 {
 	struct live_process p = {
-		.uid = FACT_UNKNOWN,
-		.rss_anon = FACT_UNKNOWN,
-		.hugetlb = FACT_UNKNOWN,
-		.inner_pid = 4711,
-		.n_threads = FACT_UNKNOWN,
-		.capabilities_known = TRI_UNKNOWN,
-		.thp = THP_PROCESS_UNKNOWN,
+		.status.uid = FACT_UNKNOWN,
+		.status.rss_anon = FACT_UNKNOWN,
+		.status.hugetlb = FACT_UNKNOWN,
+		.status.inner_pid = 4711,
+		.status.n_threads = FACT_UNKNOWN,
+		.status.capabilities_known = TRI_UNKNOWN,
+		.status.thp = THP_PROCESS_UNKNOWN,
 	};
 
-	status_parse(&pool, text, &p);
+	status_parse(&pool, text, &p.status);
 	return p;
 }
 
@@ -88,24 +88,24 @@ static void test_status(void **state)
 		"Name:\tvllm\nUmask:\t0022\nUid:\t1000\t1001\t1000\t1000\nNStgid:\t4711\t12\t1\nThreads:\t181\n"
 		"VmLck:\t      16 kB\nVmPin:\t      32 kB\nVmSwap:\t 8 kB\nRssAnon:\t  1024 kB\n"
 		"RssFile:\t    2048 kB\nRssShmem:\t  4096 kB\nHugetlbPages:\t 1048576 kB\n"
-		"CapEff:\t00000000a80425fb\nTHP_enabled:\t0\nCpus_allowed_list:\t0-3,8\nMems_allowed_list:\t1\n");
+		"CapInh:\t0\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nTHP_enabled:\t0\nCpus_allowed_list:\t0-3,8\nMems_allowed_list:\t1\n");
 
 	(void)state;
-	assert_int_equal(p.uid, 1000);
-	assert_int_equal(p.inner_pid, 1);
-	assert_int_equal(p.n_threads, 181);
-	assert_int_equal(p.locked, 16384);
-	assert_int_equal(p.pinned, 32768);
-	assert_int_equal(p.swap, 8192);
-	assert_int_equal(p.rss_anon, 1024 * 1024);
-	assert_int_equal(p.rss_file, 2048 * 1024);
-	assert_int_equal(p.rss_shmem, 4096 * 1024);
-	assert_int_equal(p.hugetlb, INT64_C(1) << 30);
-	assert_int_equal(p.capabilities_known, TRI_YES);
-	assert_int_equal(p.capabilities, 0xa80425fb);
-	assert_int_equal(p.thp, THP_PROCESS_DISABLED);
-	assert_list_equal(&p.cpus, "0-3,8");
-	assert_list_equal(&p.memory_nodes, "1");
+	assert_int_equal(p.status.uid, 1000);
+	assert_int_equal(p.status.inner_pid, 1);
+	assert_int_equal(p.status.n_threads, 181);
+	assert_int_equal(p.status.locked, 16384);
+	assert_int_equal(p.status.pinned, 32768);
+	assert_int_equal(p.status.swap, 8192);
+	assert_int_equal(p.status.rss_anon, 1024 * 1024);
+	assert_int_equal(p.status.rss_file, 2048 * 1024);
+	assert_int_equal(p.status.rss_shmem, 4096 * 1024);
+	assert_int_equal(p.status.hugetlb, INT64_C(1) << 30);
+	assert_int_equal(p.status.capabilities_known, TRI_YES);
+	assert_int_equal(p.status.effective, 0xa80425fb);
+	assert_int_equal(p.status.thp, THP_PROCESS_DISABLED);
+	assert_list_equal(&p.status.cpus, "0-3,8");
+	assert_list_equal(&p.status.memory_nodes, "1");
 }
 
 /* A file that was cut off, a field that is garbage: unknown, never zero. */
@@ -128,19 +128,19 @@ static void test_status_in_halves(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		p = parse_status(texts[i]);
-		assert_row_int(texts[i], p.rss_anon, FACT_UNKNOWN);
-		assert_row_int(texts[i], p.capabilities_known, TRI_UNKNOWN);
-		assert_row_int(texts[i], p.inner_pid, 4711);
+		assert_row_int(texts[i], p.status.rss_anon, FACT_UNKNOWN);
+		assert_row_int(texts[i], p.status.capabilities_known, TRI_UNKNOWN);
+		assert_row_int(texts[i], p.status.inner_pid, 4711);
 	}
 	p = parse_status("CapEff:\tzz\nTHP_enabled:\t7\nUid:\troot\nNStgid:\t\nCpus_allowed_list:\t3-1\n");
-	assert_int_equal(p.capabilities_known, TRI_UNKNOWN);
-	assert_int_equal(p.thp, THP_PROCESS_UNKNOWN);
-	assert_int_equal(p.uid, FACT_UNKNOWN);
-	assert_int_equal(p.inner_pid, 4711);
-	assert_true(bitmap_is_empty(&p.cpus));
+	assert_int_equal(p.status.capabilities_known, TRI_UNKNOWN);
+	assert_int_equal(p.status.thp, THP_PROCESS_UNKNOWN);
+	assert_int_equal(p.status.uid, FACT_UNKNOWN);
+	assert_int_equal(p.status.inner_pid, 4711);
+	assert_true(bitmap_is_empty(&p.status.cpus));
 	/* The kernel escapes the newline of a name: it can make no field up. */
 	p = parse_status("Name:\tx\\nRssAnon:\t1 kB\nRssAnon:\t12 kB\n");
-	assert_int_equal(p.rss_anon, 12 * 1024);
+	assert_int_equal(p.status.rss_anon, 12 * 1024);
 }
 
 static void test_auxv(void **state)

@@ -40,8 +40,8 @@ static void test_self(void **state)
 	assert_int_equal(p->state, LIVE_RUNNING);
 	assert_null(p->problem);
 	assert_int_equal(p->parent, getppid());
-	assert_int_equal(p->uid, getuid());
-	assert_int_equal(p->inner_pid, getpid());
+	assert_int_equal(p->status.uid, getuid());
+	assert_int_equal(p->status.inner_pid, getpid());
 	assert_int_equal(p->other_mounts, TRI_NO);
 	assert_int_equal(p->bits, 64);
 	assert_int_equal(p->is_static, TRI_NO);
@@ -52,11 +52,11 @@ static void test_self(void **state)
 	assert_string_equal(p->malloc->path, realpath(info.dli_fname, mem_alloc(&pool, 4096)));
 	assert_ptr_equal(p->free, p->malloc);
 	assert_int_equal(p->environment_evidence, EVIDENCE_PROVED);
-	assert_true(p->rss_anon > 0 && p->rss_file > 0);
-	assert_true(p->n_mappings > 10 && p->n_threads >= 1);
+	assert_true(p->status.rss_anon > 0 && p->status.rss_file > 0);
+	assert_true(p->n_mappings > 10 && p->status.n_threads >= 1);
 	assert_int_equal(sched_getaffinity(0, sizeof cpus, &cpus), 0);
-	assert_int_equal(bitmap_count(&p->cpus), CPU_COUNT(&cpus));
-	assert_true(p->memlock.soft != FACT_UNKNOWN);
+	assert_int_equal(bitmap_count(&p->status.cpus), CPU_COUNT(&cpus));
+	assert_true(p->limits.memlock.soft != FACT_UNKNOWN);
 }
 
 /* A forked child has the parent's memory, and says the same. */
@@ -295,7 +295,7 @@ static void test_zombie(void **state)
 	assert_string_equal(p->name, "true");
 	assert_non_null(p->problem);
 	assert_null(p->malloc);
-	assert_int_equal(p->rss_anon, FACT_UNKNOWN);
+	assert_int_equal(p->status.rss_anon, FACT_UNKNOWN);
 }
 
 static void test_kernel_thread(void **state)

@@ -8,7 +8,7 @@
 #define HEAD "{\"record\": 1, \"pid\": 1, \"start_time\": 8765"
 
 /* As it is seen from the host: PID 4711, which is 1 in its own namespace. */
-static const struct live_process process = { .pid = 4711, .inner_pid = 1, .start_time = 8765 };
+static const struct live_process process = { .pid = 4711, .status.inner_pid = 1, .start_time = 8765 };
 
 static struct live_record parse(const char *text)
 {

@@ -57,8 +57,8 @@ static void test_by_pid(void **state)
 	/* Of a captured process nothing can be read but files. */
 	assert_string_equal(select_pids(LIVE_PID, "20"), "20");
 	assert_int_equal(facts.processes[0].state, LIVE_RUNNING);
-	assert_int_equal(facts.processes[0].uid, 7);
-	assert_int_equal(facts.processes[0].rss_anon, 4096);
+	assert_int_equal(facts.processes[0].status.uid, 7);
+	assert_int_equal(facts.processes[0].status.rss_anon, 4096);
 	assert_non_null(facts.processes[0].problem);
 	assert_null(facts.processes[0].malloc);
 }
@@ -206,11 +206,11 @@ static void test_hidepid(void **state)
 	tree_write(&tree, CGROUPS "/a/cgroup.procs", "11\n10\n");
 	assert_string_equal(select_pids(LIVE_CGROUP, "a"), "11 10");
 	assert_int_equal(facts.processes[0].state, LIVE_GONE);
-	assert_int_equal(facts.processes[0].rss_anon, FACT_UNKNOWN);
+	assert_int_equal(facts.processes[0].status.rss_anon, FACT_UNKNOWN);
 	tree_remove(&tree, "/proc/10/status");
 	assert_string_equal(select_pids(LIVE_PID, "10"), "10");
-	assert_int_equal(facts.processes[0].rss_anon, FACT_UNKNOWN);
-	assert_int_equal(facts.processes[0].capabilities_known, TRI_UNKNOWN);
+	assert_int_equal(facts.processes[0].status.rss_anon, FACT_UNKNOWN);
+	assert_int_equal(facts.processes[0].status.capabilities_known, TRI_UNKNOWN);
 }
 
 /* Links that lead out, or to what lies on the machine that the test runs on. */

@@ -74,7 +74,7 @@ static void test_first_thread_has_ended(void **state)
 				"-pthread");
 	const struct live_process *p;
 	struct live_facts facts;
-	struct live_stat stat = { .state = 'R' };
+	struct process_stat stat = { .state = 'R' };
 	struct root root;
 	pid_t pid;
 
@@ -92,13 +92,13 @@ static void test_first_thread_has_ended(void **state)
 	assert_int_equal(p->state, LIVE_RUNNING);
 	assert_null(p->problem);
 	assert_int_equal(p->pid, pid);
-	assert_int_equal(p->inner_pid, pid);
+	assert_int_equal(p->status.inner_pid, pid);
 	assert_int_equal(p->start_time, stat.start_time);
 	assert_string_equal(p->command, program);
 	assert_string_equal(p->malloc->allocator, "glibc");
-	assert_int_equal(p->uid, getuid());
-	assert_int_equal(p->n_threads, 2);
-	assert_true(p->rss_anon > 0 && p->n_mappings > 0);
+	assert_int_equal(p->status.uid, getuid());
+	assert_int_equal(p->status.n_threads, 2);
+	assert_true(p->status.rss_anon > 0 && p->n_mappings > 0);
 }
 
 /* The number of a thread: what is meant is its process. */

@@ -28,10 +28,10 @@ static void look(void *user, struct mem *m, bool thorough, struct live_facts *re
 	for (size_t i = 0; i < ret->n_processes; i++)
 		ret->processes[i] = (struct live_process){ .pid = (int64_t)i + 1,
 							   .start_time = 7,
-							   .rss_anon = 1000 * (int64_t)c->n_looks };
+							   .status.rss_anon = 1000 * (int64_t)c->n_looks };
 	for (size_t i = 0; i < ret->n_processes && c->n_living_looks && c->n_looks > c->n_living_looks; i++)
 		ret->processes[i] = (struct live_process){
-			.pid = (int64_t)i + 1, .start_time = 7, .state = LIVE_ZOMBIE, .rss_anon = FACT_UNKNOWN
+			.pid = (int64_t)i + 1, .start_time = 7, .state = LIVE_ZOMBIE, .status.rss_anon = FACT_UNKNOWN
 		};
 }
 
@@ -76,7 +76,7 @@ static void test_every_second(void **state)
 	/* The costly looks are the first one and the last one, whose processes are kept. */
 	assert_int_equal(c.n_thorough, 2);
 	assert_true(c.was_last_thorough);
-	assert_int_equal(live.processes[1].rss_anon, 4000);
+	assert_int_equal(live.processes[1].status.rss_anon, 4000);
 }
 
 static void test_one_second(void **state)

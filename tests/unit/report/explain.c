@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "detect/process.h"
 #include "report/report.h"
 #include "support/scenario.h"
 #include "util/size.h"
@@ -191,13 +192,11 @@ static void test_explain_unknown(void **state)
 		.memory_total = FACT_UNKNOWN,
 		.cpu = { .quota_milli = FACT_UNKNOWN, .effective = FACT_UNKNOWN },
 		.numa = { .known = TRI_UNKNOWN },
-		.thp = { .known = TRI_UNKNOWN, .process = THP_PROCESS_UNKNOWN },
+		.thp = { .known = TRI_UNKNOWN },
 		.cgroup = { .memory_max = FACT_UNKNOWN },
-		.process = { .uid = FACT_UNKNOWN,
-			     .no_new_privs = TRI_UNKNOWN,
-			     .seccomp = FACT_UNKNOWN,
-			     .memlock = { FACT_UNKNOWN, FACT_UNKNOWN },
-			     .core = { FACT_UNKNOWN, FACT_UNKNOWN } },
+		.process = { .status = process_status_unknown,
+			     .limits = { .memlock = { FACT_UNKNOWN, FACT_UNKNOWN },
+					 .core = { FACT_UNKNOWN, FACT_UNKNOWN } } },
 	};
 	scenario_decide();
 	text = explain(REPORT_PLANNED, false);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
+#include "detect/process.h"
 #include "report/json_values.h"
 #include "report/report.h"
 #include "support/scenario.h"
@@ -212,7 +213,7 @@ static void test_unknown_and_unlimited(void **state)
 	(void)state;
 	scenario_open("no-numa-sysfs", NULL, (const char *const[]){ NULL });
 	scenario.machine.facts.cpu = (struct cpu_facts){ .effective = FACT_UNKNOWN };
-	scenario.machine.facts.process.uid = FACT_UNKNOWN;
+	scenario.machine.facts.process.status = process_status_unknown;
 	scenario.machine.facts.cgroup.memory_max = INT64_C(1) << 33;
 	scenario_decide();
 	make_report(NULL);

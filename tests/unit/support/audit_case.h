@@ -64,8 +64,8 @@ static inline void case_reset(void)
 				  .cpu.effective = 2,
 				  .cgroup.memory_max = FACT_UNLIMITED };
 	facts = (struct audit_facts){ .machine = &machine };
-	processes[0] = (struct live_process){ .pid = 100, .parent = 1, .name = "server", .inner_pid = 100 };
-	processes[1] = (struct live_process){ .pid = 101, .parent = 100, .name = "worker", .inner_pid = 7 };
+	processes[0] = (struct live_process){ .pid = 100, .parent = 1, .name = "server", .status.inner_pid = 100 };
+	processes[1] = (struct live_process){ .pid = 101, .parent = 100, .name = "worker", .status.inner_pid = 7 };
 	live = (struct live_facts){ .asked = "PID 100", .processes = processes, .n_processes = 2 };
 	for (size_t i = 0; i < 4; i++)
 		case_found[i] = case_finding(CHECK_OK, "all is well");

@@ -91,7 +91,7 @@ static void test_affinity(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		assert_int_equal(bitmap_parse_list(cases[i].now, &p->cpus), 0);
+		assert_int_equal(bitmap_parse_list(cases[i].now, &p->status.cpus), 0);
 		add_step("affinity", "CPU affinity", cases[i].launched, "done");
 		expect(audit_affinity_in_force, cases[i].launched, cases[i].status, cases[i].observed);
 	}
@@ -123,7 +123,7 @@ static void test_mempolicy(void **state)
 	}
 	p->memory_policy = MPOL_PREFERRED;
 	assert_int_equal(bitmap_parse_list("1", &p->policy_nodes), 0);
-	assert_int_equal(bitmap_parse_list("0", &p->memory_nodes), 0);
+	assert_int_equal(bitmap_parse_list("0", &p->status.memory_nodes), 0);
 	add_step("mempolicy", "memory policy", "preferred 1", "done");
 	expect(audit_mempolicy_in_force, "a cpuset that moved", CHECK_WARN,
 	       "preferred 1, but its cpuset lets it have memory of nodes 0 only");
@@ -144,7 +144,7 @@ static void test_thp(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		p->thp = cases[i].now;
+		p->status.thp = cases[i].now;
 		add_step("thp", "transparent hugepages", cases[i].launched, "done");
 		expect(audit_thp_in_force, cases[i].launched, cases[i].status, "");
 	}
@@ -174,11 +174,11 @@ static void test_capabilities(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		p->capabilities = cases[i].now;
+		p->status.effective = cases[i].now;
 		add_step("caps", "capabilities", cases[i].launched, "done");
 		expect(audit_capabilities_left, cases[i].launched, cases[i].status, cases[i].observed);
 	}
-	p->capabilities_known = TRI_UNKNOWN;
+	p->status.capabilities_known = TRI_UNKNOWN;
 	add_step("caps", "capabilities", "none", "done");
 	expect(audit_capabilities_left, "unreadable", CHECK_UNKNOWN, "cannot be read");
 }
@@ -204,7 +204,7 @@ static void test_user(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		p->uid = cases[i].now;
+		p->status.uid = cases[i].now;
 		p->other_mounts = cases[i].is_container;
 		add_step("user", "user", "vllm (1000:1000, 1 groups)", "done");
 		if (cases[i].caps)
@@ -232,7 +232,7 @@ static void test_limits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		p->memlock.soft = cases[i].now;
+		p->limits.memlock.soft = cases[i].now;
 		add_step("rlimits", "locked memory", cases[i].launched, "done");
 		expect(audit_limits_in_force, cases[i].launched, cases[i].status, cases[i].observed);
 	}
@@ -247,14 +247,15 @@ static void test_other_limits(void **state)
 		enum check_status status;
 		const char *observed;
 	} cases[] = {
-		{ "rlimits", "core dumps", &processes[0].core.soft, 0, "0", CHECK_OK, "core dumps: 0" },
-		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNLIMITED, "0", CHECK_WARN,
+		{ "rlimits", "core dumps", &processes[0].limits.core.soft, 0, "0", CHECK_OK, "core dumps: 0" },
+		{ "rlimits", "core dumps", &processes[0].limits.core.soft, FACT_UNLIMITED, "0", CHECK_WARN,
 		  "core dumps: unlimited, launched with 0" },
-		{ "rlimits", "core dumps", &processes[0].core.soft, FACT_UNKNOWN, "0", CHECK_UNKNOWN,
+		{ "rlimits", "core dumps", &processes[0].limits.core.soft, FACT_UNKNOWN, "0", CHECK_UNKNOWN,
 		  "core dumps of /proc/4711" },
-		{ "oom-score", "oom-score", &processes[0].oom_score_adj, -500, "-500", CHECK_OK, "oom-score: -500" },
-		{ "oom-score", "oom-score", &processes[0].oom_score_adj, -1, "-1", CHECK_OK, "oom-score: -1" },
-		{ "oom-score", "oom-score", &processes[0].oom_score_adj, 0, "-500", CHECK_WARN,
+		{ "oom-score", "oom-score", &processes[0].limits.oom_score_adj, -500, "-500", CHECK_OK,
+		  "oom-score: -500" },
+		{ "oom-score", "oom-score", &processes[0].limits.oom_score_adj, -1, "-1", CHECK_OK, "oom-score: -1" },
+		{ "oom-score", "oom-score", &processes[0].limits.oom_score_adj, 0, "-500", CHECK_WARN,
 		  "oom-score: 0, launched with -500" },
 	};
 
@@ -286,18 +287,18 @@ static void test_locked_memory(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		p->locked = cases[i].locked;
-		p->pinned = cases[i].pinned;
-		p->memlock.soft = cases[i].limit;
-		p->capabilities = cases[i].capabilities;
+		p->status.locked = cases[i].locked;
+		p->status.pinned = cases[i].pinned;
+		p->limits.memlock.soft = cases[i].limit;
+		p->status.effective = cases[i].capabilities;
 		expect(audit_limits_in_force, cases[i].observed, cases[i].status, cases[i].observed);
 	}
-	p->locked = MIB(8);
-	p->memlock.soft = MIB(8);
+	p->status.locked = MIB(8);
+	p->limits.memlock.soft = MIB(8);
 	add_step("rlimits", "locked memory", "unlimited", "done");
 	expect(audit_limits_in_force, "both", CHECK_WARN, "launched with unlimited; 8 MiB are locked or pinned");
-	p->locked = MIB(3);
-	p->memlock.soft = MIB(8);
+	p->status.locked = MIB(3);
+	p->limits.memlock.soft = MIB(8);
 	thresholds.values[THRESHOLD_LOCKED_WARN] = 30;
 	expect(audit_limits_in_force, "the policy's threshold", CHECK_WARN, "3 MiB are locked");
 }

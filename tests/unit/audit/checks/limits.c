@@ -13,7 +13,7 @@ static struct facts *f = &scenario.machine.facts;
 
 static void set_memlock(int64_t soft, int64_t hard)
 {
-	f->process.memlock = (struct limit){ soft, hard };
+	f->process.limits.memlock = (struct limit){ soft, hard };
 }
 
 static void test_memlock(void **state)
@@ -23,7 +23,7 @@ static void test_memlock(void **state)
 	assert_finding("memlock-limit", "ok", "unlimited");
 	set_memlock(64 * MIB, 64 * MIB);
 	assert_finding("memlock-limit", "ok", "CAP_IPC_LOCK");
-	f->process.effective = 0;
+	f->process.status.effective = 0;
 	assert_finding("memlock-limit", "warn", "64 MiB, and 8 RDMA devices may register more");
 	set_memlock(8 * MIB, 8 * MIB);
 	assert_finding("memlock-limit", "fail", "8 MiB");

@@ -138,7 +138,7 @@ static void test_page_cache(void **state)
 
 static void test_overcommit(void **state)
 {
-	struct node_meminfo *memory = &audit.node.memory;
+	struct meminfo *memory = &audit.node.memory;
 
 	(void)state;
 	audit_open(LAPTOP, NULL, NO_WORDS);
@@ -164,7 +164,7 @@ static void test_overcommit(void **state)
 
 static void test_swap(void **state)
 {
-	struct node_meminfo *memory = &audit.node.memory;
+	struct meminfo *memory = &audit.node.memory;
 
 	(void)state;
 	audit_open(HGX, NULL, NO_WORDS);

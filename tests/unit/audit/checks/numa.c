@@ -98,15 +98,15 @@ static void test_gpu_nodes(void **state)
 	gpus[1].node = 7;
 	assert_finding("gpu-nodes", "warn", "node 7, which is not online");
 	/* The worst of them is told, and that there are others. */
-	set_list(&f->cpu.allowed, "60-70");
+	set_list(&f->process.status.cpus, "60-70");
 	assert_finding("gpu-nodes", "fail", "may use no CPU (it has 60-70) (3 more GPUs lie badly)");
-	set_list(&f->cpu.allowed, "0-223");
+	set_list(&f->process.status.cpus, "0-223");
 	gpus[1].node = 0;
-	set_list(&f->numa.allowed_memory, "1");
+	set_list(&f->process.status.memory_nodes, "1");
 	assert_finding("gpu-nodes", "fail", "may use no memory (it has nodes 1)");
-	f->numa.allowed_memory = (struct bitmap){ { 0 } };
+	f->process.status.memory_nodes = (struct bitmap){ { 0 } };
 	assert_finding("gpu-nodes", "ok", "node 0");
-	f->cpu.allowed = (struct bitmap){ { 0 } };
+	f->process.status.cpus = (struct bitmap){ { 0 } };
 	assert_finding("gpu-nodes", "unknown", "CPUs");
 	f->numa.known = TRI_UNKNOWN;
 	assert_finding("gpu-nodes", "unknown", "NUMA nodes");
@@ -137,19 +137,19 @@ static void test_cpuless_nodes(void **state)
 	(void)state;
 	audit_open(SUPERCHIP, NULL, NO_WORDS);
 	assert_finding("cpuless-nodes", "warn", "nodes 2,10,18,26 have memory and no CPUs");
-	set_list(&f->numa.allowed_memory, "0-1");
+	set_list(&f->process.status.memory_nodes, "0-1");
 	assert_finding("cpuless-nodes", "ok", "the cpuset keeps us out");
-	set_list(&f->numa.allowed_memory, "0-1,10");
+	set_list(&f->process.status.memory_nodes, "0-1,10");
 	assert_finding("cpuless-nodes", "warn", "nodes 10 have");
 	audit.node.mempolicy.mode = MPOL_INTERLEAVE;
 	set_list(&audit.node.mempolicy.nodes, "0-2");
 	assert_finding("cpuless-nodes", "fail", "inherited takes in nodes 2");
 	audit.node.mempolicy.mode = MPOL_PREFERRED;
 	assert_finding("cpuless-nodes", "warn", "nodes 10");
-	f->numa.allowed_memory = (struct bitmap){ { 0 } };
+	f->process.status.memory_nodes = (struct bitmap){ { 0 } };
 	assert_finding("cpuless-nodes", "unknown", "cannot be read");
 	/* A slower tier of memory is none of the GPUs'. */
-	set_list(&f->numa.allowed_memory, "0-2");
+	set_list(&f->process.status.memory_nodes, "0-2");
 	f->gpu.n_gpus = 0;
 	assert_finding("cpuless-nodes", "ok", "a slower tier");
 	f->numa.known = TRI_UNKNOWN;

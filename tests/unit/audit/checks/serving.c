@@ -143,7 +143,7 @@ static void test_preload_in_front(void **state)
 		processes[2].pid = 4713;
 		processes[2].parent = row == 3 ? 99 : 4712;
 		live.n_processes = 3;
-		p->rss_anon = processes[1].rss_anon = row == 4 ? GIB(4) : MIB(1);
+		p->status.rss_anon = processes[1].status.rss_anon = row == 4 ? GIB(4) : MIB(1);
 		p->is_static = row == 1 ? TRI_YES : TRI_NO;
 		if (row == 2) {
 			/* No place for a record: what serves it says so. */
@@ -164,7 +164,7 @@ static void test_preload_in_front(void **state)
 	}
 	/* A cgroup lists them in any order. */
 	make_plain();
-	p->rss_anon = MIB(1);
+	p->status.rss_anon = MIB(1);
 	processes[1] = processes[2] = *p;
 	processes[1].pid = 4713;
 	processes[1].parent = 4712;
@@ -394,15 +394,15 @@ static void test_dangerous_options(void **state)
 		set_option("percpu_arena", modes[i].words);
 		expect(audit_process_variables, "percpu_arena on all CPUs", CHECK_OK, "no MALLOC_CONF");
 		set_option("percpu_arena", modes[i].words);
-		assert_int_equal(bitmap_parse_list("0-3", &p->cpus), 0);
+		assert_int_equal(bitmap_parse_list("0-3", &p->status.cpus), 0);
 		expect(audit_process_variables, "percpu_arena on some", modes[i].status,
 		       modes[i].status == CHECK_FAIL ? "affinity of CPUs 0-3" : "no MALLOC_CONF");
 		/* A process may run on all CPUs that might come, of which fewer are there. */
 		set_option("percpu_arena", modes[i].words);
-		assert_int_equal(bitmap_parse_list("0-255", &p->cpus), 0);
+		assert_int_equal(bitmap_parse_list("0-255", &p->status.cpus), 0);
 		expect(audit_process_variables, "percpu_arena, more possible than present", CHECK_OK, "no MALLOC_CONF");
 		set_option("percpu_arena", modes[i].words);
-		p->cpus = (struct bitmap){ { 0 } };
+		p->status.cpus = (struct bitmap){ { 0 } };
 		expect(audit_process_variables, "affinity unknown", CHECK_OK, "no MALLOC_CONF");
 	}
 }
@@ -446,10 +446,10 @@ static void test_arenas(void **state)
 	machine.cpu.effective = 1;
 	expect(audit_process_arenas, "an audit on one CPU", CHECK_OK, "for 8 usable CPUs");
 	set_option("narenas", "8");
-	assert_int_equal(bitmap_parse_list("0", &p->cpus), 0);
+	assert_int_equal(bitmap_parse_list("0", &p->status.cpus), 0);
 	expect(audit_process_arenas, "a server on one CPU", CHECK_WARN, "up to 8 arenas for 1 usable CPU");
 	set_option("narenas", "8");
-	p->cpus = (struct bitmap){ { 0 } };
+	p->status.cpus = (struct bitmap){ { 0 } };
 	machine.cpu.effective = FACT_UNKNOWN;
 	expect(audit_process_arenas, "CPUs unknown", CHECK_UNKNOWN, "is not known");
 	p->options_evidence = EVIDENCE_NONE;
@@ -460,7 +460,7 @@ static void test_arenas(void **state)
 	set_option("arena_max", "2");
 	expect(audit_process_arenas, "glibc's limit", CHECK_OK, "up to 2 arenas");
 	make_plain();
-	p->n_threads = 1;
+	p->status.n_threads = 1;
 	expect(audit_process_arenas, "one thread", CHECK_SKIP, "one thread");
 	make_foreign("tcmalloc", "/usr/lib/libtcmalloc.so.4");
 	expect(audit_process_arenas, "tcmalloc", CHECK_SKIP, "no arenas");

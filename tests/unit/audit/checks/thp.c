@@ -104,7 +104,7 @@ static void test_inherited(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		print_message("%s %d\n", cases[i].option, cases[i].process);
 		audit_open(LAPTOP, NULL, WORDS(cases[i].option, "x"));
-		thp->process = cases[i].process;
+		scenario.machine.facts.process.status.thp = cases[i].process;
 		assert_finding("thp-inherited", cases[i].status, "");
 		scenario_close();
 	}

@@ -51,10 +51,10 @@ static void test_verdict(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		p->rss_anon = cases[i].anon;
-		p->rss_file = cases[i].file;
-		p->rss_shmem = cases[i].shmem;
-		p->hugetlb = cases[i].hugetlb;
+		p->status.rss_anon = cases[i].anon;
+		p->status.rss_file = cases[i].file;
+		p->status.rss_shmem = cases[i].shmem;
+		p->status.hugetlb = cases[i].hugetlb;
 		p->allocator_resident = cases[i].resident;
 		p->allocator_live = cases[i].live;
 		expect(audit_memory_verdict, cases[i].row, cases[i].status, cases[i].observed);
@@ -65,7 +65,7 @@ static void test_verdict(void **state)
 /* 40 GiB resident for 10 in use, of which 29 were freed just now. */
 static void make_freed(const char *decay, int64_t threads)
 {
-	p->rss_anon = p->allocator_resident = GIB(40);
+	p->status.rss_anon = p->allocator_resident = GIB(40);
 	p->allocator_dirty = GIB(29);
 	p->allocator_live = GIB(10);
 	p->purge_threads = threads;
@@ -111,7 +111,7 @@ static void test_verdict_right_after_a_free(void **state)
 	expect(audit_memory_verdict, "a minute", CHECK_OK, "due to go back within 60 s");
 	/* A few pages are due all the time. */
 	make_freed("10000", 2);
-	p->allocator_resident = p->rss_anon = GIB(10);
+	p->allocator_resident = p->status.rss_anon = GIB(10);
 	p->allocator_dirty = MIB(15);
 	expect(audit_memory_verdict, "little", CHECK_OK, "10 GiB resident for 10 GiB in use");
 }
@@ -178,8 +178,8 @@ static void test_growth(void **state)
 	samples.n = 1;
 	expect(audit_memory_verdict, "one look", CHECK_UNKNOWN, "not known");
 	/* Small numbers may well double. */
-	p->rss_anon = MIB(20);
-	p->rss_file = MIB(5);
+	p->status.rss_anon = MIB(20);
+	p->status.rss_file = MIB(5);
 	first = (struct live_point)POINT(MIB(10), MIB(5), 0, 0);
 	last = (struct live_point)POINT(MIB(20), MIB(5), 0, 0);
 	make_samples(p->start_time, &first, &last);

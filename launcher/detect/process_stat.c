@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "live/context.h"
+#include "detect/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +28,10 @@ static const char *stat_field(const char *behind_name, int field)
 	return behind_name;
 }
 
-int stat_parse(const char *line, struct live_stat *ret)
+int stat_parse(const char *line, struct process_stat *ret)
 {
 	const char *open = strchr(line, '('), *close = strrchr(line, ')'), *rest, *field;
-	struct live_stat stat = { 0 };
+	struct process_stat stat = { 0 };
 	int64_t flags;
 	size_t length;
 
@@ -54,13 +54,16 @@ int stat_parse(const char *line, struct live_stat *ret)
 	return 0;
 }
 
-int stat_read(const struct root *root, int64_t pid, struct live_stat *ret)
+int stat_read(const struct root *root, int64_t pid, struct process_stat *ret)
 {
 	char path[40], text[1024];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+	if (pid)
+		snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+	else
+		snprintf(path, sizeof path, "/proc/self/stat");
 	fd = root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
