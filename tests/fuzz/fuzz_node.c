@@ -6,7 +6,6 @@
 #include "detect/boot.h"
 #include "detect/node.h"
 #include "fuzz.h"
-#include "thp.h"
 #include "util/kernel_abi.h"
 
 #define HUGE_SIZE (INT64_C(2) << 20)
