@@ -133,7 +133,7 @@ static int capture_link(struct capture *c, const char *path)
 /* Files of other tools are there by what they say, not by their names. */
 static bool capture_lists(const char *path)
 {
-	return !strstr(path, "/sysctl.d") && !strstr(path, "/tmpfiles.d") && !strstr(path, "/etc/allocrun");
+	return !strstr(path, "/sysctl.d") && !strstr(path, "/etc/allocrun");
 }
 
 static int capture_names_of(struct capture *c, const struct root_access *access)
@@ -213,7 +213,7 @@ static int capture_readme(struct capture *c, const char **ret_problem)
 		"Each file is written anew from what allocrun understands of it. Left out: command lines and\n"
 		"environments of processes, accounts, programs and libraries, the state of --tune, the ID of the\n"
 		"boot, mounts other than /dev/shm and cgroups, comments, and what the kernel command line and the\n"
-		"files of sysctl, tmpfiles and tuned say of other matters.\n"
+		"files of sysctl say of other matters.\n"
 		"Replaced by a word and a number: names of control groups and where they are mounted in unusual\n"
 		"places, files in folders of settings, libraries and their folders, profiles, UUIDs of GPUs. Of\n"
 		"the policy the reasons of ignored checks and what is not understood are \"left out\".\n");
