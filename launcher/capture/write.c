@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/buffer.h"
 #include "util/output.h"
 #include "util/text.h"
 #include "version.h"
@@ -206,8 +207,11 @@ static int capture_policy(struct capture *c, const char *policy, const char **re
 
 static int capture_readme(struct capture *c, const char **ret_problem)
 {
-	char *text = mem_strdup(
-		c->m,
+	struct buffer text = { .m = c->m };
+	int r;
+
+	buffer_append(
+		&text,
 		"A machine, captured by allocrun " ALLOCRUN_VERSION " --capture.\n\n"
 		"allocrun --sysroot FOLDER --explain, --check and --tune --dry-run say what they would here.\n\n"
 		"Each file is written anew from what allocrun understands of it. Left out: command lines and\n"
@@ -217,12 +221,10 @@ static int capture_readme(struct capture *c, const char **ret_problem)
 		"Replaced by a word and a number: names of control groups and where they are mounted in unusual\n"
 		"places, files in folders of settings, libraries and their folders, profiles, UUIDs of GPUs. Of\n"
 		"the policy the reasons of ignored checks and what is not understood are \"left out\".\n");
-	int r;
-
 	for (size_t i = 0; i < c->result->n_unread; i++)
-		text = mem_printf(c->m, "%s%s  %s: %s\n", text, i ? "" : "\nCould not be read:\n",
-				  c->result->unread[i].clean, strerror(-c->result->unread[i].error));
-	r = capture_write_file(c->m, c->folder, "/README", text);
+		buffer_printf(&text, "%s  %s: %s\n", i ? "" : "\nCould not be read:\n", c->result->unread[i].clean,
+			      strerror(-c->result->unread[i].error));
+	r = capture_write_file(c->m, c->folder, "/README", buffer_text(&text));
 	if (r < 0)
 		*ret_problem = mem_printf(c->m, "README: %s", strerror(-r));
 	return r;

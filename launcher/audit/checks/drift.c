@@ -147,7 +147,7 @@ static const char *drift_list_capabilities(struct mem *m, uint64_t mask, const c
 		if (!name)
 			continue;
 		if (!drift_list_has(keep, name + (strncmp(name, "cap_", 4) == 0 ? 4 : 0)))
-			audit_list(m, &list, mem_strdup(m, name));
+			text_list(m, &list, mem_strdup(m, name));
 		cap_free(name);
 	}
 	return list;
@@ -232,12 +232,12 @@ static struct finding limits_compare(struct mem *m, const struct live_process *p
 		const char *now = limits_format(m, limits[i].now);
 
 		if (s && strcmp(now, s->value) == 0)
-			audit_list(m, &well, mem_printf(m, "%s: %s", limits[i].name, now));
+			text_list(m, &well, mem_printf(m, "%s: %s", limits[i].name, now));
 		else if (s && limits[i].now == FACT_UNKNOWN)
-			audit_list(m, &unread, limits[i].name);
+			text_list(m, &unread, limits[i].name);
 		else if (s)
-			audit_list(m, &changed,
-				   mem_printf(m, "%s: %s, launched with %s", limits[i].name, now, s->value));
+			text_list(m, &changed,
+				  mem_printf(m, "%s: %s, launched with %s", limits[i].name, now, s->value));
 	}
 	if (changed)
 		return finding_warn(m, "%s", changed);
