@@ -6,6 +6,7 @@
 
 #include "live/live.h"
 #include "util/nearest.h"
+#include "util/text.h"
 
 enum { OWN_POLICY_FILE, OWN_POLICY_IGNORES, OWN_PROCESS_FOUND };
 
@@ -203,8 +204,7 @@ static void run_policy_file(struct run *run)
 	if (!runner_is_selected(&r->selection, &runner_checks[OWN_POLICY_FILE]))
 		return;
 	for (size_t i = 0; i < r->n_policy_files; i++)
-		files = files ? mem_printf(run->m, "%s, %s", files, r->policy_files[i]) :
-				mem_strdup(run->m, r->policy_files[i]);
+		text_list(run->m, &files, r->policy_files[i]);
 	run_add(run, &runner_checks[OWN_POLICY_FILE], NULL,
 		r->policy_problem ? run_own(CHECK_FAIL, r->policy_problem) :
 		files             ? run_own(CHECK_OK, files) :

@@ -29,6 +29,14 @@ static char *clean_lines(struct mem *m, const char *text, struct capture_names *
 	return buffer_text(&all);
 }
 
+/* The line if it begins with one of these. */
+static char *clean_keep(struct mem *m, const char *line, const char *const *starts)
+{
+	while (*starts && !text_starts_with(line, *starts))
+		starts++;
+	return *starts ? mem_strdup(m, line) : NULL;
+}
+
 /* Numbers, and words of the kernel's own. */
 static char *clean_nothing(struct mem *m, const char *text, struct capture_names *names)
 {
@@ -41,18 +49,17 @@ static char *clean_nothing(struct mem *m, const char *text, struct capture_names
 /* The words between commas that are controllers; the others become `other`, if any. */
 static char *clean_controllers(struct mem *m, const char *words, const char *other)
 {
-	char *text = mem_strdup(m, "");
+	struct buffer text = { .m = m };
 
 	for (size_t n; *words; words += n + (words[n] == ',')) {
 		const char *word;
 
 		n = strcspn(words, ",");
 		word = mem_strndup(m, words, n);
-		if (!names_is_controller(word))
-			word = other;
-		text = mem_printf(m, "%s%s%s", text, *text && *word ? "," : "", word);
+		word = names_is_controller(word) ? word : other;
+		buffer_printf(&text, "%s%s", text.length && *word ? "," : "", word);
 	}
-	return text;
+	return buffer_text(&text);
 }
 
 /* "4:memory:/job-of-alice"; "1:name=x:/" is a hierarchy that somebody named. */
@@ -78,26 +85,25 @@ static char *clean_cgroup(struct mem *m, const char *text, struct capture_names 
 /* Cgroups, and the size of /dev/shm. */
 static char *clean_mounts(struct mem *m, const char *text, struct capture_names *names)
 {
-	char *clean = mem_strdup(m, "");
+	struct buffer clean = { .m = m };
 	int64_t size = FACT_UNKNOWN;
 
 	if (node_parse_tmpfs(text, "/dev/shm", FACT_UNKNOWN, &size))
-		clean = mem_printf(m, "1 0 0:1 / /dev/shm rw - tmpfs tmpfs rw%s\n",
-				   size == FACT_UNKNOWN ?
-					   "" :
-					   mem_printf(m, ",size=%lldk",
-						      size == FACT_UNLIMITED ? 0LL : (long long)size / 1024));
+		buffer_append(&clean, "1 0 0:1 / /dev/shm rw - tmpfs tmpfs rw");
+	if (size != FACT_UNKNOWN)
+		buffer_printf(&clean, ",size=%lldk", size == FACT_UNLIMITED ? 0LL : (long long)size / 1024);
+	if (clean.length)
+		buffer_append(&clean, "\n");
 	for (size_t i = 0; i < names->cgroups.n_mounts; i++) {
 		const struct cgroup_mount *mount = &names->cgroups.mounts[i];
 		const char *type = mount->is_v2 ? "cgroup2" : "cgroup";
 		const char *controllers = clean_controllers(m, mount->options, "");
 
-		clean = mem_printf(m, "%s%zu 0 0:%zu %s %s rw - %s %s rw%s%s\n", clean, i + 2, i + 2,
-				   names_group_path(m, names, mount->subtree),
-				   names_mount_point(m, names, mount->point), type, type, *controllers ? "," : "",
-				   controllers);
+		buffer_printf(&clean, "%zu 0 0:%zu %s %s rw - %s %s rw%s%s\n", i + 2, i + 2,
+			      names_group_path(m, names, mount->subtree), names_mount_point(m, names, mount->point),
+			      type, type, *controllers ? "," : "", controllers);
 	}
-	return clean;
+	return buffer_text(&clean);
 }
 
 /* --- the process, the boot ---------------------------------------------------- */
@@ -105,15 +111,11 @@ static char *clean_mounts(struct mem *m, const char *text, struct capture_names 
 /* Rights and places; not how it is called, and who else runs. */
 static char *clean_status_line(struct mem *m, const char *line, struct capture_names *names)
 {
-	static const char *const kept[] = { "Uid:",    "Gid:",         "Cap",          "NoNewPrivs:",
-					    "Seccomp", "THP_enabled:", "Cpus_allowed", "Mems_allowed" };
+	static const char *const kept[] = { "Uid:",         "Gid:",         "Cap",          "NoNewPrivs:", "Seccomp",
+					    "THP_enabled:", "Cpus_allowed", "Mems_allowed", NULL };
 
 	(void)names;
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-		if (text_starts_with(line, kept[i]))
-			return mem_strdup(m, line);
-	}
-	return NULL;
+	return clean_keep(m, line, kept);
 }
 
 static char *clean_status(struct mem *m, const char *text, struct capture_names *names)
@@ -178,7 +180,7 @@ static char *clean_boot_word(struct mem *m, const char *word)
 static char *clean_command_line(struct mem *m, const char *text, struct capture_names *names)
 {
 	static const char blanks[] = " \t\n";
-	char *clean = mem_strdup(m, "");
+	struct buffer clean = { .m = m };
 
 	(void)names;
 	for (size_t n; text += strspn(text, blanks), *text; text += n) {
@@ -193,15 +195,17 @@ static char *clean_command_line(struct mem *m, const char *text, struct capture_
 			break;
 		word = clean_boot_word(m, word);
 		if (word)
-			clean = mem_printf(m, "%s%s%s", clean, *clean ? " " : "", word);
+			buffer_printf(&clean, "%s%s", clean.length ? " " : "", word);
 	}
-	return mem_printf(m, "%s\n", *clean ? clean : "ro");
+	buffer_append(&clean, clean.length ? "\n" : "ro\n");
+	return buffer_text(&clean);
 }
 
 /* --- GPUs ------------------------------------------------------------------------ */
 
 static char *clean_nvidia_line(struct mem *m, const char *line, struct capture_names *names)
 {
+	static const char *const kept[] = { "Model:", "Device Minor:", NULL };
 	static const char uuid[] = "GPU UUID:";
 
 	if (text_starts_with(line, uuid)) {
@@ -211,7 +215,7 @@ static char *clean_nvidia_line(struct mem *m, const char *line, struct capture_n
 		return mem_printf(m, "GPU UUID: \t GPU-00000000-0000-0000-0000-%012zu",
 				  names_number(m, names, "GPU", text_dup_line(m, line + strlen(uuid))));
 	}
-	return text_starts_with(line, "Model:") || text_starts_with(line, "Device Minor:") ? mem_strdup(m, line) : NULL;
+	return clean_keep(m, line, kept);
 }
 
 static char *clean_nvidia(struct mem *m, const char *text, struct capture_names *names)
@@ -221,8 +225,8 @@ static char *clean_nvidia(struct mem *m, const char *text, struct capture_names 
 
 static char *clean_kfd_line(struct mem *m, const char *line, struct capture_names *names)
 {
-	static const char *const kept[] = { "simd_count ", "cpu_cores_count ", "location_id ",       "domain ",
-					    "vendor_id ",  "device_id ",       "gfx_target_version " };
+	static const char *const kept[] = { "simd_count ", "cpu_cores_count ", "location_id ",        "domain ",
+					    "vendor_id ",  "device_id ",       "gfx_target_version ", NULL };
 	static const char id[] = "unique_id ";
 
 	if (text_starts_with(line, id))
@@ -230,11 +234,7 @@ static char *clean_kfd_line(struct mem *m, const char *line, struct capture_name
 				  strcmp(line + strlen(id), "0") == 0 ?
 					  0 :
 					  names_number(m, names, "GPU", line + strlen(id)));
-	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-		if (text_starts_with(line, kept[i]))
-			return mem_strdup(m, line);
-	}
-	return NULL;
+	return clean_keep(m, line, kept);
 }
 
 static char *clean_kfd(struct mem *m, const char *text, struct capture_names *names)
@@ -246,13 +246,14 @@ static char *clean_kfd(struct mem *m, const char *text, struct capture_names *na
 
 static char *clean_preload(struct mem *m, const char *text, struct capture_names *names)
 {
-	char *clean = mem_strdup(m, ""), *entries = mem_strdup(m, text);
+	char *entries = mem_strdup(m, text);
+	struct buffer clean = { .m = m };
 	const char *cursor = entries;
 
 	preload_remove_comments(entries);
 	for (char *entry; (entry = preload_next_of_file(m, &cursor));)
-		clean = mem_printf(m, "%s%s\n", clean, names_library(m, names, entry));
-	return clean;
+		buffer_printf(&clean, "%s\n", names_library(m, names, entry));
+	return buffer_text(&clean);
 }
 
 static char *clean_active_profile(struct mem *m, const char *text, struct capture_names *names)
@@ -260,19 +261,28 @@ static char *clean_active_profile(struct mem *m, const char *text, struct captur
 	return mem_printf(m, "%s\n", names_tuned(m, names, text_dup_line(m, text)));
 }
 
+/* A sysctl that --tune sets as well, with a number that it may have: the rest is an empty line. */
+static char *clean_sysctl_line(struct mem *m, const char *line, struct capture_names *names)
+{
+	/* The pool of the default size: any will do for vm.nr_hugepages. */
+	struct tune_facts facts = { .default_huge_size = 2 << 20 };
+	const char *value;
+
+	(void)names;
+	line = text_dup_line(m, line);
+	tune_parse_rivals(m, "", line, &facts);
+	if (!facts.n_rivals)
+		return mem_strdup(m, "");
+	value = mem_strndup(m, facts.rivals[0].value, strcspn(facts.rivals[0].value, " \t#;"));
+	return mem_printf(m, "%.*s = %s", (int)strcspn(line, " \t="), line,
+			  text_is_digits(value) ? value : LEFT_OUT_WORD);
+}
+
 static char *clean_sysctl(struct mem *m, const char *text, struct capture_names *names)
 {
-	return clean_rivals(m, TUNE_RIVAL_SYSCTL, text, names);
-}
+	char *clean = clean_lines(m, text, names, clean_sysctl_line);
 
-static char *clean_tmpfiles(struct mem *m, const char *text, struct capture_names *names)
-{
-	return clean_rivals(m, TUNE_RIVAL_TMPFILES, text, names);
-}
-
-static char *clean_tuned(struct mem *m, const char *text, struct capture_names *names)
-{
-	return clean_rivals(m, TUNE_RIVAL_TUNED, text, names);
+	return clean[strspn(clean, "\n")] ? clean : NULL;
 }
 
 /* The first that the path begins with, or has in it where it does not begin with a slash. */
@@ -305,8 +315,6 @@ static const struct {
 	{ "/etc/tuned/active_profile", clean_active_profile },
 	{ "/etc/sysctl.conf", clean_sysctl },
 	{ "sysctl.d/", clean_sysctl },
-	{ "tmpfiles.d/", clean_tmpfiles },
-	{ "tuned.conf", clean_tuned },
 };
 
 char *capture_clean(struct mem *m, const char *path, const char *text, struct capture_names *names)

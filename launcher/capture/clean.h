@@ -16,7 +16,5 @@
 char *clean_policy(struct mem *m, const char *text, struct capture_names *names);
 /* An option string without texts of its own; a piece that is none stays one that is none. */
 char *clean_conf(struct mem *m, enum conf_kind kind, const char *text);
-/* The lines that set one of our files, at their places; NULL = there is none. */
-char *clean_rivals(struct mem *m, enum tune_rival_form form, const char *text, struct capture_names *names);
 
 #endif

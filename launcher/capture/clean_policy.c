@@ -47,7 +47,7 @@ static const char *clean_conf_value(enum conf_kind kind, const struct conf_item 
 
 char *clean_conf(struct mem *m, enum conf_kind kind, const char *text)
 {
-	char *clean = mem_strdup(m, "");
+	struct buffer clean = { .m = m };
 
 	for (size_t n; *text; text += n + (text[n] == ',')) {
 		struct conf_problems problems = { NULL, 0 };
@@ -55,19 +55,20 @@ char *clean_conf(struct mem *m, enum conf_kind kind, const char *text)
 
 		n = strcspn(text, ",");
 		conf_parse(m, kind, mem_strndup(m, text, n), "", &piece, &problems);
-		clean = mem_printf(m, "%s%s%s", clean, *clean ? "," : "",
-				   !piece.n ? LEFT_OUT_WORD :
-					      mem_printf(m, "%s%c%s", piece.items[0].key,
-							 kind == CONF_JEMALLOC ? ':' : '=',
-							 clean_conf_value(kind, &piece.items[0])));
+		buffer_append(&clean, clean.length ? "," : "");
+		if (!piece.n)
+			buffer_append(&clean, LEFT_OUT_WORD);
+		else
+			buffer_printf(&clean, "%s%c%s", piece.items[0].key, kind == CONF_JEMALLOC ? ':' : '=',
+				      clean_conf_value(kind, &piece.items[0]));
 	}
-	return clean;
+	return buffer_text(&clean);
 }
 
 /* "mimalloc,jemalloc-5.3.1,/opt/x.so" */
 static const char *clean_allocators(struct policy_cleaner *c, const char *list)
 {
-	char *text = mem_strdup(c->m, "");
+	struct buffer text = { .m = c->m };
 
 	for (size_t n; *list; list += n + (list[n] == ',')) {
 		const char *word, *version;
@@ -80,9 +81,9 @@ static const char *clean_allocators(struct policy_cleaner *c, const char *list)
 		else if (version)
 			word = mem_strndup(c->m, word,
 					   (size_t)(version - word) + 1 + strspn(version + 1, ".0123456789"));
-		text = mem_printf(c->m, "%s%s%s", text, *text ? "," : "", word);
+		buffer_printf(&text, "%s%s", text.length ? "," : "", word);
 	}
-	return text;
+	return buffer_text(&text);
 }
 
 static const char *clean_profile(struct policy_cleaner *c, const char *name)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "known/allocators.h"
+#include "util/buffer.h"
 #include "util/text.h"
 
 #define FILES "file"     /* of a folder that is read in the order of names */
@@ -44,42 +45,28 @@ char *names_stand_in(struct mem *m, struct capture_names *names, const char *kin
 static const char *names_group(struct mem *m, struct capture_names *names, const char *part)
 {
 	/* What they are called on all machines; "..": outside of our namespace. */
-	static const char *const common[] = {
-		"system.slice",
-		"user.slice",
-		"machine.slice",
-		"init.scope",
-		"kubepods.slice",
-		"kubepods",
-		"docker",
-		"..",
-		"",
-		NULL,
-	};
+	static const char common[] =
+		"system.slice user.slice machine.slice init.scope kubepods.slice kubepods docker ..";
 
-	return text_is_among(common, part) ? part : names_stand_in(m, names, "group", part);
+	return !*part || text_has_word(common, part) ? part : names_stand_in(m, names, "group", part);
 }
 
 char *names_group_path(struct mem *m, struct capture_names *names, const char *path)
 {
-	char *text = mem_strdup(m, "");
+	struct buffer text = { .m = m };
 
 	for (size_t n; *path; path += n + (path[n] == '/')) {
 		n = strcspn(path, "/");
-		text = mem_printf(m, "%s%s%s", text, names_group(m, names, mem_strndup(m, path, n)),
-				  path[n] ? "/" : "");
+		buffer_printf(&text, "%s%s", names_group(m, names, mem_strndup(m, path, n)), path[n] ? "/" : "");
 	}
-	return text;
+	return buffer_text(&text);
 }
 
 bool names_is_controller(const char *word)
 {
-	static const char *const words[] = {
-		"cpu",        "cpuacct", "cpuset", "memory", "blkio", "devices",      "freezer", "net_cls", "net_prio",
-		"perf_event", "hugetlb", "pids",   "rdma",   "misc",  "name=systemd", "systemd", "unified", NULL,
-	};
-
-	return text_is_among(words, word);
+	return text_has_word("cpu cpuacct cpuset memory blkio devices freezer net_cls net_prio perf_event hugetlb pids "
+			     "rdma misc name=systemd systemd unified",
+			     word);
 }
 
 const char *names_mount_point(struct mem *m, struct capture_names *names, const char *point)
@@ -127,20 +114,9 @@ static char *names_cgroup_path(struct mem *m, struct capture_names *names, const
 
 /* --- libraries ------------------------------------------------------------------ */
 
-/* The folders that every distribution has. */
-static bool names_is_library_folder(struct mem *m, const char *folder)
-{
-	static const char *const folders[] = { "/lib",           "/lib64",           "/usr/lib", "/usr/lib64",
-					       "/usr/local/lib", "/usr/local/lib64", NULL };
-	static const char *const machines[] = { "x86_64-linux-gnu", "aarch64-linux-gnu", NULL };
-
-	return text_is_among(folders, folder) ||
-	       (text_is_among(machines, text_basename(folder)) && text_is_among(folders, text_dirname(m, folder)));
-}
-
 char *names_library(struct mem *m, struct capture_names *names, const char *path)
 {
-	const char *base = text_basename(path), *folder = text_dirname(m, path), *stem = "library";
+	const char *base = text_basename(path), *stem = "library";
 	size_t number = names_number(m, names, LIBRARIES, path);
 
 	/* As much of the name as says which allocator it is. */
@@ -148,9 +124,7 @@ char *names_library(struct mem *m, struct capture_names *names, const char *path
 		stem = mem_strndup(m, base, n);
 	if (base == path)
 		return mem_printf(m, "%s%zu.so", stem, number);
-	if (!names_is_library_folder(m, folder))
-		folder = mem_printf(m, "/%s", names_stand_in(m, names, "folder", folder));
-	return mem_printf(m, "%s/%s%zu.so", folder, stem, number);
+	return mem_printf(m, "/%s/%s%zu.so", names_stand_in(m, names, "folder", text_dirname(m, path)), stem, number);
 }
 
 /* --- files of other tools -------------------------------------------------------- */
@@ -158,56 +132,29 @@ char *names_library(struct mem *m, struct capture_names *names, const char *path
 char *names_tuned(struct mem *m, struct capture_names *names, const char *list)
 {
 	static const char separators[] = " \t,;";
-	static const char *const own[] = {
-		"accelerator-performance",
-		"balanced",
-		"balanced-battery",
-		"cpu-partitioning",
-		"hpc-compute",
-		"intel-sst",
-		"latency-performance",
-		"network-latency",
-		"network-throughput",
-		"openshift",
-		"openshift-node",
-		"powersave",
-		"realtime",
-		"realtime-virtual-host",
-		"throughput-performance",
-		"virtual-guest",
-		"virtual-host",
-		NULL,
-	};
-	char *text = mem_strdup(m, "");
+	static const char own[] =
+		"accelerator-performance balanced balanced-battery cpu-partitioning hpc-compute intel-sst "
+		"latency-performance network-latency network-throughput openshift openshift-node powersave realtime "
+		"realtime-virtual-host throughput-performance virtual-guest virtual-host";
+	struct buffer text = { .m = m };
 
-	for (size_t n; *list; list += n + strspn(list + n, separators)) {
+	for (size_t n; *(list += strspn(list, separators)); list += n) {
 		const char *word;
 
 		n = strcspn(list, separators);
 		word = mem_strndup(m, list, n);
-		/* A file, as [variables] includes, is no profile. */
-		if (strchr(word, '/'))
-			word = "/";
-		else if (n && !text_is_among(own, word))
-			word = names_stand_in(m, names, "tuned-profile", word);
-		text = mem_printf(m, "%s%s%.*s", text, word, (int)strspn(list + n, separators), list + n);
+		buffer_printf(&text, "%s%s", text.length ? " " : "",
+			      text_has_word(own, word) ? word : names_stand_in(m, names, "tuned-profile", word));
 	}
-	return text;
+	return buffer_text(&text);
 }
 
 /* Folders whose files somebody names, and that are read in the order of the names. */
 static bool names_is_drop_in(struct mem *m, const char *path)
 {
-	static const char *const folders[] = { "policy.d", "sysctl.d", "tmpfiles.d", NULL };
+	static const char *const folders[] = { "policy.d", "sysctl.d", NULL };
 
 	return text_is_among(folders, text_basename(text_dirname(m, path)));
-}
-
-static char *names_tuned_path(struct mem *m, struct capture_names *names, const char *path)
-{
-	const char *folder = text_dirname(m, path);
-
-	return mem_printf(m, "%s/%s/tuned.conf", text_dirname(m, folder), names_tuned(m, names, text_basename(folder)));
 }
 
 char *capture_clean_path(struct mem *m, const char *path, struct capture_names *names)
@@ -224,8 +171,6 @@ char *capture_clean_path(struct mem *m, const char *path, struct capture_names *
 	if (names_is_drop_in(m, path))
 		return mem_printf(m, "%s/%s.conf", text_dirname(m, path),
 				  names_stand_in(m, names, FILES, text_basename(path)));
-	if (strcmp(text_basename(path), "tuned.conf") == 0)
-		return names_tuned_path(m, names, path);
 	/* udev may have called them by their addresses. */
 	if (text_starts_with(path, rdma))
 		return mem_printf(m, "%s%s", rdma, names_stand_in(m, names, "rdma", path + strlen(rdma)));

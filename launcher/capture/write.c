@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/buffer.h"
 #include "util/output.h"
 #include "util/text.h"
 #include "version.h"
@@ -133,7 +134,7 @@ static int capture_link(struct capture *c, const char *path)
 /* Files of other tools are there by what they say, not by their names. */
 static bool capture_lists(const char *path)
 {
-	return !strstr(path, "/sysctl.d") && !strstr(path, "/tmpfiles.d") && !strstr(path, "/etc/allocrun");
+	return !strstr(path, "/sysctl.d") && !strstr(path, "/etc/allocrun");
 }
 
 static int capture_names_of(struct capture *c, const struct root_access *access)
@@ -206,23 +207,24 @@ static int capture_policy(struct capture *c, const char *policy, const char **re
 
 static int capture_readme(struct capture *c, const char **ret_problem)
 {
-	char *text = mem_strdup(
-		c->m,
+	struct buffer text = { .m = c->m };
+	int r;
+
+	buffer_append(
+		&text,
 		"A machine, captured by allocrun " ALLOCRUN_VERSION " --capture.\n\n"
 		"allocrun --sysroot FOLDER --explain, --check and --tune --dry-run say what they would here.\n\n"
 		"Each file is written anew from what allocrun understands of it. Left out: command lines and\n"
 		"environments of processes, accounts, programs and libraries, the state of --tune, the ID of the\n"
 		"boot, mounts other than /dev/shm and cgroups, comments, and what the kernel command line and the\n"
-		"files of sysctl, tmpfiles and tuned say of other matters.\n"
+		"files of sysctl say of other matters.\n"
 		"Replaced by a word and a number: names of control groups and where they are mounted in unusual\n"
 		"places, files in folders of settings, libraries and their folders, profiles, UUIDs of GPUs. Of\n"
 		"the policy the reasons of ignored checks and what is not understood are \"left out\".\n");
-	int r;
-
 	for (size_t i = 0; i < c->result->n_unread; i++)
-		text = mem_printf(c->m, "%s%s  %s: %s\n", text, i ? "" : "\nCould not be read:\n",
-				  c->result->unread[i].clean, strerror(-c->result->unread[i].error));
-	r = capture_write_file(c->m, c->folder, "/README", text);
+		buffer_printf(&text, "%s  %s: %s\n", i ? "" : "\nCould not be read:\n", c->result->unread[i].clean,
+			      strerror(-c->result->unread[i].error));
+	r = capture_write_file(c->m, c->folder, "/README", buffer_text(&text));
 	if (r < 0)
 		*ret_problem = mem_printf(c->m, "README: %s", strerror(-r));
 	return r;

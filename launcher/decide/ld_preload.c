@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "known/allocators.h"
+#include "util/buffer.h"
 
 static bool preload_has(const struct parts *parts, const char *entry)
 {
@@ -29,8 +30,9 @@ static const char *preload_reason_to_drop(struct mem *m, const struct parts *par
 char *preload_compose(struct mem *m, const char *library, const char *current, struct parts *parts)
 {
 	const char *cursor = current ? current : "";
-	char *value = mem_strdup(m, library ? library : "");
+	struct buffer value = { .m = m };
 
+	buffer_append(&value, library ? library : "");
 	if (library)
 		parts_add(m, parts, library, library, "ours, first: its malloc is the one found");
 	for (char *entry; (entry = preload_next(m, &cursor));) {
@@ -38,7 +40,7 @@ char *preload_compose(struct mem *m, const char *library, const char *current, s
 
 		parts_add(m, parts, entry, reason ? NULL : entry, reason ? reason : "was there and stays");
 		if (!reason)
-			value = mem_printf(m, "%s%s%s", value, *value ? ":" : "", entry);
+			buffer_printf(&value, "%s%s", value.length ? ":" : "", entry);
 	}
-	return value;
+	return buffer_text(&value);
 }

@@ -41,9 +41,9 @@ static const char *node_list_forms(struct mem *m, const char *name)
 
 		if (!text_starts_with(name, s->key) || (name[strlen(s->key)] && name[strlen(s->key)] != '.'))
 			continue;
+		text_list(m, &list, form);
 		if (s->subject == TUNE_OF_POOL_ON_NODE)
-			form = mem_printf(m, "%s, %s.SIZE.each", form, s->key);
-		list = list ? mem_printf(m, "%s, %s", list, form) : form;
+			text_list(m, &list, mem_printf(m, "%s.SIZE.each", s->key));
 	}
 	return list;
 }

@@ -7,6 +7,7 @@
 
 #include "facts/names.h"
 #include "report/page.h"
+#include "util/buffer.h"
 #include "util/size.h"
 #include "util/utf8.h"
 
@@ -284,21 +285,21 @@ char *report_blocker(struct mem *m, const struct operation *op)
 
 char *report_warnings(struct mem *m, const struct plan *plan)
 {
-	char *text = mem_strdup(m, "");
+	struct buffer text = { .m = m };
 
 	for (size_t i = 0; i < plan->n_warnings; i++)
-		text = mem_printf(m, "%sallocrun: %s\n", text, utf8_clean(m, plan->warnings[i]));
+		buffer_printf(&text, "allocrun: %s\n", utf8_clean(m, plan->warnings[i]));
 	for (size_t i = 0; i < plan->n_operations; i++) {
 		const struct operation *op = &plan->operations[i];
 		const char *reason = op->detail ? op->detail : op->why;
 
 		/* What the policy itself refused to preload is among the warnings already. */
 		if (op->outcome == OUTCOME_REFUSED && (op->step != STEP_PRELOAD || op->detail))
-			text = mem_printf(m, "%sallocrun: going on without %s: %s: %s\n", text, step_name(op->step),
-					  op->name, utf8_clean(m, reason));
+			buffer_printf(&text, "allocrun: going on without %s: %s: %s\n", step_name(op->step), op->name,
+				      utf8_clean(m, reason));
 		else if (op->outcome == OUTCOME_DEGRADED)
-			text = mem_printf(m, "%sallocrun: %s is degraded: %s\n", text, step_name(op->step),
-					  utf8_clean(m, reason));
+			buffer_printf(&text, "allocrun: %s is degraded: %s\n", step_name(op->step),
+				      utf8_clean(m, reason));
 	}
-	return text;
+	return buffer_text(&text);
 }

@@ -24,6 +24,15 @@ json_t *json_number(int64_t value)
 	return value == FACT_UNKNOWN ? json_null() : json_integer(value);
 }
 
+json_t *json_texts(const char *const *texts, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_text(texts[i]));
+	return list;
+}
+
 json_t *json_bitmap(const struct bitmap *b)
 {
 	struct mem m = MEM_INIT;

@@ -14,6 +14,8 @@
 json_t *json_text(const char *text);
 /* null for FACT_UNKNOWN, "unlimited" for FACT_UNLIMITED. */
 json_t *json_number(int64_t value);
+/* An array of n texts. */
+json_t *json_texts(const char *const *texts, size_t n);
 /* "0-3,8"; null for the empty set. */
 json_t *json_bitmap(const struct bitmap *b);
 

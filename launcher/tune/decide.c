@@ -62,8 +62,7 @@ static const char *decide_list_sizes(struct mem *m, const struct tune_facts *fac
 		const struct tune_file *file = &facts->files[i];
 
 		if (file->setting == setting)
-			list = list ? mem_printf(m, "%s, %s", list, size_format_boot(m, file->size)) :
-				      size_format_boot(m, file->size);
+			text_list(m, &list, size_format_boot(m, file->size));
 	}
 	return list;
 }

@@ -144,25 +144,18 @@ static void note_cpuless(struct mem *m, const struct tune_facts *facts, struct t
 				bitmap_format_list(m, &nodes), w->key));
 }
 
-/*
- * Would it leave what the plan wants? Numbers are read as sysctl does, 0x10 is 16; tuned
- * sets ">5" where there is less, and "<5" where there is more.
- */
+/* Would it leave what the plan wants? Numbers are read as sysctl does, 0x10 is 16. */
 static bool note_agrees(const struct tune_facts *facts, const struct tune_plan *plan, const struct tune_write *w,
 			const struct tune_rival *rival)
 {
-	const char *text = rival->value + (*rival->value == '<' || *rival->value == '>');
 	int64_t wanted, number;
 	char *end;
 
-	if (w->setting->form == TUNE_WORD)
-		return strcmp(rival->value, w->to) == 0;
-	number = strtoll(text, &end, 0);
-	if (end == text || *end)
+	number = strtoll(rival->value, &end, 0);
+	if (end == rival->value || *end)
 		return false;
 	wanted = strcmp(rival->path, w->path) == 0 ? note_number(w->to) : note_wanted_pages(facts, plan, w);
-	return number == wanted || (*rival->value == '>' && wanted > number) ||
-	       (*rival->value == '<' && wanted < number);
+	return number == wanted;
 }
 
 static void note_rivals(struct mem *m, const struct tune_facts *facts, const struct tune_plan *plan,

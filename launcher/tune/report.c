@@ -103,22 +103,13 @@ char *tune_report_text(struct mem *m, const struct tune_report *r)
 	return page_text(&page);
 }
 
-static json_t *tune_report_list(const char *const *items, size_t n)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_text(items[i]));
-	return list;
-}
-
 static json_t *tune_report_write_json(const struct tune_write *w)
 {
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "key", json_text(w->key), "outcome",
 			 tune_outcome_name(w->outcome), "path", json_text(w->path), "from", json_text(w->from), "to",
 			 json_text(w->to), "read_back", json_text(w->got), "detail", json_text(w->detail), "where",
 			 json_text(w->where), "why", json_text(w->setting->why), "notes",
-			 tune_report_list(w->notes, w->n_notes));
+			 json_texts(w->notes, w->n_notes));
 }
 
 char *tune_report_json(struct mem *m, const struct tune_report *r)
@@ -131,8 +122,8 @@ char *tune_report_json(struct mem *m, const struct tune_report *r)
 		json_array_append_new(settings, tune_report_write_json(&r->plan->writes[i]));
 	json = json_pack("{s:s, s:b, s:o, s:o, s:o, s:i, s:i, s:i, s:i}", "mode", modes[r->mode], "dry_run",
 			 r->mode == TUNE_DRY_RUN || r->is_dry, "policy_files",
-			 tune_report_list(r->policy_files, r->n_policy_files), "settings", settings, "notes",
-			 tune_report_list(r->plan->notes, r->plan->n_notes), "to_change",
+			 json_texts(r->policy_files, r->n_policy_files), "settings", settings, "notes",
+			 json_texts(r->plan->notes, r->plan->n_notes), "to_change",
 			 (int)tune_count(r->plan, TUNE_PLANNED), "changed", (int)tune_count(r->plan, TUNE_CHANGED),
 			 "failed", (int)(tune_count(r->plan, TUNE_FAILED) + tune_count(r->plan, TUNE_IMPOSSIBLE)),
 			 "exit_status", r->exit_code);

@@ -33,7 +33,7 @@ struct tune_file {
 	int error;           /* 0 or -errno */
 };
 
-/* Another place that sets one of these files: a line of sysctl.d, tmpfiles.d, tuned, sysctl.* at boot. */
+/* Another place that sets one of these files: a line of sysctl.d, sysctl.* at boot. */
 struct tune_rival {
 	const char *where; /* "/etc/sysctl.d/90-x.conf:3" */
 	const char *path;  /* the file that it sets */
@@ -70,10 +70,8 @@ int tune_parse_value(struct mem *m, const struct tune_setting *setting, const ch
 
 /* The lines of others that set what we set; for tune_detect(). */
 void tune_detect_rivals(const struct root *root, struct mem *m, struct tune_facts *facts);
-enum tune_rival_form { TUNE_RIVAL_SYSCTL, TUNE_RIVAL_TMPFILES, TUNE_RIVAL_TUNED };
-/* The rivals in one file. Pure. */
-void tune_parse_rivals(struct mem *m, enum tune_rival_form form, const char *name, const char *text,
-		       struct tune_facts *facts);
+/* The rivals in one file of sysctl.d. Pure. */
+void tune_parse_rivals(struct mem *m, const char *name, const char *text, struct tune_facts *facts);
 
 /* --- plan -------------------------------------------------------------------- */
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "util/text.h"
+
 #define NEAREST_WORD_MAX 64
 
 static size_t min3(size_t a, size_t b, size_t c)
@@ -72,11 +74,11 @@ const char *nearest_name(const char *word, const char *const *names)
 char *nearest_hint(struct mem *m, const char *word, const char *const *names)
 {
 	const char *near = nearest_name(word, names);
-	char *list = NULL;
+	const char *list = NULL;
 
 	if (near)
 		return mem_printf(m, " (did you mean '%s'?)", near);
 	for (; *names; names++)
-		list = list ? mem_printf(m, "%s, %s", list, *names) : mem_strdup(m, *names);
+		text_list(m, &list, *names);
 	return mem_printf(m, " (one of: %s)", list ? list : "none");
 }

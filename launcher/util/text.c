@@ -161,6 +161,11 @@ bool text_is_among(const char *const *list, const char *word)
 	return false;
 }
 
+void text_list(struct mem *m, const char **list, const char *item)
+{
+	*list = mem_printf(m, "%s%s%s", *list ? *list : "", *list ? ", " : "", item);
+}
+
 bool text_is_digits(const char *text)
 {
 	return *text && text[strspn(text, "0123456789")] == '\0';

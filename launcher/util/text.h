@@ -47,6 +47,8 @@ bool text_has_word(const char *words, const char *word);
 bool text_has_word_of_any_case(const char *words, const char *word);
 /* Is it one of a list that NULL ends? */
 bool text_is_among(const char *const *list, const char *word);
+/* "a", "a, b", from `*list`, which is NULL at first; for lists that stay short. */
+void text_list(struct mem *m, const char **list, const char *item);
 bool text_is_digits(const char *text);
 /* Two digits for each byte, in lower case. */
 char *text_hex(struct mem *m, const void *bytes, size_t size);

@@ -66,22 +66,22 @@ static void environment_check_jemalloc(struct environment_report *r, const char 
 
 	conf_parse(r->m, CONF_JEMALLOC, text, where, &conf, &problems);
 	for (size_t i = 0; i < problems.n; i++)
-		audit_list(r->m, &r->harmful, mem_printf(r->m, "%s: %s", where, problems.items[i].text));
+		text_list(r->m, &r->harmful, mem_printf(r->m, "%s: %s", where, problems.items[i].text));
 	for (size_t i = 0; i < 2; i++) {
 		item = conf_find(&conf, decays[i]);
 		if (item && strcmp(item->value, "-1") == 0 && limit != FACT_UNKNOWN && limit != FACT_UNLIMITED)
-			audit_list(r->m, &r->harmful,
-				   mem_printf(r->m, "%s: %s:-1 never gives memory back, under a limit of %s", where,
-					      decays[i], size_format(r->m, limit)));
+			text_list(r->m, &r->harmful,
+				  mem_printf(r->m, "%s: %s:-1 never gives memory back, under a limit of %s", where,
+					     decays[i], size_format(r->m, limit)));
 	}
 	item = conf_find(&conf, "percpu_arena");
 	if (item && strcmp(item->value, "disabled") != 0 && environment_is_narrowed(r->a->machine))
-		audit_list(r->m, &r->harmful,
-			   mem_printf(r->m,
-				      "%s: percpu_arena:%s counts all CPUs of the machine, and not all "
-				      "are ours",
-				      where, item->value));
-	audit_list(r->m, &r->seen, where);
+		text_list(r->m, &r->harmful,
+			  mem_printf(r->m,
+				     "%s: percpu_arena:%s counts all CPUs of the machine, and not all "
+				     "are ours",
+				     where, item->value));
+	text_list(r->m, &r->seen, where);
 }
 
 /* mimalloc warns of what it does not know, and goes on. */
@@ -96,9 +96,9 @@ static void environment_check_mimalloc(struct environment_report *r)
 			continue;
 		conf_parse(r->m, CONF_MIMALLOC, text, CONF_MIMALLOC_PREFIX, &conf, &problems);
 		for (size_t i = 0; i < problems.n; i++)
-			audit_list(r->m, &r->idle,
-				   mem_printf(r->m, CONF_MIMALLOC_PREFIX "*: %s", problems.items[i].text));
-		audit_list(r->m, &r->seen, mem_strndup(r->m, *e, strcspn(*e, "=")));
+			text_list(r->m, &r->idle,
+				  mem_printf(r->m, CONF_MIMALLOC_PREFIX "*: %s", problems.items[i].text));
+		text_list(r->m, &r->seen, mem_strndup(r->m, *e, strcspn(*e, "=")));
 	}
 }
 
@@ -125,13 +125,13 @@ static void environment_check_glibc(struct environment_report *r)
 	if (tunables) {
 		conf_parse(r->m, CONF_GLIBC, environment_tunables(r->m, tunables), TUNABLES, &conf, &problems);
 		for (size_t i = 0; i < problems.n; i++)
-			audit_list(r->m, &r->idle, mem_printf(r->m, TUNABLES ": %s", problems.items[i].text));
-		audit_list(r->m, &r->seen, TUNABLES);
+			text_list(r->m, &r->idle, mem_printf(r->m, TUNABLES ": %s", problems.items[i].text));
+		text_list(r->m, &r->seen, TUNABLES);
 	}
 	if (max && !text_is_digits(max))
-		audit_list(r->m, &r->idle, mem_printf(r->m, "MALLOC_ARENA_MAX=%s is no number", max));
+		text_list(r->m, &r->idle, mem_printf(r->m, "MALLOC_ARENA_MAX=%s is no number", max));
 	if (max)
-		audit_list(r->m, &r->seen, "MALLOC_ARENA_MAX");
+		text_list(r->m, &r->seen, "MALLOC_ARENA_MAX");
 }
 
 /* Variables for one allocator where LD_PRELOAD has settled on another. */
@@ -149,11 +149,11 @@ static void environment_check_idle(struct environment_report *r)
 
 	for (size_t i = 0; preloaded && i < sizeof readers / sizeof *readers; i++) {
 		if (environment_of(r, readers[i].variable) && strcmp(readers[i].allocator, preloaded) != 0)
-			audit_list(r->m, &r->idle,
-				   mem_printf(r->m,
-					      "%s is for %s, and "
-					      "LD_PRELOAD brings %s",
-					      readers[i].variable, readers[i].allocator, preloaded));
+			text_list(r->m, &r->idle,
+				  mem_printf(r->m,
+					     "%s is for %s, and "
+					     "LD_PRELOAD brings %s",
+					     readers[i].variable, readers[i].allocator, preloaded));
 	}
 }
 
@@ -167,11 +167,11 @@ static void environment_check_preload(struct environment_report *r)
 		const char *allocator = preload_allocator_of(entry);
 
 		if (allocator && first && strcmp(first, allocator) != 0)
-			audit_list(r->m, &r->harmful,
-				   mem_printf(r->m,
-					      "LD_PRELOAD brings two "
-					      "allocators, %s and %s",
-					      first, allocator));
+			text_list(r->m, &r->harmful,
+				  mem_printf(r->m,
+					     "LD_PRELOAD brings two "
+					     "allocators, %s and %s",
+					     first, allocator));
 		if (allocator && !first)
 			first = allocator;
 	}

@@ -68,11 +68,6 @@ int64_t audit_percent(int64_t part, int64_t whole)
 	return part <= INT64_MAX / 100 ? part * 100 / whole : part / (whole / 100 ? whole / 100 : 1);
 }
 
-void audit_list(struct mem *m, const char **list, const char *item)
-{
-	*list = *list ? mem_printf(m, "%s, %s", *list, item) : item;
-}
-
 const char *audit_count(struct mem *m, int64_t n, const char *word)
 {
 	size_t length = strlen(word);

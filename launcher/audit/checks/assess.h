@@ -43,8 +43,6 @@ size_t audit_count_gpus(const struct facts *machine);
 const char *audit_gpus_unknown(const struct facts *machine);
 /* Percent of `part` in `whole`, rounded down; 0 for an empty whole. */
 int64_t audit_percent(int64_t part, int64_t whole);
-/* "a", "a, b", from `*list`, which is NULL at first. */
-void audit_list(struct mem *m, const char **list, const char *item);
 /* "4 GPUs", "1 GPU" */
 const char *audit_count(struct mem *m, int64_t n, const char *word);
 /*

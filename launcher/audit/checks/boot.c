@@ -27,11 +27,11 @@ static void boot_check_thp(struct mem *m, const struct thp_facts *thp, const cha
 {
 	const char *word = mem_printf(m, "transparent_hugepage=%s", value);
 
-	audit_list(m, &b->text, word);
+	text_list(m, &b->text, word);
 	if (!text_has_word("always madvise never", value))
-		audit_list(m, &b->ignored, word);
+		text_list(m, &b->ignored, word);
 	else if (thp->known == TRI_YES && strcmp(value, thp_mode_name(thp->enabled)) != 0)
-		audit_list(m, &b->problems, mem_printf(m, "%s, and now it is %s", word, thp_mode_name(thp->enabled)));
+		text_list(m, &b->problems, mem_printf(m, "%s, and now it is %s", word, thp_mode_name(thp->enabled)));
 }
 
 /* thp_anon= against the state of each size. */
@@ -39,21 +39,21 @@ static void boot_check_thp_sizes(struct mem *m, const struct thp_facts *thp, con
 {
 	const char *state, *word = mem_printf(m, "thp_anon=%s", value);
 
-	audit_list(m, &b->text, word);
+	text_list(m, &b->text, word);
 	if (!boot_find_thp(m, value, THP_SIZE_WORDS, 0, &state)) {
-		audit_list(m, &b->ignored, word);
+		text_list(m, &b->ignored, word);
 		return;
 	}
 	if (thp->known == TRI_YES && !thp->n_sizes)
-		audit_list(m, &b->problems, mem_printf(m, "%s, and this kernel has no sizes", word));
+		text_list(m, &b->problems, mem_printf(m, "%s, and this kernel has no sizes", word));
 	for (size_t i = 0; i < thp->n_sizes; i++) {
 		const struct thp_size *size = &thp->sizes[i];
 
 		boot_find_thp(m, value, THP_SIZE_WORDS, size->size, &state);
 		if (state && *size->enabled && strcmp(state, size->enabled) != 0)
-			audit_list(m, &b->problems,
-				   mem_printf(m, "%s, and now %s has %s", word, size_format(m, size->size),
-					      size->enabled));
+			text_list(m, &b->problems,
+				  mem_printf(m, "%s, and now %s has %s", word, size_format(m, size->size),
+					     size->enabled));
 	}
 }
 
@@ -104,13 +104,13 @@ static void boot_check_balancing(struct mem *m, const struct audit_facts *a, con
 	if (!value || now == FACT_UNKNOWN)
 		return;
 	if (strcmp(value, "enable") != 0 && strcmp(value, "disable") != 0)
-		audit_list(m, problems,
-			   mem_printf(m,
-				      "numa_balancing=%s is not a value "
-				      "the kernel takes",
-				      value));
+		text_list(m, problems,
+			  mem_printf(m,
+				     "numa_balancing=%s is not a value "
+				     "the kernel takes",
+				     value));
 	else if ((strcmp(value, "enable") == 0) != (now != 0))
-		audit_list(m, problems, mem_printf(m, "numa_balancing=%s, and now it is %lld", value, (long long)now));
+		text_list(m, problems, mem_printf(m, "numa_balancing=%s, and now it is %lld", value, (long long)now));
 }
 
 static void boot_check_numa(struct mem *m, const struct audit_facts *a, const char **problems)
@@ -118,7 +118,7 @@ static void boot_check_numa(struct mem *m, const struct audit_facts *a, const ch
 	const char *value = boot_find(m, a->node->command_line, "numa");
 
 	if (value && strcmp(value, "off") == 0 && a->machine->gpu.n_gpus)
-		audit_list(m, problems, "numa=off on a GPU host: nothing can be kept near a GPU");
+		text_list(m, problems, "numa=off on a GPU host: nothing can be kept near a GPU");
 }
 
 /* Each size that was asked for: is it there, and are there as many pages? */
@@ -135,18 +135,18 @@ static void boot_check_pools(struct mem *m, const struct audit_facts *a, const c
 		for (size_t k = 0; k < hugetlb->n_pools && !pool; k++)
 			pool = hugetlb->pools[k].page_size == asked[i].page_size ? &hugetlb->pools[k] : NULL;
 		if (!pool)
-			audit_list(m, problems,
-				   mem_printf(m,
-					      "hugepages of %s were asked for, "
-					      "and this kernel has none",
-					      size_format(m, asked[i].page_size)));
+			text_list(m, problems,
+				  mem_printf(m,
+					     "hugepages of %s were asked for, "
+					     "and this kernel has none",
+					     size_format(m, asked[i].page_size)));
 		else if (pool->total != FACT_UNKNOWN && pool->total < asked[i].pages)
-			audit_list(m, problems,
-				   mem_printf(m,
-					      "%lld hugepages of %s were asked "
-					      "for, and there are %lld",
-					      (long long)asked[i].pages, size_format(m, asked[i].page_size),
-					      (long long)pool->total));
+			text_list(m, problems,
+				  mem_printf(m,
+					     "%lld hugepages of %s were asked "
+					     "for, and there are %lld",
+					     (long long)asked[i].pages, size_format(m, asked[i].page_size),
+					     (long long)pool->total));
 	}
 }
 
@@ -159,8 +159,8 @@ static void boot_check_default_size(struct mem *m, const struct audit_facts *a, 
 	if (!value || now == FACT_UNKNOWN)
 		return;
 	if (!size_parse_boot(value, &size) || size != now)
-		audit_list(m, problems,
-			   mem_printf(m, "default_hugepagesz=%s, and the default is %s", value, size_format(m, now)));
+		text_list(m, problems,
+			  mem_printf(m, "default_hugepagesz=%s, and the default is %s", value, size_format(m, now)));
 }
 
 ASSESS(audit_boot_parameters)
@@ -222,9 +222,9 @@ static void kernel_check(struct mem *m, const struct audit_facts *a, const struc
 			 int major, int minor, const char **missing)
 {
 	if (kernel_lacks(a, feature, mode, major, minor))
-		audit_list(m, missing,
-			   mem_printf(m, "%s of %d.%d (%s)", feature->name, feature->major, feature->minor,
-				      feature->instead));
+		text_list(m, missing,
+			  mem_printf(m, "%s of %d.%d (%s)", feature->name, feature->major, feature->minor,
+				     feature->instead));
 }
 
 ASSESS(audit_kernel_age)

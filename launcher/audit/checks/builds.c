@@ -7,6 +7,7 @@
 #include "known/allocators.h"
 #include "report/report.h"
 #include "util/size.h"
+#include "util/text.h"
 
 /* Why no bundled build is known; NULL = there are some. */
 static const char *builds_missing(const struct catalog_facts *catalog)
@@ -38,11 +39,11 @@ static struct finding page_report(struct mem *m, const struct facts *f)
 		if (!build_is_for(b, f))
 			continue;
 		if (b->page_size == FACT_UNKNOWN)
-			audit_list(m, &unknown, b->id);
+			text_list(m, &unknown, b->id);
 		else if (b->page_size < f->page_size)
-			audit_list(m, &too_small, b->id);
+			text_list(m, &too_small, b->id);
 		else
-			audit_list(m, &fits, b->id);
+			text_list(m, &fits, b->id);
 		if (b->page_size > largest)
 			largest = b->page_size;
 	}
@@ -84,16 +85,16 @@ ASSESS(audit_builds)
 			continue;
 		n++;
 		if (!b->sha256)
-			audit_list(m, &unread,
-				   mem_printf(m,
-					      "%s (the manifest has no "
-					      "sha256)",
-					      b->id));
+			text_list(m, &unread,
+				  mem_printf(m,
+					     "%s (the manifest has no "
+					     "sha256)",
+					     b->id));
 		else if (!b->digest)
-			audit_list(m, b->problem ? &changed : &unread,
-				   mem_printf(m, "%s (%s)", b->id, b->problem ? b->problem : "cannot be read whole"));
+			text_list(m, b->problem ? &changed : &unread,
+				  mem_printf(m, "%s (%s)", b->id, b->problem ? b->problem : "cannot be read whole"));
 		else if (strcmp(b->digest, b->sha256) != 0)
-			audit_list(m, &changed, mem_printf(m, "%s (sha256 %s)", b->path, b->digest));
+			text_list(m, &changed, mem_printf(m, "%s (sha256 %s)", b->path, b->digest));
 	}
 	if (changed)
 		return finding_fail(m, "not what the manifest says: %s", changed);
@@ -117,7 +118,7 @@ ASSESS(audit_ld_so_preload)
 				    "preloaded",
 				    allocator);
 	for (size_t i = 0; i < a->node->n_preload_missing; i++)
-		audit_list(m, &missing, a->node->preload_missing[i]);
+		text_list(m, &missing, a->node->preload_missing[i]);
 	if (missing)
 		return finding_warn(m, "%s is not there: every process complains", missing);
 	if (!preload_next_of_file(m, &entries))

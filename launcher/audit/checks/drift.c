@@ -128,7 +128,7 @@ static const char *drift_list_capabilities(struct mem *m, uint64_t mask)
 		char *name = mask >> i & 1 ? cap_to_name((cap_value_t)i) : NULL;
 
 		if (name)
-			audit_list(m, &list, mem_strdup(m, name));
+			text_list(m, &list, mem_strdup(m, name));
 		cap_free(name);
 	}
 	return list;
@@ -217,13 +217,13 @@ static struct finding limits_compare(struct mem *m, const struct live_process *p
 			continue;
 		wanted = s->set.kind == SET_LIMIT ? s->set.limit.soft : s->set.oom_score_adj;
 		if (s->set.kind == SET_NOTHING || (s->set.kind == SET_LIMIT && wanted == FACT_UNKNOWN))
-			audit_list(m, &unread, name);
+			text_list(m, &unread, name);
 		else if (limits[i].now == wanted)
-			audit_list(m, &well, mem_printf(m, "%s: %s", name, text));
+			text_list(m, &well, mem_printf(m, "%s: %s", name, text));
 		else if (limits[i].now == FACT_UNKNOWN)
-			audit_list(m, &unread, name);
+			text_list(m, &unread, name);
 		else
-			audit_list(m, &changed, mem_printf(m, "%s: %s, launched with %s", name, text, s->value));
+			text_list(m, &changed, mem_printf(m, "%s: %s, launched with %s", name, text, s->value));
 	}
 	if (changed)
 		return finding_warn(m, "%s", changed);

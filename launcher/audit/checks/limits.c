@@ -12,6 +12,7 @@
 #include "util/environment.h"
 #include "util/kernel_abi.h"
 #include "util/size.h"
+#include "util/text.h"
 
 #define GIB (INT64_C(1) << 30)
 /* The kernel's default since 5.16 (include/uapi/linux/resource.h); before it, 64 KiB. */
@@ -196,9 +197,9 @@ static const char *hugetlb_describe(struct mem *m, const struct hugetlb_facts *h
 		if (__builtin_mul_overflow(pool->free, pool->page_size, &bytes) ||
 		    __builtin_add_overflow(*ret_free, bytes, ret_free))
 			*ret_unknown = true;
-		audit_list(m, &text,
-			   mem_printf(m, "%lld of %lld pages of %s free", (long long)pool->free, (long long)pool->total,
-				      size_format(m, pool->page_size)));
+		text_list(m, &text,
+			  mem_printf(m, "%lld of %lld pages of %s free", (long long)pool->free, (long long)pool->total,
+				     size_format(m, pool->page_size)));
 	}
 	return text;
 }

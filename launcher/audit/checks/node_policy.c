@@ -7,6 +7,7 @@
 
 #include "report/report.h"
 #include "util/size.h"
+#include "util/text.h"
 
 struct finding audit_by_policy(struct mem *m, const struct audit_facts *a, const char *key, const char *name,
 			       const char *now, struct finding finding)
@@ -40,9 +41,9 @@ static void node_policy_compare(struct mem *m, const struct node_item *item, con
 	int64_t wanted = strtoll(item->value, NULL, 10);
 
 	if (now != FACT_UNKNOWN && now < wanted)
-		audit_list(m, missing,
-			   mem_printf(m, "%lld of %lld pages of %s%s (%s)", (long long)now, (long long)wanted,
-				      size_format(m, item->size), place, item->where));
+		text_list(m, missing,
+			  mem_printf(m, "%lld of %lld pages of %s%s (%s)", (long long)now, (long long)wanted,
+				     size_format(m, item->size), place, item->where));
 }
 
 const char *audit_missing_pages(struct mem *m, const struct audit_facts *a)

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "known/conf_keys.h"
+#include "util/text.h"
 
 /* The least size that jemalloc counts as large, in its pages (sc.h, SC_LARGE_MINCLASS). */
 #define LARGE_LEAST_PAGES 4
@@ -150,11 +151,11 @@ static void options_compare(struct mem *m, const struct audit_facts *a, const st
 		if (!found || options_is_same(a, p, wanted, found))
 			continue;
 		if (options_is_adjusted(p, wanted, found))
-			audit_list(m, ret_adjusted,
-				   mem_printf(m, "%s of %s:%s", found->value, wanted->key, wanted->value));
+			text_list(m, ret_adjusted,
+				  mem_printf(m, "%s of %s:%s", found->value, wanted->key, wanted->value));
 		else
-			audit_list(m, ret_difference,
-				   mem_printf(m, "%s:%s, launched with %s", wanted->key, found->value, wanted->value));
+			text_list(m, ret_difference,
+				  mem_printf(m, "%s:%s, launched with %s", wanted->key, found->value, wanted->value));
 	}
 }
 
@@ -172,7 +173,7 @@ static const char *options_list(struct mem *m, const struct live_process *p)
 		const struct conf_item *item = conf_find(&p->options, keys[i]);
 
 		if (item)
-			audit_list(m, &list, mem_printf(m, "%s:%s", item->key, item->value));
+			text_list(m, &list, mem_printf(m, "%s:%s", item->key, item->value));
 	}
 	return list ? list : "defaults";
 }

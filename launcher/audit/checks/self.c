@@ -2,6 +2,7 @@
 /* What the audit itself could not see. Pure. */
 #include "audit/checks/assess.h"
 #include "audit/runner.h"
+#include "util/text.h"
 
 /* More than these in one line nobody reads. */
 #define GAPS_MOST 4
@@ -27,7 +28,7 @@ static const char *gaps_of_machine(struct mem *m, const struct facts *f)
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		if (parts[i].is_unknown)
-			audit_list(m, &list, parts[i].what);
+			text_list(m, &list, parts[i].what);
 	}
 	return list;
 }
@@ -38,9 +39,9 @@ ASSESS(audit_gaps)
 	size_t n = a->node->n_gaps;
 
 	for (size_t i = 0; i < n && i < GAPS_MOST; i++)
-		audit_list(m, &list, mem_printf(m, "%s (%s)", a->node->gaps[i].path, a->node->gaps[i].reason));
+		text_list(m, &list, mem_printf(m, "%s (%s)", a->node->gaps[i].path, a->node->gaps[i].reason));
 	if (n > GAPS_MOST)
-		audit_list(m, &list, mem_printf(m, "%zu more files", n - GAPS_MOST));
+		text_list(m, &list, mem_printf(m, "%zu more files", n - GAPS_MOST));
 	if (list) {
 		struct finding f = finding_unknown(m, "not known: %s", list);
 

@@ -36,7 +36,7 @@ static const char *serving_list_others(struct mem *m, const struct live_process 
 
 		/* Many programs have an operator new of their own, on top of malloc. */
 		if (l != p->malloc && l->defines_malloc && !audit_is_libc(l) && !serving_is_runtime(l))
-			audit_list(m, &list, serving_describe(m, l));
+			text_list(m, &list, serving_describe(m, l));
 	}
 	return list;
 }

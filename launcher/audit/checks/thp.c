@@ -7,6 +7,7 @@
 #include "facts/names.h"
 #include "report/report.h"
 #include "util/size.h"
+#include "util/text.h"
 
 /*
  * Below so many faults since boot a share says nothing. Fragments of a node with less
@@ -24,7 +25,7 @@ static const char *thp_eager_sizes(struct mem *m, const struct thp_facts *thp)
 
 	for (size_t i = 0; i < thp->n_sizes; i++) {
 		if (strcmp(thp->sizes[i].enabled, "always") == 0)
-			audit_list(m, &list, size_format(m, thp->sizes[i].size));
+			text_list(m, &list, size_format(m, thp->sizes[i].size));
 	}
 	return list;
 }

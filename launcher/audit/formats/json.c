@@ -87,30 +87,20 @@ static json_t *json_summary(const struct audit_result *r)
 
 static json_t *json_policy(const struct audit_request *r)
 {
-	json_t *o = json_object(), *files = json_array();
-
-	for (size_t i = 0; i < r->n_policy_files; i++)
-		json_array_append_new(files, json_text(r->policy_files[i]));
-	json_object_set_new(o, "files", files);
-	json_object_set_new(o, "problem", json_text(r->policy_problem));
-	return o;
+	return json_pack("{s:o, s:o}", "files", json_texts(r->policy_files, r->n_policy_files), "problem",
+			 json_text(r->policy_problem));
 }
 
 /* What was asked for; null for the node alone. */
 static json_t *json_asked(struct mem *m, const struct audit_report *report)
 {
 	const struct live_facts *live = report->facts->live;
-	json_t *o;
 
 	if (!live)
 		return json_null();
-	o = json_object();
-	json_object_set_new(o, "for", json_text(live->asked ? live->asked : "processes"));
-	json_object_set_new(o, "count", json_integer((json_int_t)live->n_processes));
-	json_object_set_new(o, "problem", json_text(live->problem));
-	json_object_set_new(o, "watched_seconds", json_number(format_watched_seconds(report)));
-	json_object_set_new(o, "list", json_process_list(m, live));
-	return o;
+	return json_pack("{s:o, s:I, s:o, s:o, s:o}", "for", json_text(live->asked ? live->asked : "processes"),
+			 "count", (json_int_t)live->n_processes, "problem", json_text(live->problem), "watched_seconds",
+			 json_number(format_watched_seconds(report)), "list", json_process_list(m, live));
 }
 
 char *format_json(struct mem *m, const struct audit_report *report)
@@ -137,27 +127,21 @@ char *format_json(struct mem *m, const struct audit_report *report)
 static json_t *json_check(struct mem *m, const struct check *check)
 {
 	struct thresholds built_in = thresholds_default();
-	json_t *o = json_object();
 
-	json_object_set_new(o, "id", json_text(check->id));
-	json_object_set_new(o, "title", json_text(check->title));
-	json_object_set_new(o, "scope", json_string(check->scope == SCOPE_PROCESS ? "process" : "node"));
-	json_object_set_new(o, "expected", json_text(thresholds_expand(m, &built_in, check->expected)));
-	json_object_set_new(o, "why", json_text(check->why));
-	json_object_set_new(o, "fix", json_text(check->fix));
-	json_object_set_new(o, "section", json_text(check->section));
-	return o;
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "id", json_text(check->id), "title",
+			 json_text(check->title), "scope", check->scope == SCOPE_PROCESS ? "process" : "node",
+			 "expected", json_text(thresholds_expand(m, &built_in, check->expected)), "why",
+			 json_text(check->why), "fix", json_text(check->fix), "section", json_text(check->section));
 }
 
 char *format_checks_json(struct mem *m, const struct check *table, const struct check *check)
 {
 	const char **ids = runner_list_ids(m, table);
-	json_t *o = json_object(), *list = json_array();
+	json_t *list = json_array();
 
 	for (; *ids; ids++) {
 		if (!check || runner_find(table, *ids) == check)
 			json_array_append_new(list, json_check(m, runner_find(table, *ids)));
 	}
-	json_object_set_new(o, "checks", list);
-	return json_print(m, o);
+	return json_print(m, json_pack("{s:o}", "checks", list));
 }

@@ -92,13 +92,9 @@ static json_t *json_conf(struct mem *m, const struct conf *conf)
 /* Only those that concern allocators are known at all. */
 static json_t *json_environment(struct mem *m, const struct live_process *p)
 {
-	json_t *o = json_object();
+	json_t *o = p->environment ? json_object() : json_null();
 
-	if (!p->environment) {
-		json_decref(o);
-		return json_null();
-	}
-	for (char **e = p->environment; *e; e++) {
+	for (char **e = p->environment; e && *e; e++) {
 		const char *equals = strchr(*e, '=');
 		const char *name = equals ? utf8_repair(m, mem_strndup(m, *e, (size_t)(equals - *e))) : NULL;
 
@@ -145,12 +141,8 @@ static json_t *json_thp(enum thp_process thp)
 /* The soft ones, which are in force. */
 static json_t *json_limits(const struct live_process *p)
 {
-	json_t *o = json_object();
-
-	json_object_set_new(o, "locked", json_number(p->limits.memlock.soft));
-	json_object_set_new(o, "core", json_number(p->limits.core.soft));
-	json_object_set_new(o, "address_space", json_number(p->limits.address_space.soft));
-	return o;
+	return json_pack("{s:o, s:o, s:o}", "locked", json_number(p->limits.memlock.soft), "core",
+			 json_number(p->limits.core.soft), "address_space", json_number(p->limits.address_space.soft));
 }
 
 static json_t *json_memory(const struct live_process *p)
@@ -173,19 +165,12 @@ static json_t *json_memory(const struct live_process *p)
 
 static json_t *json_record(struct mem *m, const struct live_record *record)
 {
-	json_t *o;
-
 	if (!record)
 		return json_null();
-	o = json_object();
-	json_object_set_new(o, "path", json_text(record->path));
-	json_object_set_new(o, "problem", json_text(record->problem));
-	json_object_set_new(o, "allocrun", json_text(record->version));
-	json_object_set_new(o, "profile", json_text(record->profile));
-	json_object_set_new(o, "library", json_text(record->library));
-	json_object_set_new(o, "build_id", json_text(record->build_id));
-	json_object_set_new(o, "options", json_conf(m, &record->options));
-	return o;
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "path", json_text(record->path), "problem",
+			 json_text(record->problem), "allocrun", json_text(record->version), "profile",
+			 json_text(record->profile), "library", json_text(record->library), "build_id",
+			 json_text(record->build_id), "options", json_conf(m, &record->options));
 }
 
 static json_t *json_process_whole(struct mem *m, const struct live_process *p)

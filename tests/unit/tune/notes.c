@@ -143,85 +143,27 @@ static void test_rivals(void **state)
 	tree_write(&tree, "/usr/lib/sysctl.d/50-x.conf", "vm.max_map_count = 3\n");
 	tree_write(&tree, "/usr/lib/sysctl.d/60-y.conf", "vm.nr_hugepages = 99\nkernel.numa_balancing = 0\n");
 	tree_write(&tree, "/usr/lib/sysctl.d/README", "vm.max_map_count = 4\n");
-	tree_write(&tree, "/etc/tmpfiles.d/thp.conf", "d /run/x 0755\nw! " THP "/enabled - - - - never\n");
-	tree_write(&tree, "/etc/tuned/active_profile", "ours\n");
-	tree_write(&tree, "/etc/tuned/ours/tuned.conf", "[main]\ninclude=throughput-performance\n");
-	tree_write(&tree, "/usr/lib/tuned/throughput-performance/tuned.conf",
-		   "[vm]\ntransparent_hugepages=always\n[sysfs]\n" THP
-		   "/defrag=defer\n[sysctl]\nvm.zone_reclaim_mode=1\n");
+	tree_write(&tree, "/etc/sysctl.conf", "[x]\nvm.zone_reclaim_mode = 0x1 \n");
+	tree_write(&tree, "/etc/tuned/active_profile", "first second\n");
 	tune_want("max-map-count", "70000");
 	tune_want("hugetlb.2M.node0", "8");
 	tune_want("numa-balancing", "0");
-	tune_want("thp-enabled", "madvise");
-	tune_want("thp-defrag", "madvise");
 	tune_want("zone-reclaim-mode", "0");
 	tune_decide_here();
 	assert_int_equal(tune_find("max-map-count")->n_notes, 1);
 	assert_note("max-map-count", "/etc/sysctl.d/50-x.conf:2 sets it to 262144");
 	assert_note("hugetlb.2M.node0", "/usr/lib/sysctl.d/60-y.conf:1 sets it to 99");
 	assert_int_equal(tune_find("numa-balancing")->n_notes, 0);
-	assert_note("thp-enabled", "/etc/tmpfiles.d/thp.conf:2 sets it to never");
-	assert_note("thp-enabled", "/usr/lib/tuned/throughput-performance/tuned.conf:2 sets it to always");
-	assert_note("thp-defrag", "/usr/lib/tuned/throughput-performance/tuned.conf:4 sets it to defer");
-	assert_note("zone-reclaim-mode", "/usr/lib/tuned/throughput-performance/tuned.conf:6 sets it to 1");
+	assert_note("zone-reclaim-mode", "/etc/sysctl.conf:2 sets it to 0x1");
 	assert_int_equal(plan.n_notes, 1);
-	assert_row_contains("tuned", plan.notes[0], "profile ours");
-}
-
-/* Several profiles, each behind those that it includes: the last one's value counts. */
-static void test_tuned_profiles(void **state)
-{
-	(void)state;
-	tune_write_machine();
-	tree_write(&tree, "/etc/tuned/active_profile", "first second\n");
-	tree_write(&tree, "/etc/tuned/first/tuned.conf",
-		   "[main]\ninclude=base-a, base-b;base-c # both\n[sysctl]\nvm.max_map_count=0x12fd1 # 77777\n");
-	tree_write(&tree, "/usr/lib/tuned/base-a/tuned.conf",
-		   "[vm]\ntransparent_hugepages=never\n[sysctl]\nvm.max_map_count=1\n");
-	tree_write(&tree, "/usr/lib/tuned/base-b/tuned.conf", "[vm]\ntransparent_hugepages=always\n");
-	tree_write(&tree, "/usr/lib/tuned/profiles/base-c/tuned.conf", "[sysctl]\nkernel.numa_balancing=\"1\"\n");
-	tree_write(&tree, "/etc/tuned/second/tuned.conf", "[sysctl]\nvm.zone_reclaim_mode=>0\nvm.nr_hugepages=>20\n");
-	tune_want("max-map-count", "77777");
-	tune_want("thp-enabled", "madvise");
-	tune_want("numa-balancing", "1");
-	tune_want("zone-reclaim-mode", "1");
-	tune_want("hugetlb.2M", "10");
-	tune_decide_here();
-	assert_no_note("max-map-count");
-	assert_int_equal(tune_find("thp-enabled")->n_notes, 1);
-	assert_note("thp-enabled", "/usr/lib/tuned/base-b/tuned.conf:2 sets it to always");
-	assert_no_note("numa-balancing");
-	assert_no_note("zone-reclaim-mode");
-	assert_note("hugetlb.2M", "/etc/tuned/second/tuned.conf:3 sets it to >20");
-	assert_row_contains("tuned", plan.notes[0], "profile first second");
-}
-
-/* Profiles that include each other, and names that lead out of the folder. */
-static void test_tuned_odd(void **state)
-{
-	(void)state;
-	tune_write_machine();
-	tree_write(&tree, "/etc/tuned/active_profile", "a\n");
-	tree_write(&tree, "/etc/tuned/a/tuned.conf", "include=a\n[vm]\ntransparent_hugepages=never\n");
-	tune_want("thp-enabled", "madvise");
-	tune_decide_here();
-	assert_int_equal(tune_find("thp-enabled")->n_notes, 1);
-	/* Its own name is that of the other folder then. */
-	tree_write(&tree, "/etc/tuned/a/tuned.conf", "include=a\n");
-	tree_write(&tree, "/usr/lib/tuned/a/tuned.conf", "[vm]\ntransparent_hugepages=always\n");
-	tune_decide_here();
-	assert_note("thp-enabled", "/usr/lib/tuned/a/tuned.conf:2 sets it to always");
-	tree_write(&tree, "/etc/tuned/active_profile", "../../proc/sys\n");
-	tune_decide_here();
-	assert_int_equal(tune_find("thp-enabled")->n_notes, 0);
+	assert_row_contains("tuned", plan.notes[0], "profile first second:");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TUNE_TEST(test_boot_notes),  TUNE_TEST(test_boot_sizes), TUNE_TEST(test_boot_nodes),
-		TUNE_TEST(test_boot_sysctl), TUNE_TEST(test_rivals),     TUNE_TEST(test_tuned_profiles),
-		TUNE_TEST(test_tuned_odd),
+		TUNE_TEST(test_boot_sysctl), TUNE_TEST(test_rivals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
