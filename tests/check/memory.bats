@@ -101,8 +101,13 @@ has_counters() { readelf -sW "$jemalloc" | grep -q ' allocrun_layout$'; }
   check --pid "$pid" --only memory-verdict
   expect_status 0
   expect_finding memory-verdict ok " MiB of it are due to go back within 60 s"
-  (($(process .memory.allocator_dirty) > 400 << 20)) ||
-    fails "allocator_dirty" "seven eighths of 500 MiB" "$(process .memory)"
+  # Seven eighths of 500 MiB, less what jemalloc's thread gave back at once: when it wakes in
+  # the midst of a step of the decay, what was freed since its beginning is beyond the limit.
+  # All that is held and not in use is dirty, but for the allocator's own.
+  (($(process .memory.allocator_dirty) > 250 << 20)) ||
+    fails "allocator_dirty" "most of seven eighths of 500 MiB" "$(process .memory)"
+  (($(process '.memory | .allocator_resident - .allocator_live - .allocator_dirty') < 32 << 20)) ||
+    fails "allocator_dirty" "what is resident and not in use" "$(process .memory)"
   # Where nothing takes it back, it stays.
   start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:false,dirty_decay_ms:60000 "$programs/grow" freed 500 0
   eventually is_done
