@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "facts/record.h"
+#include "facts/launch_record.h"
 
 #define RECORDS_KEPT 64
 #define RECORDS_PRUNED 64 /* in one launch, so that none pays for all */

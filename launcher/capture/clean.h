@@ -2,9 +2,9 @@
 #ifndef ALLOCRUN_CAPTURE_CLEAN_H
 #define ALLOCRUN_CAPTURE_CLEAN_H
 
-#include "capture/capture.h"
+#include "capture/capturing.h"
 #include "known/conf.h"
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 /* What is kept of one kind of file. Pure but for *names. */
 

@@ -2,7 +2,7 @@
 #ifndef ALLOCRUN_CAPTURE_NAMES_H
 #define ALLOCRUN_CAPTURE_NAMES_H
 
-#include "capture/capture.h"
+#include "capture/capturing.h"
 
 /* What stands for the names that somebody has chosen. Pure but for *names. */
 

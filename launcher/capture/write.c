@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The copy: what was recorded, cleaned, below a folder of its own. */
-#include "capture/capture.h"
+#include "capture/capturing.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -44,7 +44,7 @@ struct live_library {
 	bool is_impostor;                /* lies where a bundled build does, or has its build ID, and is another */
 };
 
-/* What a step has set: facts/record.h has the values' meaning. */
+/* What a step has set: facts/launch_record.h has the values' meaning. */
 enum live_set_kind {
 	SET_NOTHING, /* or it is not known */
 	SET_CPUS,

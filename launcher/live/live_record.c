@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "facts/record.h"
+#include "facts/launch_record.h"
 #include "known/conf_keys.h"
 #include "util/text.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "detect/cgroup.h"
-#include "facts/record.h"
+#include "facts/launch_record.h"
 #include "util/text.h"
 
 /* kernel/pid.h: the largest that pid_max may be. */

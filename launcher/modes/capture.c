@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture/capture.h"
+#include "capture/capturing.h"
 #include "detect/detect.h"
 #include "detect/node.h"
 #include "modes/modes.h"
 #include "options/read.h"
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 /*
  * All detectors once, over the machine's own files as a captured machine's are read: what

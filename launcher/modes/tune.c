@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "modes/modes.h"
-#include "tune/tune.h"
+#include "tune/tuning.h"
 #include "util/output.h"
 
 /* A value did not take, or what was done could not be told or noted. */

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "facts/record.h"
+#include "facts/launch_record.h"
 #include "report/json_writer.h"
 #include "util/environment.h"
 #include "version.h"
@@ -43,7 +43,7 @@ static void plan_write_limit(struct json_writer *w, const struct operation *op)
 	writer_number(w, RECORD_HARD, op->u.rlimit.limit.hard);
 }
 
-/* What facts/record.h promises; of memory policies the one that was wanted. */
+/* What facts/launch_record.h promises; of memory policies the one that was wanted. */
 static void plan_write_set(struct json_writer *w, const struct operation *op)
 {
 	const struct mempolicy *policy = op->u.memory.choices;

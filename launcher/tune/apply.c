@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only writer of --tune: write, read back, count, put back. */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <errno.h>
 #include <fcntl.h>

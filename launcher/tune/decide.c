@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What [node] asks for, against what was found: the plan of writes. Pure. */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <errno.h>
 #include <stdio.h>

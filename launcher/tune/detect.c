@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of the table as they are now. */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <errno.h>
 #include <string.h>

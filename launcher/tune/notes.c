@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who else sets what [node] sets: the kernel command line, other tools. Pure. */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Who else sets these files: sysctl.d(5), sysctl.* on the kernel command line; and whether
  * tuned is set up, whose profiles are not looked into.
  */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <string.h>
 

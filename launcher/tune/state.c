@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the first tune of this boot found: /var/lib/allocrun/tune.json. */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of sysctl.d, which anyone may have written, and what a capture makes of them; the first byte says which. */
-#include "capture/capture.h"
+#include "capture/capturing.h"
 #include "fuzz.h"
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 static void parse(struct mem *m, const char *name, const char *text, struct tune_facts *ret)
 {

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 static void check_saved(const struct tune_state *state, size_t i)
 {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "audit/runner.h"
-#include "capture/capture.h"
+#include "capture/capturing.h"
 #include "decide/policy.h"
 #include "detect/boot.h"
 #include "detect/detect.h"

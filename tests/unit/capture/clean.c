@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "audit/runner.h"
-#include "capture/capture.h"
+#include "capture/capturing.h"
 #include "options/options.h"
 #include "options/read.h"
 #include "support/pool.h"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "support/pool.h"
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #define THP "/sys/kernel/mm/transparent_hugepage"
 #define NODES "/sys/devices/system/node"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_TUNE_TUNE_H
-#define ALLOCRUN_TUNE_TUNE_H
+#ifndef ALLOCRUN_TUNE_TUNING_H
+#define ALLOCRUN_TUNE_TUNING_H
 
 #include <stdbool.h>
 #include <stddef.h>

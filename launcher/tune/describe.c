@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What --tune would change, or has. */
-#include "tune/tune.h"
+#include "tune/tuning.h"
 
 #include <string.h>
 

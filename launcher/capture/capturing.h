@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_CAPTURE_CAPTURE_H
-#define ALLOCRUN_CAPTURE_CAPTURE_H
+#ifndef ALLOCRUN_CAPTURE_CAPTURING_H
+#define ALLOCRUN_CAPTURE_CAPTURING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ALLOCRUN_FACTS_RECORD_H
-#define ALLOCRUN_FACTS_RECORD_H
+#ifndef ALLOCRUN_FACTS_LAUNCH_RECORD_H
+#define ALLOCRUN_FACTS_LAUNCH_RECORD_H
 
 /*
  * The launch record, for who writes it (report/json.c, apply/record.c) and who reads it
