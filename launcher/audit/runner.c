@@ -6,6 +6,7 @@
 
 #include "live/live.h"
 #include "util/nearest.h"
+#include "util/refuse.h"
 #include "util/text.h"
 
 enum { OWN_POLICY_FILE, OWN_POLICY_IGNORES, OWN_PROCESS_FOUND };
@@ -28,15 +29,6 @@ const struct check runner_checks[] = {
 				"process-found", NEEDS_LITTLE },
 	{ .id = NULL },
 };
-
-static bool runner_has(const char *const *list, const char *id)
-{
-	for (; list && *list; list++) {
-		if (strcmp(*list, id) == 0)
-			return true;
-	}
-	return false;
-}
 
 const char **runner_list_ids(struct mem *m, const struct check *table)
 {
@@ -70,12 +62,11 @@ static int runner_verify_list(struct mem *m, const struct check *table, const ch
 	const char *const *ids = runner_list_ids(m, table);
 
 	for (; list && *list; list++) {
-		if (runner_has(ids, *list))
+		if (text_is_among(ids, *list))
 			continue;
-		*ret_error = mem_printf(m, "%s: no check '%s'%s", option, *list,
-					nearest_name(*list, ids) ? nearest_hint(m, *list, ids) :
-								   "; see allocrun --check --list-checks");
-		return -EINVAL;
+		return refuse(ret_error, mem_printf(m, "%s: no check '%s'%s", option, *list,
+						    nearest_name(*list, ids) ? nearest_hint(m, *list, ids) :
+									       "; see allocrun --check --list-checks"));
 	}
 	return 0;
 }
@@ -86,7 +77,7 @@ bool runner_is_selected(const struct audit_selection *s, const struct check *che
 
 	if (!s->has_processes && (is_own || check->scope == SCOPE_PROCESS))
 		return false;
-	return !runner_has(s->skip, check->id) && (is_own || !s->only || runner_has(s->only, check->id));
+	return !text_is_among(s->skip, check->id) && (is_own || !s->only || text_is_among(s->only, check->id));
 }
 
 struct audit_selection runner_select(struct mem *m, const struct check *table, const struct check_options *c)
@@ -126,8 +117,7 @@ static int runner_verify_selection(struct mem *m, const struct audit_selection *
 		if (runner_is_selected(s, runner_find(s->table, ids[i])))
 			return 0;
 	}
-	*ret_error = "--only and --skip leave no check to run";
-	return -EINVAL;
+	return refuse(ret_error, "--only and --skip leave no check to run");
 }
 
 int runner_verify(struct mem *m, const struct check *table, const struct check_options *options, const char **ret_error)

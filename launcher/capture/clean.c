@@ -51,12 +51,9 @@ static char *clean_controllers(struct mem *m, const char *words, const char *oth
 {
 	struct buffer text = { .m = m };
 
-	for (size_t n; *words; words += n + (words[n] == ',')) {
-		const char *word;
+	for (char *piece; (piece = text_next_piece(m, &words, ','));) {
+		const char *word = names_is_controller(piece) ? piece : other;
 
-		n = strcspn(words, ",");
-		word = mem_strndup(m, words, n);
-		word = names_is_controller(word) ? word : other;
 		buffer_printf(&text, "%s%s", text.length && *word ? "," : "", word);
 	}
 	return buffer_text(&text);

@@ -49,12 +49,11 @@ char *clean_conf(struct mem *m, enum conf_kind kind, const char *text)
 {
 	struct buffer clean = { .m = m };
 
-	for (size_t n; *text; text += n + (text[n] == ',')) {
+	for (char *word; (word = text_next_piece(m, &text, ','));) {
 		struct conf_problems problems = { NULL, 0 };
 		struct conf piece = { NULL, 0 };
 
-		n = strcspn(text, ",");
-		conf_parse(m, kind, mem_strndup(m, text, n), "", &piece, &problems);
+		conf_parse(m, kind, word, "", &piece, &problems);
 		buffer_append(&clean, clean.length ? "," : "");
 		if (!piece.n)
 			buffer_append(&clean, LEFT_OUT_WORD);
@@ -70,12 +69,9 @@ static const char *clean_allocators(struct policy_cleaner *c, const char *list)
 {
 	struct buffer text = { .m = c->m };
 
-	for (size_t n; *list; list += n + (list[n] == ',')) {
-		const char *word, *version;
+	for (char *word; (word = text_next_piece(c->m, &list, ','));) {
+		const char *version = strchr(word, '-');
 
-		n = strcspn(list, ",");
-		word = mem_strndup(c->m, list, n);
-		version = strchr(word, '-');
 		if (*word == '/')
 			word = names_library(c->m, c->names, word);
 		else if (version)

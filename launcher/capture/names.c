@@ -55,10 +55,8 @@ char *names_group_path(struct mem *m, struct capture_names *names, const char *p
 {
 	struct buffer text = { .m = m };
 
-	for (size_t n; *path; path += n + (path[n] == '/')) {
-		n = strcspn(path, "/");
-		buffer_printf(&text, "%s%s", names_group(m, names, mem_strndup(m, path, n)), path[n] ? "/" : "");
-	}
+	for (char *part; (part = text_next_piece(m, &path, '/'));)
+		buffer_printf(&text, "%s%s", names_group(m, names, part), path[-1] == '/' ? "/" : "");
 	return buffer_text(&text);
 }
 

@@ -7,6 +7,7 @@
 #include "known/allocators.h"
 #include "util/buffer.h"
 #include "util/environment.h"
+#include "util/text.h"
 
 #define OPTIONS "allocator options"
 #define MALLOC_CONF "MALLOC_CONF"
@@ -147,15 +148,6 @@ static void options_set_thp(const struct decision *d, struct conf *conf)
 		conf_set(d->m, conf, "thp", "always", mem_printf(d->m, "goes with thp on (%s)", s.where));
 }
 
-static bool options_has_feature(const struct build_facts *build, const char *feature)
-{
-	for (char **f = build->features; f && *f; f++) {
-		if (strcmp(*f, feature) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What is compiled out of the bundled builds (allocator/jemalloc), by the start of the key. */
 static const struct {
 	const char *prefix;
@@ -180,7 +172,8 @@ static void options_drop_compiled_out(const struct decision *d, struct conf *con
 
 		for (size_t k = 0; k < sizeof compiled_out / sizeof *compiled_out; k++) {
 			if (strncmp(key, compiled_out[k].prefix, strlen(compiled_out[k].prefix)) != 0 ||
-			    (compiled_out[k].feature && options_has_feature(build, compiled_out[k].feature)))
+			    (compiled_out[k].feature &&
+			     text_is_among((const char *const *)build->features, compiled_out[k].feature)))
 				continue;
 			dropped = dropped ? mem_printf(d->m, "%s, %s", key, dropped) : mem_strdup(d->m, key);
 			conf_remove(conf, key);

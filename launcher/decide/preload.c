@@ -202,9 +202,7 @@ static const struct build_facts *preload_walk(const struct decision *d, const ch
 {
 	const char *variants[] = { d->profile->variant, "" };
 
-	for (size_t n; *order; order += n + (order[n] == ',')) {
-		const char *word = mem_strndup(d->m, order, n = strcspn(order, ","));
-
+	for (char *word; (word = text_next_piece(d->m, &order, ','));) {
 		if (strcmp(word, "system") == 0)
 			break;
 		/* Better an ordinary build than none: the debug profile then says what it lacks. */

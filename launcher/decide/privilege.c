@@ -5,6 +5,7 @@
 #include <sys/capability.h>
 
 #include "decide/decision.h"
+#include "util/text.h"
 
 #define USER "user"
 #define CAPS "capabilities"
@@ -62,8 +63,7 @@ static uint64_t caps_parse(struct mem *m, const char *list)
 {
 	uint64_t mask = 0;
 
-	for (size_t n; *list; list += n + (list[n] == ',')) {
-		char *word = mem_strndup(m, list, n = strcspn(list, ","));
+	for (char *word; (word = text_next_piece(m, &list, ','));) {
 		cap_value_t value;
 
 		if (cap_from_name(strncasecmp(word, "cap_", 4) == 0 ? word : mem_printf(m, "cap_%s", word), &value) ==

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "known/conf_keys.h"
+#include "util/buffer.h"
 #include "util/nearest.h"
 #include "util/text.h"
 
@@ -126,20 +127,14 @@ static void conf_parse_piece(struct mem *m, enum conf_kind kind, char *piece, co
 void conf_parse(struct mem *m, enum conf_kind kind, const char *text, const char *why, struct conf *conf,
 		struct conf_problems *problems)
 {
-	while (*text) {
-		size_t n = strcspn(text, ",");
-		char *piece = mem_strndup(m, text, n);
-
-		/* An empty piece is what a trailing comma leaves: jemalloc takes it too. */
+	for (char *piece; (piece = text_next_piece(m, &text, ','));) {
+		/* jemalloc takes an empty one too. */
 		if (*piece)
 			conf_parse_piece(m, kind, piece, why, conf, problems);
-		text += n;
-		if (*text == ',')
-			text++;
 	}
 }
 
-const struct conf_item *conf_find(const struct conf *conf, const char *key)
+static struct conf_item *conf_locate(const struct conf *conf, const char *key)
 {
 	for (size_t i = 0; i < conf->n; i++) {
 		if (strcmp(conf->items[i].key, key) == 0)
@@ -148,14 +143,15 @@ const struct conf_item *conf_find(const struct conf *conf, const char *key)
 	return NULL;
 }
 
+const struct conf_item *conf_find(const struct conf *conf, const char *key)
+{
+	return conf_locate(conf, key);
+}
+
 void conf_set(struct mem *m, struct conf *conf, const char *key, const char *value, const char *why)
 {
-	struct conf_item *item = NULL;
+	struct conf_item *item = conf_locate(conf, key);
 
-	for (size_t i = 0; i < conf->n && !item; i++) {
-		if (strcmp(conf->items[i].key, key) == 0)
-			item = &conf->items[i];
-	}
 	if (!item)
 		item = MEM_PUSH(m, conf->items, conf->n);
 	*item = (struct conf_item){ key, value, why };
@@ -175,25 +171,21 @@ void conf_remove(struct conf *conf, const char *key)
 char *conf_format(struct mem *m, enum conf_kind kind, const struct conf *conf)
 {
 	const struct conf_grammar *g = &grammars[kind];
-	char *text = mem_strdup(m, "");
+	struct buffer text = { .m = m };
 
-	for (size_t i = 0; i < conf->n; i++) {
-		char separator[2] = { i ? g->separator : '\0', '\0' };
-
-		text = mem_printf(m, "%s%s%s%s%c%s", text, separator, g->prefix, conf->items[i].key, g->equals,
-				  conf->items[i].value);
-	}
-	return text;
+	for (size_t i = 0; i < conf->n; i++)
+		buffer_printf(&text, "%.*s%s%s%c%s", i > 0, &g->separator, g->prefix, conf->items[i].key, g->equals,
+			      conf->items[i].value);
+	return buffer_text(&text);
 }
 
 bool conf_next_tunable(struct mem *m, const char **cursor, struct conf_tunable *ret)
 {
-	size_t n = strcspn(*cursor, ":"), prefix = strlen(GLIBC_PREFIX);
-	char *text = mem_strndup(m, *cursor, n), *equals;
+	const size_t prefix = strlen(GLIBC_PREFIX);
+	char *text = text_next_piece(m, cursor, ':'), *equals;
 
-	if (!**cursor)
+	if (!text)
 		return false;
-	*cursor += n + ((*cursor)[n] == ':');
 	*ret = (struct conf_tunable){ .text = text };
 	if (!text_starts_with(text, GLIBC_PREFIX) || !text[prefix])
 		return true;

@@ -15,14 +15,8 @@
 /* Options and counters of jemalloc (JEMALLOC_PRIVATE_NAMESPACE je_), options of mimalloc. */
 static bool symtab_is_wanted(const char *name)
 {
-	static const char *const names[] = { "je_arenas", "je_bin_infos", "je_n_background_threads", "allocrun_layout",
-					     "mi_options" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	}
-	return text_starts_with(name, "je_opt_");
+	return text_starts_with(name, "je_opt_") ||
+	       text_has_word("je_arenas je_bin_infos je_n_background_threads allocrun_layout mi_options", name);
 }
 
 /* `count` records of `size` bytes that lie wholly in the file. */

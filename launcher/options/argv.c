@@ -51,10 +51,9 @@ static void options_build_table(struct option *table, const char **names)
 						      OPTION_MODE + i };
 	}
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++)
-		table[n++] = (struct option){ check_option_name((enum check_option)i),
-					      check_option_argument((enum check_option)i) ? required_argument :
-											    no_argument,
-					      NULL, OPTION_CHECK + i };
+		table[n++] = (struct option){ check_option_rows[i].name,
+					      check_option_rows[i].argument ? required_argument : no_argument, NULL,
+					      OPTION_CHECK + i };
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		table[n++] = fixed[i];
 	for (size_t i = 0; i < n; i++)

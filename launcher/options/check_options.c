@@ -18,9 +18,7 @@ const char *const check_format_names[CHECK_FORMAT_COUNT + 1] = {
 	[CHECK_FORMAT_NAGIOS] = "nagios",
 };
 
-static const struct {
-	const char *name, *argument, *help;
-} rows[CHECK_OPTION_COUNT] = {
+const struct check_option_row check_option_rows[CHECK_OPTION_COUNT] = {
 	[CHECK_OPTION_PID] = { "pid", "PID", "also this process and all below it" },
 	[CHECK_OPTION_UNIT] = { "unit", "NAME", "also the processes of this systemd unit" },
 	[CHECK_OPTION_CGROUP] = { "cgroup", "PATH", "also the processes of this cgroup" },
@@ -33,21 +31,6 @@ static const struct {
 	[CHECK_OPTION_LIST_CHECKS] = { "list-checks", NULL, "all checks, a line each" },
 	[CHECK_OPTION_EXPLAIN_CHECK] = { "explain-check", "ID", "what one check is about, and how to repair it" },
 };
-
-const char *check_option_name(enum check_option option)
-{
-	return rows[option].name;
-}
-
-const char *check_option_argument(enum check_option option)
-{
-	return rows[option].argument;
-}
-
-const char *check_option_help(enum check_option option)
-{
-	return rows[option].help;
-}
 
 static int check_options_select(struct mem *m, struct check_options *o, enum live_selector selector, const char *option,
 				const char *text, const char **ret_error)
@@ -142,7 +125,7 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 		      const char **ret_error)
 {
 	if (!o->first)
-		o->first = mem_printf(m, "--%s", rows[option].name);
+		o->first = mem_printf(m, "--%s", check_option_rows[option].name);
 	switch (option) {
 	case CHECK_OPTION_PID:
 		return check_options_set_pid(m, o, argument, ret_error);

@@ -55,9 +55,9 @@ struct check_options {
 };
 
 /* "pid"; its argument's name, NULL when it takes none; its help. */
-const char *check_option_name(enum check_option option);
-const char *check_option_argument(enum check_option option);
-const char *check_option_help(enum check_option option);
+extern const struct check_option_row {
+	const char *name, *argument, *help;
+} check_option_rows[CHECK_OPTION_COUNT];
 
 /* One option of the command line. -EINVAL: one line. Pure. */
 int check_options_set(struct mem *m, struct check_options *o, enum check_option option, const char *argument,

@@ -56,12 +56,9 @@ char *options_help(struct mem *m)
 	}
 	buffer_append(&text, "\nOptions of --check:\n");
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++) {
-		const char *argument = check_option_argument((enum check_option)i);
+		const struct check_option_row *row = &check_option_rows[i];
 
-		help_row(&text,
-			 mem_printf(m, "--%s%s%s", check_option_name((enum check_option)i), argument ? " " : "",
-				    argument ? argument : ""),
-			 check_option_help((enum check_option)i));
+		help_row(&text, mem_printf(m, row->argument ? "--%s %s" : "--%s", row->name, row->argument), row->help);
 	}
 	buffer_append(&text, "\nOptions of --tune:\n");
 	help_row(&text, "--dry-run", "print what would be written, write nothing");

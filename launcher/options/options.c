@@ -6,16 +6,16 @@
 #include "options/profiles.h"
 #include "util/nearest.h"
 #include "util/refuse.h"
+#include "util/text.h"
 
 static void options_set_ladders(struct mem *m, struct options *o, enum key key, const char *text, enum origin origin,
 				const char *where)
 {
 	enum ladder ladder = key == KEY_REQUIRE ? LADDER_REQUIRE : key == KEY_PREFER ? LADDER_PREFER : LADDER_OFF;
 
-	for (size_t n; *text; text += n + (text[n] == ',')) {
-		n = strcspn(text, ",");
+	for (char *name; (name = text_next_piece(m, &text, ','));) {
 		for (int s = 0; s < STEP_COUNT; s++) {
-			if (strcmp(mem_strndup(m, text, n), step_names[s]) == 0)
+			if (strcmp(name, step_names[s]) == 0)
 				o->ladders[s] = (struct ladder_setting){ ladder, origin, where };
 		}
 	}

@@ -194,6 +194,8 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
 		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret)
 {
+	const char *rest = request->allocators;
+
 	if (prefix) {
 		ret->prefix = mem_strdup(m, prefix);
 		catalog_read_manifest(own, m, prefix, ret);
@@ -205,12 +207,9 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		if (request->integrity && !ret->builds[i].problem)
 			digest_file(own, m, ret->builds[i].path, &ret->builds[i].digest);
 	}
-	for (const char *word = request->allocators; word && *word;) {
-		size_t length = strcspn(word, ",");
-
+	for (char *word; rest && (word = text_next_piece(m, &rest, ','));) {
 		if (*word == '/')
-			catalog_add_foreign(root, m, mem_strndup(m, word, length), request, command, ret);
-		word += length + (word[length] == ',');
+			catalog_add_foreign(root, m, word, request, command, ret);
 	}
 }
 

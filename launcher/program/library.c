@@ -13,16 +13,11 @@
 /* What comes with the C library, and so is there when the command is. */
 static bool library_is_system(const char *name, enum libc_kind libc)
 {
-	static const char *const glibc[] = { "libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1" };
-
 	if (libc == LIBC_MUSL)
 		return strcmp(name, "libc.so") == 0 || text_starts_with(name, "libc.musl-") ||
 		       text_starts_with(name, "ld-musl-");
-	for (size_t i = 0; i < sizeof glibc / sizeof *glibc; i++) {
-		if (strcmp(name, glibc[i]) == 0)
-			return true;
-	}
-	return text_starts_with(name, "ld-linux") || text_starts_with(name, "ld64.so.");
+	return text_has_word("libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1", name) ||
+	       text_starts_with(name, "ld-linux") || text_starts_with(name, "ld64.so.");
 }
 
 static bool library_exists(const struct root *root, struct mem *m, const char *folder, size_t length, const char *name)

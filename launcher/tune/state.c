@@ -34,6 +34,15 @@ static bool state_is_value(struct mem *m, const struct tune_setting *setting, co
 	       strcmp(parsed, value) == 0;
 }
 
+static bool state_has(const struct tune_state *state, const char *path)
+{
+	for (size_t i = 0; i < state->n_saved; i++) {
+		if (strcmp(state->saved[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
 static const char *state_parse_saved(struct mem *m, const json_t *entry, struct tune_state *state)
 {
 	const char *path = json_string_value(json_object_get(entry, "path"));
@@ -46,10 +55,8 @@ static const char *state_parse_saved(struct mem *m, const json_t *entry, struct 
 		return "is about a file that --tune does not set";
 	if (!state_is_value(m, setting, value))
 		return "has a value that no such file has";
-	for (size_t i = 0; i < state->n_saved; i++) {
-		if (strcmp(state->saved[i].path, path) == 0)
-			return "is about a file that was there before";
-	}
+	if (state_has(state, path))
+		return "is about a file that was there before";
 	*MEM_PUSH(m, state->saved, state->n_saved) = (struct tune_saved){ mem_strdup(m, path), mem_strdup(m, value) };
 	return NULL;
 }
@@ -116,15 +123,6 @@ int tune_state_write(struct mem *m, const char *folder, const struct tune_state 
 	return replace_file(m, path, report_dump_json(m, json));
 }
 
-static bool state_has(const struct tune_state *state, const char *path)
-{
-	for (size_t i = 0; i < state->n_saved; i++) {
-		if (strcmp(state->saved[i].path, path) == 0)
-			return true;
-	}
-	return false;
-}
-
 void tune_state_add(struct mem *m, struct tune_state *state, const struct tune_plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++) {
@@ -163,10 +161,8 @@ void tune_state_plan(struct mem *m, const struct tune_facts *facts, const struct
 	memset(ret, 0, sizeof *ret);
 	for (size_t i = state->n_saved; i-- > 0;) {
 		struct tune_write *w = MEM_PUSH(m, ret->writes, ret->n);
-		const struct tune_file *file = NULL;
+		const struct tune_file *file = tune_find_path(facts, state->saved[i].path);
 
-		for (size_t k = 0; k < facts->n_files && !file; k++)
-			file = strcmp(facts->files[k].path, state->saved[i].path) == 0 ? &facts->files[k] : NULL;
 		*w = (struct tune_write){
 			.path = state->saved[i].path,
 			.to = state->saved[i].value,

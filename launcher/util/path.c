@@ -211,16 +211,20 @@ static int path_read_pool(int fd, struct mem *m, size_t max, bool cut, char **re
 	return 0;
 }
 
-int root_read(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text, size_t *ret_length)
+static int path_read_file(const struct root *root, struct mem *m, const char *path, size_t max, bool cut, char **ret,
+			  size_t *ret_n)
 {
 	CLEANUP_CLOSE int fd = path_open_file(root, path);
+
+	return fd < 0 ? fd : path_read_pool(fd, m, max, cut, ret, ret_n);
+}
+
+int root_read(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text, size_t *ret_length)
+{
 	char *text;
 	size_t n;
-	int r;
+	int r = path_read_file(root, m, path, max, false, &text, &n);
 
-	if (fd < 0)
-		return fd;
-	r = path_read_pool(fd, m, max, false, &text, &n);
 	if (r < 0)
 		return r;
 	if (!ret_length && memchr(text, '\0', n))
@@ -233,14 +237,10 @@ int root_read(const struct root *root, struct mem *m, const char *path, size_t m
 
 int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text)
 {
-	CLEANUP_CLOSE int fd = path_open_file(root, path);
 	char *text, *last;
 	size_t n;
-	int r;
+	int r = path_read_file(root, m, path, max, true, &text, &n);
 
-	if (fd < 0)
-		return fd;
-	r = path_read_pool(fd, m, max, true, &text, &n);
 	if (r < 0)
 		return r;
 	if (memchr(text, '\0', n))

@@ -154,7 +154,7 @@ bool text_has_word_of_any_case(const char *words, const char *word)
 
 bool text_is_among(const char *const *list, const char *word)
 {
-	for (; *list; list++) {
+	for (; list && *list; list++) {
 		if (strcmp(*list, word) == 0)
 			return true;
 	}
@@ -169,6 +169,16 @@ void text_list(struct mem *m, const char **list, const char *item)
 bool text_is_digits(const char *text)
 {
 	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+char *text_next_piece(struct mem *m, const char **cursor, char separator)
+{
+	const char *start = *cursor, *end = strchrnul(start, separator);
+
+	if (!*start)
+		return NULL;
+	*cursor = end + (*end == separator);
+	return mem_strndup(m, start, (size_t)(end - start));
 }
 
 const char *text_basename(const char *path)

@@ -45,13 +45,18 @@ bool text_starts_with(const char *text, const char *prefix);
 /* Is it one of "a b c"? */
 bool text_has_word(const char *words, const char *word);
 bool text_has_word_of_any_case(const char *words, const char *word);
-/* Is it one of a list that NULL ends? */
+/* Is it one of a list that NULL ends? NULL: an empty one. */
 bool text_is_among(const char *const *list, const char *word);
 /* "a", "a, b", from `*list`, which is NULL at first; for lists that stay short. */
 void text_list(struct mem *m, const char **list, const char *item);
 bool text_is_digits(const char *text);
 /* Two digits for each byte, in lower case. */
 char *text_hex(struct mem *m, const void *bytes, size_t size);
+/*
+ * The next piece of "a,b,c" at *cursor, in the pool; NULL at the end. Between two
+ * separators lies an empty one, behind the last lies none.
+ */
+char *text_next_piece(struct mem *m, const char **cursor, char separator);
 /* What stands behind the last slash; the whole text when there is none. */
 const char *text_basename(const char *path);
 /* What stands before the last slash: "/" for "/x", "." for "x". */

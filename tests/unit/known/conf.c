@@ -270,11 +270,36 @@ static void test_long_text(void **state)
 	assert_string_equal(conf_format(&pool, CONF_JEMALLOC, &conf), "retain:true");
 }
 
+static void test_variables(void **state)
+{
+	static const struct {
+		const char *text, *pieces;
+	} rows[] = {
+		{ "", "" },
+		{ "glibc.malloc.arena_max=2", "arena_max=2;" },
+		{ "glibc.cpu.x=1:glibc.malloc.a=1=2::x", "other;a=1=2;other;other;" },
+		{ "glibc.malloc.:glibc.malloc.a:glibc.malloc.=3", "other;a;=3;" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *cursor = rows[i].text;
+		char *all = mem_strdup(&pool, "");
+
+		for (struct conf_tunable t; conf_next_tunable(&pool, &cursor, &t);)
+			all = mem_printf(&pool, "%s%s%s%s;", all, t.key ? t.key : "other", t.value ? "=" : "",
+					 t.value ? t.value : "");
+		assert_row_string(rows[i].text, all, rows[i].pieces);
+	}
+	assert_string_equal(conf_mimalloc_piece(&pool, "MIMALLOC_PURGE_DELAY=A"), "purge_delay=A");
+	assert_null(conf_mimalloc_piece(&pool, "mimalloc_purge_delay=0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_parse),     TEST(test_layers), TEST(test_set_find_remove), TEST(test_strings_in_the_wild),
-		TEST(test_long_text),
+		TEST(test_parse),     TEST(test_layers),    TEST(test_set_find_remove), TEST(test_strings_in_the_wild),
+		TEST(test_long_text), TEST(test_variables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

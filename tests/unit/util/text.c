@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/support.h"
+#include "support/pool.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -68,11 +68,53 @@ static void test_choices(void **state)
 	}
 }
 
+static void test_words(void **state)
+{
+	static const char *const list[] = { "a", "b c", NULL };
+	const char *words = NULL;
+
+	(void)state;
+	assert_true(text_has_word("never always", "always"));
+	assert_false(text_has_word("never always", "Always"));
+	assert_false(text_has_word("never always", "alway"));
+	assert_false(text_has_word("never always", "never always"));
+	assert_false(text_has_word("never always", ""));
+	assert_true(text_has_word_of_any_case("off no", "NO"));
+	assert_true(text_is_among(list, "b c"));
+	assert_false(text_is_among(list, "c"));
+	assert_false(text_is_among(NULL, "c"));
+	text_list(&pool, &words, "a");
+	text_list(&pool, &words, "b");
+	assert_string_equal(words, "a, b");
+}
+
+static void test_pieces(void **state)
+{
+	static const struct {
+		const char *text, *pieces;
+	} rows[] = {
+		{ "", "" },         { "a", "<a>" }, { "a,b c", "<a><b c>" }, { "a,,b", "<a><><b>" },
+		{ ",a,", "<><a>" }, { ",", "<>" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *cursor = rows[i].text;
+		char *all = mem_strdup(&pool, "");
+
+		for (char *piece; (piece = text_next_piece(&pool, &cursor, ','));)
+			all = mem_printf(&pool, "%s<%s>", all, piece);
+		assert_row_string(rows[i].text, all, rows[i].pieces);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hugepages_folders),
-		cmocka_unit_test(test_choices),
+		TEST(test_hugepages_folders),
+		TEST(test_choices),
+		TEST(test_words),
+		TEST(test_pieces),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
