@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the launcher writes into its record is what the audit reads out of it. */
-#include <linux/mempolicy.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <linux/mempolicy.h>
 
 #include "decide/plan.h"
 #include "report/report.h"

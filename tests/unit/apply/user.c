@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* User, groups, capabilities, no_new_privs: set, and read back from the kernel. */
+#include <grp.h>
+#include <unistd.h>
 #include <linux/capability.h>
 
 #include "support/apply_child.h"

@@ -2,6 +2,8 @@
 /* --capture: every captured machine captured again says the same, and nothing of whose it is. */
 #include <errno.h>
 #include <ftw.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

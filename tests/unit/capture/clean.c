@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --capture: what becomes of a path, of a file's text, of a line of the policy. */
 #include <errno.h>
+#include <string.h>
 
 #include "audit/runner.h"
 #include "capture/capturing.h"

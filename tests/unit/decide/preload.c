@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which build goes into which command, and why none does. */
 #include <errno.h>
+#include <string.h>
 
 #include "support/scenario.h"
 

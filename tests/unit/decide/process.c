@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* THP, resource limits, oom score, user, capabilities, no_new_privs. */
-#include <linux/capability.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <linux/capability.h>
 
 #include "support/scenario.h"
 #include "util/kernel_abi.h"

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What only the audit reads: its parsers, and its files on captured and made-up machines. */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/mempolicy.h>
-#include <linux/seccomp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/filter.h>
+#include <linux/mempolicy.h>
+#include <linux/seccomp.h>
 
 #include "detect/boot.h"
 #include "detect/node.h"

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* live_detect() on libraries that claim to be one of the bundled builds, and on who loads them how. */
 #include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "live/maps.h"
 #include "support/live_child.h"

@@ -4,8 +4,11 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "program/elf_reader.h"
 #include "support/live_own.h"

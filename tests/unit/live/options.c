@@ -4,7 +4,9 @@
  * with tables as allocators have them, and as they never had them.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "live/environ.h"
 #include "live/heap.h"

@@ -2,9 +2,10 @@
 /* The texts of /proc/PID: stat, status, auxv, maps, smaps, numa_maps. */
 #include <elf.h>
 #include <errno.h>
-#include <linux/mempolicy.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <linux/mempolicy.h>
 
 #include "live/context.h"
 #include "live/maps.h"

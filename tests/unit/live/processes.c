@@ -2,7 +2,11 @@
 /* live_detect() on real processes: this one, its children, and programs that it starts. */
 #include <dlfcn.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "live/live.h"
 #include "support/live_child.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Launch records: true ones, and whatever else may lie in their place. */
 #include <stdio.h>
+#include <string.h>
 
 #include "live/context.h"
 #include "support/pool.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes that are neither whole nor gone: between two programs, without their first thread. */
+#include <signal.h>
+#include <time.h>
+
 #include "live/context.h"
 #include "support/live_child.h"
 

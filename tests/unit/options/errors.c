@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What options_parse() refuses, what it only warns about, and the kill switch. */
 #include <errno.h>
+#include <string.h>
 
 #include "support/parse.h"
 

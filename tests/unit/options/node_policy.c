@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* [node]: what it takes, what it refuses, and how it says so. */
 #include <errno.h>
+#include <string.h>
 
 #include "audit/runner.h"
 #include "options/options.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "detect/process.h"
 #include "report/report.h"

@@ -4,21 +4,16 @@
 
 /* A plan carried out in a child process, and what the kernel says of that afterwards. */
 
-#include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/types.h>
 
 #include "apply/apply.h"
 #include "support/pool.h"
 #include "util/environment.h"
+
+/* Short for who reads a test; for the linker each case has its own. */
+#define APPLY_CHILD_SYMBOL(name) __asm__("apply_child_" #name)
 
 #define NOBODY 65534
 #define OPERATIONS_MAX 6
@@ -37,109 +32,27 @@ struct result {
 	char capabilities[5][32]; /* CapInh CapPrm CapEff CapBnd CapAmb */
 };
 
-static struct result *result;
-static struct plan plan;
+extern struct result *result APPLY_CHILD_SYMBOL(result);
+extern struct plan plan APPLY_CHILD_SYMBOL(plan);
 
-static inline int map_result(void **state)
-{
-	(void)state;
-	result = mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return result == MAP_FAILED;
-}
+int map_result(void **state) APPLY_CHILD_SYMBOL(map_result);
 
-static inline int unmap_result(void **state)
-{
-	(void)state;
-	return munmap(result, sizeof *result);
-}
+int unmap_result(void **state) APPLY_CHILD_SYMBOL(unmap_result);
 
-static inline int forget_plan(void **state)
-{
-	plan = (struct plan){ 0 };
-	return pool_free(state);
-}
+int forget_plan(void **state) APPLY_CHILD_SYMBOL(forget_plan);
 
-static inline struct operation *add(enum step step, enum operation_kind kind)
-{
-	return plan_add(&pool, &plan, step, kind, "it", LADDER_PREFER);
-}
+struct operation *add(enum step step, enum operation_kind kind) APPLY_CHILD_SYMBOL(add);
 
-static inline void read_capabilities(void)
-{
-	static const char *const names[] = { "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb" };
-	FILE *status = fopen("/proc/self/status", "r");
-	char line[256];
+void read_capabilities(void) APPLY_CHILD_SYMBOL(read_capabilities);
 
-	while (status && fgets(line, sizeof line, status)) {
-		for (size_t i = 0; i < 5; i++) {
-			if (strncmp(line, names[i], 6) == 0)
-				sscanf(line + 7, "%31s", result->capabilities[i]);
-		}
-	}
-}
-
-static inline void look_around(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_RDONLY);
-
-	for (size_t i = 0; i < plan.n_operations; i++) {
-		result->outcomes[i] = plan.operations[i].outcome;
-		snprintf(result->details[i], sizeof result->details[i], "%s",
-			 plan.operations[i].detail ? plan.operations[i].detail : "");
-	}
-	sched_getaffinity(0, sizeof result->cpus, (cpu_set_t *)&result->cpus);
-	result->mode = -1;
-	syscall(SYS_get_mempolicy, &result->mode, result->nodes, 1025, NULL, 0);
-	result->thp = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
-	result->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
-	result->n_groups = getgroups(8, result->groups);
-	getrlimit(RLIMIT_CORE, &result->core);
-	if (getresuid(&result->uid[0], &result->uid[1], &result->uid[2]) < 0 ||
-	    getresgid(&result->gid[0], &result->gid[1], &result->gid[2]) < 0)
-		_exit(3);
-	if (fd < 0 || read(fd, result->oom_score, sizeof result->oom_score - 1) < 0)
-		result->oom_score[0] = '\0';
-	read_capabilities();
-}
+void look_around(void) APPLY_CHILD_SYMBOL(look_around);
 
 /* As nobody, with /proc/self still its own. */
-static inline void drop_privileges(void)
-{
-	if (geteuid() == 0 &&
-	    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
-		_exit(4);
-	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
+void drop_privileges(void) APPLY_CHILD_SYMBOL(drop_privileges);
 
-static inline void apply_in_child(bool is_privileged)
-{
-	char *none[] = { NULL }, **environment = none;
-	const char *home;
-	int status;
-	pid_t pid;
+void apply_in_child(bool is_privileged) APPLY_CHILD_SYMBOL(apply_in_child);
 
-	memset(result, 0, sizeof *result);
-	assert_true(plan.n_operations <= OPERATIONS_MAX);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (!is_privileged)
-			drop_privileges();
-		apply_plan(&pool, &plan, STEP_AFFINITY, STEP_NO_NEW_PRIVS, &environment);
-		look_around();
-		home = environment_get((const char *const *)environment, "HOME");
-		snprintf(result->home, sizeof result->home, "%s", home ? home : "unset");
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static inline void assert_outcome(size_t i, enum outcome outcome, const char *detail)
-{
-	assert_string_equal(result->details[i], detail);
-	assert_string_equal(outcome_name(result->outcomes[i]), outcome_name(outcome));
-}
+void assert_outcome(size_t i, enum outcome outcome, const char *detail) APPLY_CHILD_SYMBOL(assert_outcome);
 
 #define RESULT_TEST(function) cmocka_unit_test_teardown(function, forget_plan)
 

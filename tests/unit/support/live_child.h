@@ -4,121 +4,40 @@
 
 /* Real processes that a test starts and looks at, and the folder for what it compiles. */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "live/live.h"
 #include "support/pool.h"
 
+/* Short for who reads a test; for the linker each case has its own. */
+#define LIVE_CHILD_SYMBOL(name) __asm__("live_child_" #name)
+
 #define CHILDREN_MAX 512
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-static struct tree tree;
-static pid_t children[CHILDREN_MAX];
-static size_t n_children;
+extern struct tree tree LIVE_CHILD_SYMBOL(tree);
+extern pid_t children[CHILDREN_MAX] LIVE_CHILD_SYMBOL(children);
+extern size_t n_children LIVE_CHILD_SYMBOL(n_children);
 
-static inline int open_children(void **state)
-{
-	(void)state;
-	tree_open(&tree);
-	return 0;
-}
+int open_children(void **state) LIVE_CHILD_SYMBOL(open_children);
 
-static inline int close_children(void **state)
-{
-	/* They lead groups of their own: their children go with them. */
-	for (size_t i = 0; i < n_children; i++)
-		kill(-children[i], SIGKILL);
-	for (size_t i = 0; i < n_children; i++)
-		waitpid(children[i], NULL, 0);
-	n_children = 0;
-	tree_close(&tree);
-	return pool_free(state);
-}
+int close_children(void **state) LIVE_CHILD_SYMBOL(close_children);
 
 #define CHILD_TEST(function) cmocka_unit_test_setup_teardown(function, open_children, close_children)
 
 /* Started, and executed: what there is to see of it is its own. */
-static inline pid_t start(const char *const *words, const char *const *environment)
-{
-	static const char *const none[] = { NULL };
-	int fds[2];
-	char byte;
-	pid_t pid;
-
-	assert_true(n_children < CHILDREN_MAX);
-	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		setpgid(0, 0);
-		execve(words[0], (char **)(uintptr_t)words, (char **)(uintptr_t)(environment ? environment : none));
-		_exit(127);
-	}
-	children[n_children++] = pid;
-	close(fds[1]);
-	while (read(fds[0], &byte, 1) < 0 && errno == EINTR)
-		;
-	close(fds[0]);
-	return pid;
-}
+pid_t start(const char *const *words, const char *const *environment) LIVE_CHILD_SYMBOL(start);
 
 /* With the compiler that built the test; the path, NULL where there is none. */
-static inline char *compile(const char *name, const char *source, const char *flags)
-{
-	char *path = tree_outside(&tree, name), *text = mem_printf(&pool, "%s.c", name), *command;
+char *compile(const char *name, const char *source, const char *flags) LIVE_CHILD_SYMBOL(compile);
 
-	tree_write(&tree, text, source);
-	command = mem_printf(&pool, "cc -w -O1 -Wl,--build-id=sha1 -o %s %s.c %s 2>/dev/null", path, path, flags);
-	return system(command) == 0 ? path : NULL;
-}
-
-static inline void look(enum live_selector selector, const char *text, const struct catalog_facts *catalog,
-			struct live_facts *ret)
-{
-	struct live_request request = { selector, text, catalog, NULL, true, true };
-	struct root root;
-
-	assert_int_equal(root_open(NULL, &root), 0);
-	live_detect(&root, &pool, &request, ret);
-}
+void look(enum live_selector selector, const char *text, const struct catalog_facts *catalog, struct live_facts *ret)
+	LIVE_CHILD_SYMBOL(look);
 
 /* One process that has come to rest: loaders of a busy machine need their time. */
-static inline const struct live_process *look_at(pid_t pid, const struct catalog_facts *catalog)
-{
-	static const struct timespec pause = { 0, 20000000 };
-	static struct live_facts facts;
-
-	for (int i = 0; i < 200; i++) {
-		look(LIVE_PID, mem_printf(&pool, "%d", (int)pid), catalog, &facts);
-		assert_null(facts.problem);
-		assert_true(facts.n_processes >= 1);
-		assert_int_equal(facts.processes[0].pid, pid);
-		if (!facts.processes[0].problem || !strstr(facts.processes[0].problem, "loader"))
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return &facts.processes[0];
-}
+const struct live_process *look_at(pid_t pid, const struct catalog_facts *catalog) LIVE_CHILD_SYMBOL(look_at);
 
 /* Open descriptors of the test: what is read must be closed again. */
-static inline size_t count_descriptors(void)
-{
-	struct root root;
-	char **names;
-	size_t n = 0;
-
-	assert_int_equal(root_open(NULL, &root), 0);
-	assert_int_equal(root_list(&root, &pool, "/proc/self/fd", "", &names), 0);
-	while (names[n])
-		n++;
-	return n;
-}
+size_t count_descriptors(void) LIVE_CHILD_SYMBOL(count_descriptors);
 
 #endif

@@ -4,37 +4,22 @@
 
 /* The memory of the test itself, as that of a process that is looked at. */
 
-#include <sys/auxv.h>
-#include <unistd.h>
-
 #include "live/memory.h"
 #include "live/objects.h"
 #include "support/pool.h"
 
-static struct live_memory memory = { .fd = -1 };
+/* Short for who reads a test; for the linker each case has its own. */
+#define LIVE_OWN_SYMBOL(name) __asm__("live_own_" #name)
 
-static inline int open_memory(void **state)
-{
-	struct root root;
+extern struct live_memory memory LIVE_OWN_SYMBOL(memory);
 
-	(void)state;
-	assert_int_equal(root_open(NULL, &root), 0);
-	return memory_open(&root, &pool, getpid(), &memory);
-}
+int open_memory(void **state) LIVE_OWN_SYMBOL(open_memory);
 
-static inline int close_memory(void **state)
-{
-	memory_close(&memory);
-	return pool_free(state);
-}
+int close_memory(void **state) LIVE_OWN_SYMBOL(close_memory);
 
 #define MEMORY_TEST(function) cmocka_unit_test_setup_teardown(function, open_memory, close_memory)
 #define AT(object) ((uint64_t)(uintptr_t)(object))
 
-static inline struct live_auxv own_auxv(void)
-{
-	return (struct live_auxv){ getauxval(AT_PHDR), getauxval(AT_PHENT), getauxval(AT_PHNUM), 0,
-				   getauxval(AT_BASE) };
-}
+struct live_auxv own_auxv(void) LIVE_OWN_SYMBOL(own_auxv);
 
 #endif

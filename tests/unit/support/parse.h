@@ -11,102 +11,38 @@
 #include "options/read.h"
 #include "support/pool.h"
 
+/* Short for who reads a test; for the linker each case has its own. */
+#define PARSE_SYMBOL(name) __asm__("parse_" #name)
+
 #define CONF "/etc/allocrun/policy.conf"
 #define WORDS_MAX 12
 
-static struct tree tree;
-static struct options options;
-static const char *error;
+extern struct tree tree PARSE_SYMBOL(tree);
+extern struct options options PARSE_SYMBOL(options);
+extern const char *error PARSE_SYMBOL(error);
 
-static inline int open_tree(void **state)
-{
-	(void)state;
-	tree_open(&tree);
-	options.root.fd = -1;
-	return 0;
-}
+int open_tree(void **state) PARSE_SYMBOL(open_tree);
 
-static inline int close_tree(void **state)
-{
-	root_close(&options.root);
-	tree_close(&tree);
-	return pool_free(state);
-}
+int close_tree(void **state) PARSE_SYMBOL(close_tree);
 
 /* allocrun with these words and variables, NULL-terminated; they are copied. */
-static inline int parse_words(const char *const *words, const char *const *environment)
-{
-	char **argv = NULL, **block = NULL;
-	size_t argc = 0, n = 0;
-	int r;
+int parse_words(const char *const *words, const char *const *environment) PARSE_SYMBOL(parse_words);
 
-	*MEM_PUSH(&pool, argv, argc) = mem_strdup(&pool, "allocrun");
-	for (; *words; words++)
-		*MEM_PUSH(&pool, argv, argc) = mem_strdup(&pool, *words);
-	*MEM_PUSH(&pool, argv, argc) = NULL;
-	for (; environment && *environment; environment++)
-		*MEM_PUSH(&pool, block, n) = mem_strdup(&pool, *environment);
-	*MEM_PUSH(&pool, block, n) = NULL;
-	error = NULL;
-	root_close(&options.root);
-	r = options_parse(&pool, (int)argc - 1, argv, block, runner_list_ids(&pool, checks), &options, &error);
-	if (r == 0 && options.mode == MODE_CHECK)
-		r = runner_verify(&pool, checks, &options.check, &error);
-	else if (r < 0)
-		options.root.fd = -1;
-	return r;
-}
-
-static inline int parse_behind(const char *const *first, const char *const *words, const char *const *environment)
-{
-	const char *line[WORDS_MAX + 4] = { NULL };
-	size_t n = 0;
-
-	while (first[n]) {
-		line[n] = first[n];
-		n++;
-	}
-	for (; *words; words++) {
-		assert_true(n < WORDS_MAX + 3);
-		line[n++] = *words;
-	}
-	return parse_words(line, environment);
-}
+int parse_behind(const char *const *first, const char *const *words, const char *const *environment)
+	PARSE_SYMBOL(parse_behind);
 
 /* A launch; the policy of the machine that the test runs on is left out of it. */
-static inline int parse(const char *const *environment, const char *const *words)
-{
-	const char *const first[] = { "--policy", tree_outside(&tree, "/empty.conf"), NULL };
-
-	tree_write(&tree, "/empty.conf", "");
-	return parse_behind(first, words, environment);
-}
+int parse(const char *const *environment, const char *const *words) PARSE_SYMBOL(parse);
 
 /* --explain with the tree as its root, so that the policy files are those of the tree. */
-static inline int parse_below(const char *const *environment, const char *const *words)
-{
-	return parse_behind((const char *const[]){ "--explain", "--sysroot", tree.path, NULL }, words, environment);
-}
+int parse_below(const char *const *environment, const char *const *words) PARSE_SYMBOL(parse_below);
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define NO_ENVIRONMENT NULL
 
-static inline void assert_setting(enum key key, const char *text, enum origin origin, const char *where)
-{
-	assert_row_string(key_name(key), options.settings[key].text, text);
-	assert_row_int(key_name(key), options.settings[key].origin, origin);
-	assert_row_string(key_name(key), options.settings[key].where, where);
-}
+void assert_setting(enum key key, const char *text, enum origin origin, const char *where) PARSE_SYMBOL(assert_setting);
 
-static inline void assert_argv(const char *joined)
-{
-	char *text = mem_strdup(&pool, "");
-
-	assert_non_null(options.argv);
-	for (char **a = options.argv; *a; a++)
-		text = mem_printf(&pool, "%s%s%s", text, *text ? "|" : "", *a);
-	assert_string_equal(text, joined);
-}
+void assert_argv(const char *joined) PARSE_SYMBOL(assert_argv);
 
 #define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
 

@@ -7,14 +7,9 @@
 #include "support/support.h"
 
 /* The memory of the test that runs; dropped after each, so that a leak is the launcher's. */
-static struct mem pool;
+extern struct mem pool;
 
-static inline int pool_free(void **state)
-{
-	(void)state;
-	mem_free_all(&pool);
-	return 0;
-}
+int pool_free(void **state);
 
 #define TEST(function) cmocka_unit_test_teardown(function, pool_free)
 

@@ -9,177 +9,53 @@
 #include "support/audit_note.h"
 #include "support/pool.h"
 
+/* Short for who reads a test; for the linker each case has its own. */
+#define PROCESS_CASE_SYMBOL(name) __asm__("process_case_" #name)
+
 #define GIB(n) (INT64_C(n) << 30)
 #define MIB(n) (INT64_C(n) << 20)
 #define OURS "/opt/allocrun/lib/allocrun/jemalloc/libjemalloc.so.2"
 
-static struct build_facts build;
-static struct live_library libraries[4];
-static struct live_record record;
-static struct live_process processes[3];
-static struct facts machine;
-static struct node_facts node;
-static struct live_facts live;
-static struct live_samples samples;
-static struct audit_facts audit;
-static struct thresholds thresholds;
+extern struct build_facts build PROCESS_CASE_SYMBOL(build);
+extern struct live_library libraries[4] PROCESS_CASE_SYMBOL(libraries);
+extern struct live_record record PROCESS_CASE_SYMBOL(record);
+extern struct live_process processes[3] PROCESS_CASE_SYMBOL(processes);
+extern struct facts machine PROCESS_CASE_SYMBOL(machine);
+extern struct node_facts node PROCESS_CASE_SYMBOL(node);
+extern struct live_facts live PROCESS_CASE_SYMBOL(live);
+extern struct live_samples samples PROCESS_CASE_SYMBOL(samples);
+extern struct audit_facts audit PROCESS_CASE_SYMBOL(audit);
+extern struct thresholds thresholds PROCESS_CASE_SYMBOL(thresholds);
 /* The server itself; [1] is free for a child of it. */
-static struct live_process *const p = &processes[0];
-static struct live_library *const library = &libraries[0];
+extern struct live_process *const p PROCESS_CASE_SYMBOL(p);
+extern struct live_library *const library PROCESS_CASE_SYMBOL(library);
 
 /* NAME=VALUE, NULL-terminated, kept in the pool. */
-static inline char **variables(const char *const *list)
-{
-	char **copy = NULL;
-	size_t n = 0;
-
-	for (; *list; list++)
-		*MEM_PUSH(&pool, copy, n) = mem_strdup(&pool, *list);
-	*MEM_PUSH(&pool, copy, n) = NULL;
-	return copy;
-}
+char **variables(const char *const *list) PROCESS_CASE_SYMBOL(variables);
 
 #define VARIABLES(...) variables((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 
-static inline void set_option(const char *key, const char *value)
-{
-	conf_set(&pool, &p->options, key, value, "test");
-}
+void set_option(const char *key, const char *value) PROCESS_CASE_SYMBOL(set_option);
 
 /* As a record of version 1 has it: what was set is read from the words. */
-static inline void add_step(const char *step, const char *name, const char *value, const char *outcome)
-{
-	struct live_step s = { .step = mem_strdup(&pool, step),
-			       .name = mem_strdup(&pool, name),
-			       .value = value ? mem_strdup(&pool, value) : NULL,
-			       .outcome = mem_strdup(&pool, outcome) };
+void add_step(const char *step, const char *name, const char *value, const char *outcome) PROCESS_CASE_SYMBOL(add_step);
 
-	s.set = live_record_parse_words(&pool, &s);
-	*MEM_PUSH(&pool, record.steps, record.n_steps) = s;
-	p->record = &record;
-}
-
-static inline void make_libraries(void)
-{
-	build = (struct build_facts){ .id = mem_strdup(&pool, "jemalloc-5.3.1-x86_64-glibc"),
-				      .build_id = mem_strdup(&pool, "abcd"),
-				      .is_bundled = true };
-	libraries[0] = (struct live_library){ .path = mem_strdup(&pool, OURS),
-					      .allocator = mem_strdup(&pool, "jemalloc"),
-					      .build_id = build.build_id,
-					      .build = &build,
-					      .defines_malloc = true };
-	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libstdc++.so.6"),
-					      .allocator = mem_strdup(&pool, "libstdc++.so.6") };
-	libraries[2] = (struct live_library){ .path = mem_strdup(&pool, "/usr/lib/libc.so.6"),
-					      .allocator = mem_strdup(&pool, "glibc"),
-					      .defines_malloc = true };
-}
+void make_libraries(void) PROCESS_CASE_SYMBOL(make_libraries);
 
 /* Launched by allocrun on its jemalloc, eight CPUs, one node, all that is known is well. */
-static inline void make_server(void)
-{
-	make_libraries();
-	record = (struct live_record){ .path = mem_strdup(&pool, "/run/allocrun/4711.json"),
-				       .version = mem_strdup(&pool, "0.1") };
-	memset(processes, 0, sizeof processes);
-	*p = (struct live_process){
-		.pid = 4711,
-		.status.inner_pid = 4711,
-		.parent = 1,
-		.start_time = 8765,
-		.name = "vllm",
-		.command = "vllm serve",
-		.state = LIVE_RUNNING,
-		.bits = 64,
-		.is_static = TRI_NO,
-		.is_secure = TRI_NO,
-		.malloc = library,
-		.free = library,
-		.operator_new = library,
-		.libraries = libraries,
-		.n_libraries = 3,
-		.loaded = variables((const char *const[]){ "", OURS, "/usr/lib/libc.so.6", NULL }),
-		.environment = variables((const char *const[]){ "LD_PRELOAD=" OURS, NULL }),
-		.environment_evidence = EVIDENCE_PROVED,
-		.options_evidence = EVIDENCE_PROVED,
-		.status.rss_anon = GIB(4),
-		.status.rss_file = GIB(1),
-		.status.rss_shmem = 0,
-		.status.hugetlb = 0,
-		.status.swap = 0,
-		.allocator_resident = FACT_UNKNOWN,
-		.allocator_dirty = FACT_UNKNOWN,
-		.allocator_live = FACT_UNKNOWN,
-		.purge_threads = FACT_UNKNOWN,
-		.n_mappings = 900,
-		.status.n_threads = 181,
-		.memory_policy = FACT_UNKNOWN,
-		.status.thp = THP_PROCESS_ALLOWED,
-		.status.capabilities_known = TRI_YES,
-		.limits.memlock = { FACT_UNLIMITED, FACT_UNLIMITED },
-	};
-	assert_int_equal(bitmap_parse_list("0-7", &p->status.cpus), 0);
-	machine = (struct facts){
-		.process.status.cpus = p->status.cpus,
-		.cpu = { .present = p->status.cpus,
-			 .online = p->status.cpus,
-			 .quota_milli = FACT_UNLIMITED,
-			 .effective = 8 },
-		.cgroup = { .memory_max = FACT_UNLIMITED },
-		.numa = { .n_nodes = 1 },
-	};
-	node = (struct node_facts){ .max_map_count = 65530 };
-	live = (struct live_facts){ .processes = processes, .n_processes = 1, .page_size = 4096 };
-	samples = (struct live_samples){ NULL, 0 };
-	audit = (struct audit_facts){ .machine = &machine, .node = &node, .live = &live };
-	thresholds = thresholds_default();
-}
+void make_server(void) PROCESS_CASE_SYMBOL(make_server);
 
-static inline int open_case(void **state)
-{
-	(void)state;
-	make_server();
-	return 0;
-}
+int open_case(void **state) PROCESS_CASE_SYMBOL(open_case);
 
 #define CASE_TEST(function) cmocka_unit_test_setup_teardown(function, open_case, pool_free)
 
 /* The verdict on one process; `part` is in what was observed. Begins anew afterwards. */
-static inline void expect_of(const struct live_process *process, check_assess *assess, const char *row,
-			     enum check_status status, const char *part)
-{
-	struct finding f = assess(&pool, &audit, &thresholds, process);
-
-	if (f.status != status)
-		fail_msg("%s: status %d (%s), expected %d", row, f.status, f.observed, status);
-	assert_row_contains(row, f.observed, part);
-	/* Of a process that may not be looked into every check says so: that is no case of its own. */
-	if (process->state == LIVE_RUNNING)
-		audit_note(assess, f.status);
-	make_server();
-}
+void expect_of(const struct live_process *process, check_assess *assess, const char *row, enum check_status status,
+	       const char *part) PROCESS_CASE_SYMBOL(expect_of);
 
 #define expect(assess, row, status, part) expect_of(p, assess, row, status, part)
 
 /* No check says ok of a process of which nothing can be told. */
-static inline void expect_of_states(check_assess *assess)
-{
-	static const struct {
-		enum live_state state;
-		enum check_status status;
-	} states[] = {
-		{ LIVE_GONE, CHECK_SKIP },
-		{ LIVE_ZOMBIE, CHECK_SKIP },
-		{ LIVE_KERNEL_THREAD, CHECK_SKIP },
-		{ LIVE_DENIED, CHECK_UNKNOWN },
-	};
-	static char why[] = "why not";
-
-	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-		*p = (struct live_process){ .pid = 4711, .state = states[i].state, .problem = why };
-		expect(assess, "state", states[i].status, why);
-	}
-}
+void expect_of_states(check_assess *assess) PROCESS_CASE_SYMBOL(expect_of_states);
 
 #endif

@@ -17,7 +17,7 @@
 #define SCENARIO_WORDS_MAX 12
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-static struct {
+extern struct scenario_state {
 	struct machine machine;
 	struct build_facts builds[2];
 	struct options options;
@@ -25,163 +25,42 @@ static struct {
 	bool is_open;
 } scenario;
 
-static inline void scenario_make_build(struct build_facts *build, const char *allocator, const char *version,
-				       const char *soname)
-{
-	const char *machine = scenario.machine.facts.command.elf.machine;
-
-	*build = (struct build_facts){
-		.id = mem_printf(&pool, "%s-%s-%s-glibc", allocator, version, machine),
-		.allocator = mem_strdup(&pool, allocator),
-		.version = mem_strdup(&pool, version),
-		.variant = mem_strdup(&pool, ""),
-		.path = mem_printf(&pool, "/opt/allocrun/lib/allocrun/%s/%s", allocator, soname),
-		.machine = mem_strdup(&pool, machine),
-		.libc = LIBC_GLIBC,
-		.libc_minor = 28,
-		.page_size = 65536,
-		.x86_level = FACT_UNKNOWN,
-		.is_bundled = true,
-	};
-}
+void scenario_make_build(struct build_facts *build, const char *allocator, const char *version, const char *soname);
 
 /* An ordinary glibc program of this machine. */
-static inline void scenario_make_command(const char *name)
-{
-	struct facts *f = &scenario.machine.facts;
-	const char *machine = f->machine[0] ? f->machine : "x86_64";
-
-	f->command = (struct command_facts){
-		.name = mem_strdup(&pool, name),
-		.path = mem_printf(&pool, "/usr/bin/%s", name),
-		.chain = { mem_printf(&pool, "/usr/bin/%s", name) },
-		.n_chain = 1,
-		.elf = { .bits = 64,
-			 .is_dynamic = true,
-			 .page_size = 4096,
-			 .interpreter = mem_strdup(&pool, "/lib64/ld-linux.so.2") },
-		.libc = LIBC_GLIBC,
-		.libc_minor = 36,
-		.file_capabilities = TRI_NO,
-		.nosuid = TRI_UNKNOWN,
-	};
-	memcpy(f->command.elf.machine, machine, strlen(machine) + 1);
-}
+void scenario_make_command(const char *name);
 
 /* The options as the machine's own operator would give them: no policy file. */
-static inline void scenario_parse(const char *name, const char *const *words)
-{
-	char **argv = NULL, **block = NULL;
-	size_t argc = 0, n = 0;
-	const char *error = NULL;
-
-	*MEM_PUSH(&pool, argv, argc) = mem_strdup(&pool, "allocrun");
-	*MEM_PUSH(&pool, argv, argc) = mem_strdup(&pool, "--explain");
-	*MEM_PUSH(&pool, argv, argc) = mem_printf(&pool, "--sysroot=%s/%s", MACHINES_DIR, name);
-	for (; *words; words++)
-		*MEM_PUSH(&pool, argv, argc) = mem_strdup(&pool, *words);
-	*MEM_PUSH(&pool, argv, argc) = NULL;
-	for (const char *const *e = scenario.machine.environment; *e; e++)
-		*MEM_PUSH(&pool, block, n) = mem_strdup(&pool, *e);
-	*MEM_PUSH(&pool, block, n) = NULL;
-	if (options_parse(&pool, (int)argc - 1, argv, block, runner_list_ids(&pool, checks), &scenario.options,
-			  &error) < 0)
-		fail_msg("%s", error);
-	root_close(&scenario.options.root);
-}
+void scenario_parse(const char *name, const char *const *words);
 
 /*
  * Facts and options, to be changed before scenario_decide(). `environment` NULL: that of
  * the machine's folder. The last words are the command.
  */
-static inline void scenario_open(const char *name, const char *const *environment, const char *const *words)
-{
-	struct facts *f = &scenario.machine.facts;
+void scenario_open(const char *name, const char *const *environment, const char *const *words);
 
-	machine_open_with(&scenario.machine, name, environment);
-	scenario.is_open = true;
-	scenario_parse(name, words);
-	if (scenario.options.argv)
-		scenario_make_command(scenario.options.argv[0]);
-	scenario_make_build(&scenario.builds[0], "jemalloc", "5.3.1", "libjemalloc.so.2");
-	scenario_make_build(&scenario.builds[1], "mimalloc", "3.5.0", "libmimalloc.so.3");
-	f->catalog = (struct catalog_facts){ .builds = scenario.builds, .n_builds = 2 };
-}
+void scenario_decide(void);
 
-static inline void scenario_decide(void)
-{
-	policy_decide(&pool, &scenario.machine.facts, &scenario.options, &scenario.plan);
-}
-
-static inline void scenario_close(void)
-{
-	if (scenario.is_open)
-		machine_close(&scenario.machine);
-	scenario.is_open = false;
-	mem_free_all(&pool);
-}
+void scenario_close(void);
 
 /* After a test that failed, too. */
-static inline int scenario_free(void **state)
-{
-	(void)state;
-	scenario_close();
-	return 0;
-}
+int scenario_free(void **state);
 
 #define SCENARIO_TEST(function) cmocka_unit_test_teardown(function, scenario_free)
 
 /* The operation of this step and, unless that is NULL, of this name; it must be there. */
-static inline const struct operation *scenario_find(enum step step, const char *name)
-{
-	for (size_t i = 0; i < scenario.plan.n_operations; i++) {
-		const struct operation *op = &scenario.plan.operations[i];
-
-		if (op->step == step && (!name || strcmp(op->name, name) == 0))
-			return op;
-	}
-	fail_msg("no operation of step %s named %s", step_name(step), name ? name : "anything");
-	return NULL;
-}
+const struct operation *scenario_find(enum step step, const char *name);
 
 /* "value" when it is to be done, else the outcome: "nothing to do", "refused", "off". */
-static inline const char *scenario_result(const struct operation *op)
-{
-	return op->outcome == OUTCOME_PLANNED ? op->value : outcome_name(op->outcome);
-}
+const char *scenario_result(const struct operation *op);
 
 /* The modes of the memory policy, best first: "preferred-many 0-1 | preferred 0". */
-static inline const char *scenario_memory(void)
-{
-	const struct operation *op = scenario_find(STEP_MEMPOLICY, NULL);
-	char *text = mem_strdup(&pool, "");
-
-	if (op->kind != OP_MEMPOLICY)
-		return scenario_result(op);
-	for (size_t i = 0; i < op->u.memory.n_choices; i++)
-		text = mem_printf(&pool, "%s%s%s", text, i ? " | " : "",
-				  mempolicy_describe(&pool, &op->u.memory.choices[i]));
-	return text;
-}
+const char *scenario_memory(void);
 
 /* The value of a part, "(out)" for one that was left out, NULL when there is none. */
-static inline const char *scenario_part(const struct operation *op, const char *name)
-{
-	for (size_t i = 0; i < op->parts.n; i++) {
-		if (strcmp(op->parts.items[i].name, name) == 0)
-			return op->parts.items[i].value ? op->parts.items[i].value : "(out)";
-	}
-	return NULL;
-}
+const char *scenario_part(const struct operation *op, const char *name);
 
 /* Is there a warning with these words in it? */
-static inline bool scenario_warns(const char *words)
-{
-	for (size_t i = 0; i < scenario.plan.n_warnings; i++) {
-		if (strstr(scenario.plan.warnings[i], words))
-			return true;
-	}
-	return false;
-}
+bool scenario_warns(const char *words);
 
 #endif

@@ -4,13 +4,13 @@
 
 /* A made-up machine's files, lines of [node], and the plan that comes of them. */
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "support/pool.h"
 #include "tune/tuning.h"
+
+/* Short for who reads a test; for the linker each case has its own. */
+#define TUNE_CASE_SYMBOL(name) __asm__("tune_case_" #name)
 
 #define THP "/sys/kernel/mm/transparent_hugepage"
 #define NODES "/sys/devices/system/node"
@@ -18,138 +18,41 @@
 #define WEIGHTS "/sys/kernel/mm/mempolicy/weighted_interleave"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-static struct tree tree;
-static struct node_policy policy;
-static struct tune_facts facts;
-static struct tune_plan plan;
+extern struct tree tree TUNE_CASE_SYMBOL(tree);
+extern struct node_policy policy TUNE_CASE_SYMBOL(policy);
+extern struct tune_facts facts TUNE_CASE_SYMBOL(facts);
+extern struct tune_plan plan TUNE_CASE_SYMBOL(plan);
 
-static inline int tune_open(void **state)
-{
-	(void)state;
-	policy = (struct node_policy){ .n = 0 };
-	tree_open(&tree);
-	return 0;
-}
+int tune_open(void **state) TUNE_CASE_SYMBOL(tune_open);
 
-static inline int tune_close(void **state)
-{
-	tree_close(&tree);
-	return pool_free(state);
-}
+int tune_close(void **state) TUNE_CASE_SYMBOL(tune_close);
 
 #define TUNE_TEST(function) cmocka_unit_test_setup_teardown(function, tune_open, tune_close)
 
-static inline void tune_want(const char *name, const char *value)
-{
-	const char *error;
-
-	if (node_policy_set(&pool, &policy, name, value, mem_printf(&pool, "p.conf:%zu", policy.n + 2), &error) < 0)
-		fail_msg("%s", error);
-}
+void tune_want(const char *name, const char *value) TUNE_CASE_SYMBOL(tune_want);
 
 /* One node with this memory in KiB. `cpus` "": a memory-only one. */
-static inline void tune_write_node(int id, const char *cpus, int kib)
-{
-	tree_write(&tree, mem_printf(&pool, NODES "/node%d/cpulist", id), mem_printf(&pool, "%s\n", cpus));
-	tree_write(&tree, mem_printf(&pool, NODES "/node%d/meminfo", id),
-		   mem_printf(&pool, "Node %d MemTotal:       %d kB\nNode %d MemFree:        1 kB\n", id, kib, id));
-	tree_write(&tree, mem_printf(&pool, NODES "/node%d/distance", id), "10 20 30\n");
-	tree_write(&tree, mem_printf(&pool, NODES "/node%d/hugepages/hugepages-2048kB/nr_hugepages", id), "4\n");
-	tree_write(&tree, mem_printf(&pool, WEIGHTS "/node%d", id), "1\n");
-}
+void tune_write_node(int id, const char *cpus, int kib) TUNE_CASE_SYMBOL(tune_write_node);
 
 /* Two nodes, and one that has memory alone. */
-static inline void tune_write_machine(void)
-{
-	tree_write(&tree, NODES "/online", "0-2\n");
-	tune_write_node(0, "0-1", 1000);
-	tune_write_node(1, "2-3", 1000);
-	tune_write_node(2, "", 1000);
-	tree_write(&tree, THP "/enabled", "[always] madvise never\n");
-	tree_write(&tree, THP "/defrag", "always defer defer+madvise [madvise] never\n");
-	tree_write(&tree, THP "/hugepages-64kB/enabled", "always inherit madvise [never]\n");
-	tree_write(&tree, THP "/khugepaged/max_ptes_none", "511\n");
-	tree_write(&tree, POOLS "/hugepages-2048kB/nr_hugepages", "12\n");
-	tree_write(&tree, POOLS "/hugepages-2048kB/nr_overcommit_hugepages", "0\n");
-	tree_write(&tree, "/proc/sys/kernel/osrelease", "6.10.0\n");
-	tree_write(&tree, BOOT_ID, "b007\n");
-	tree_write(&tree, "/proc/sys/kernel/numa_balancing", "1\n");
-	tree_write(&tree, "/proc/sys/vm/max_map_count", "65530\n");
-	tree_write(&tree, "/proc/sys/vm/zone_reclaim_mode", "0\n");
-	tree_write(&tree, "/proc/meminfo", "MemTotal: 3000 kB\nHugepagesize:       2048 kB\n");
-	tree_write(&tree, "/proc/cmdline", "ro quiet\n");
-}
+void tune_write_machine(void) TUNE_CASE_SYMBOL(tune_write_machine);
 
-static inline void tune_decide_here(void)
-{
-	tune_detect(&tree.root, &pool, &facts);
-	tune_decide(&pool, &facts, &policy, &plan);
-}
+void tune_decide_here(void) TUNE_CASE_SYMBOL(tune_decide_here);
 
-static inline void apply(bool is_atomic)
-{
-	tune_apply(&tree.root, &pool, &plan, is_atomic, false);
-}
+void apply(bool is_atomic) TUNE_CASE_SYMBOL(apply);
 
 /* A node that is taken away between the look and the write. */
-static inline void vanish(void)
-{
-	tune_decide_here();
-	tree_remove(&tree, NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages");
-}
+void vanish(void) TUNE_CASE_SYMBOL(vanish);
 
 /* A file that says what was written once, and then nothing: a pipe. `first`: what it says before. */
-static inline void apply_through_pipe(const char *key, const char *value, const char *path, const char *first)
-{
-	int fd;
+void apply_through_pipe(const char *key, const char *value, const char *path, const char *first)
+	TUNE_CASE_SYMBOL(apply_through_pipe);
 
-	policy.n = 0;
-	tune_write_machine();
-	tune_want(key, value);
-	tune_decide_here();
-	tree_remove(&tree, path);
-	assert_int_equal(mkfifo(tree_outside(&tree, path), 0600), 0);
-	/* Someone has to read a pipe for it to be written to. */
-	fd = open(tree_outside(&tree, path), O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, first, strlen(first)), strlen(first));
-	apply(false);
-	close(fd);
-	tree_remove(&tree, path);
-}
-
-static inline const struct tune_write *tune_find(const char *key)
-{
-	for (size_t i = 0; i < plan.n; i++) {
-		if (strcmp(plan.writes[i].key, key) == 0)
-			return &plan.writes[i];
-	}
-	fail_msg("nothing of %s in the plan", key);
-	return NULL;
-}
+const struct tune_write *tune_find(const char *key) TUNE_CASE_SYMBOL(tune_find);
 
 /* "planned 511 -> 0", "skipped: WHY", "unchanged 0" */
-static inline void assert_write(const char *key, const char *expected)
-{
-	const struct tune_write *w = tune_find(key);
-	const char *text = tune_outcome_name(w->outcome);
+void assert_write(const char *key, const char *expected) TUNE_CASE_SYMBOL(assert_write);
 
-	if (w->outcome == TUNE_SKIPPED || w->outcome == TUNE_IMPOSSIBLE || w->outcome == TUNE_FAILED ||
-	    w->outcome == TUNE_RESTORED || w->outcome == TUNE_NOT_WRITTEN)
-		text = mem_printf(&pool, "%s: %s", text, w->detail);
-	else if (w->outcome == TUNE_SAME)
-		text = mem_printf(&pool, "%s %s", text, w->from);
-	else
-		text = mem_printf(&pool, "%s %s -> %s", text, w->from, w->to);
-	assert_row_string(key, text, expected);
-}
-
-static inline void assert_file(const char *path, const char *text)
-{
-	char *now;
-
-	assert_int_equal(root_read(&tree.root, &pool, path, 4096, &now, NULL), 0);
-	assert_row_string(path, now, text);
-}
+void assert_file(const char *path, const char *text) TUNE_CASE_SYMBOL(assert_file);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writer, on a tree of plain files. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "support/tune_case.h"
 

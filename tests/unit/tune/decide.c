@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts and [node] -> the plan of writes. */
 #include <errno.h>
+#include <string.h>
 
 #include "support/tune_case.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who else sets what [node] sets, and where that is no contradiction. */
+#include <string.h>
+
 #include "support/tune_case.h"
 
 static void assert_note(const char *key, const char *text)

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state: what was found, kept for --revert, and the lock beside it. */
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "support/tune_case.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The launch record against the process as it is now. */
+#include <sys/syscall.h>
 #include <linux/capability.h>
 #include <linux/mempolicy.h>
 

@@ -3,6 +3,8 @@
  * What every node check should say of every captured machine, good and bad. A machine
  * that is fine has no warn and no fail: that is what keeps the audit worth reading.
  */
+#include <string.h>
+
 #include "audit/runner.h"
 #include "support/audit.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What [node] of the policy says is what the audit expects. */
 #include <errno.h>
+#include <string.h>
 
 #include "support/audit.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "support/audit_case.h"
 
