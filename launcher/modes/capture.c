@@ -22,7 +22,7 @@ static void capture_look(const struct root *root, struct mem *m, const struct op
 		.environment = (const char *const *)none,
 		.thorough = true,
 	};
-	struct options policy = { .environment = none };
+	struct options policy = { .environment = none, .check_ids = options->check_ids };
 	struct tune_facts tune;
 	struct facts machine;
 	struct node_facts node;

@@ -142,7 +142,7 @@ audit_process() {
 
 # valid [FILE]: against the schema; and nothing is in it that the schema has no word for.
 validate() {
-  "$python" - "$root/launcher/audit/check.schema.json" "$file" <<'PY'
+  "$python" - "$root/launcher/audit/formats/check.schema.json" "$file" <<'PY'
 import json, sys
 import jsonschema
 schema, document = (json.load(open(name, encoding="utf-8")) for name in sys.argv[1:])
@@ -174,7 +174,7 @@ PY
   audit_hostile json
   attempt validate
   expect_status 0
-  expect_same_file "$prefix/share/allocrun/check.schema.json" "$root/launcher/audit/check.schema.json"
+  expect_same_file "$prefix/share/allocrun/check.schema.json" "$root/launcher/audit/formats/check.schema.json"
 }
 
 @test "json: the exit code and the counts are those of the findings" {
