@@ -28,7 +28,7 @@ library_of() { printf '%s/lib/allocrun/%s' "$prefix" "$(of_build file "$@")"; }
 
 # --- running -----------------------------------------------------------------
 
-bounded() { timeout -k 5 60 "$@"; }
+bounded() { timeout -k 5 300 "$@"; }
 
 # attempt COMMAND...: runs it bounded, without input. Leaves $status, $out, $err. Where
 # COMMAND is one of the functions below, that one sees to the bound.

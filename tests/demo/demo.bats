@@ -34,7 +34,7 @@ is_of_this_run() { tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep -qx "BATS
 
 @test "demo python: fails when the proof fails" {
   local status=0
-  output=$(ALLOCRUN=off timeout 60 "$root/tests/demo/demo" python 2>&1) || status=$?
+  output=$(ALLOCRUN=off timeout 300 "$root/tests/demo/demo" python 2>&1) || status=$?
   expect_equal "exit of ALLOCRUN=off demo python: $output" 1 "$status"
   expect_in "ALLOCRUN=off demo python" "the kill switch, ALLOCRUN=off" "$output"
   expect_in "ALLOCRUN=off demo python" "not every process is proved" "$output"

@@ -26,15 +26,15 @@ expect_not_in() { [[ "$3" != *"$2"* ]] || fails "$1" "nothing with '$2'" "$3"; }
 # expect_ok COMMAND...: runs it bounded; its output is in $output.
 expect_ok() {
   local status=0
-  output=$(timeout 120 "$@" 2>&1) || status=$?
+  output=$(timeout 600 "$@" 2>&1) || status=$?
   [ "$status" -eq 0 ] || fails "$*" "exit 0" "exit $status: $output"
 }
 
-# eventually COMMAND...: waits up to 60 s until it succeeds.
+# eventually COMMAND...: waits up to 180 s until it succeeds.
 eventually() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 180))
   until "$@" 2>/dev/null; do
-    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 60 s" "none" || return 1
+    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 180 s" "none" || return 1
     sleep 0.05
   done
 }
@@ -42,7 +42,7 @@ eventually() {
 # check PID [OPTION]...: the audit of a process tree as JSON, in $json; $status.
 check() {
   status=0
-  json=$(timeout 120 "$allocrun" --check --format json --pid "$@") || status=$?
+  json=$(timeout 600 "$allocrun" --check --format json --pid "$@") || status=$?
   json_at findings <<<"$json" >/dev/null || fails "allocrun --check --pid $*" "JSON" "exit $status: $json"
 }
 
