@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decide/plan.h"
+#include "facts/names.h"
 #include "util/kernel_abi.h"
 
 #include <stdarg.h>
@@ -75,18 +76,10 @@ const char *outcome_name(enum outcome outcome)
 
 const char *mempolicy_describe(struct mem *m, const struct mempolicy *policy)
 {
-	static const char *const names[] = {
-		[MPOL_DEFAULT] = "default",
-		[MPOL_PREFERRED] = "preferred",
-		[MPOL_BIND] = "bind",
-		[MPOL_INTERLEAVE] = "interleave",
-		[MPOL_LOCAL] = "local",
-		[MPOL_PREFERRED_MANY] = "preferred-many",
-		[MODE_WEIGHTED_INTERLEAVE] = "weighted-interleave",
-	};
-	bool is_known = policy->mode >= 0 && policy->mode < (int)(sizeof names / sizeof *names);
-	const char *name = is_known ? names[policy->mode] : mem_printf(m, "mode %d", policy->mode);
+	const char *name = mempolicy_mode_name(policy->mode);
 
+	if (!name)
+		name = mem_printf(m, "mode %d", policy->mode);
 	if (bitmap_is_empty(&policy->nodes))
 		return name;
 	return mem_printf(m, "%s %s", name, bitmap_format_list(m, &policy->nodes));

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "decide/decision.h"
+#include "facts/names.h"
 #include "util/kernel_abi.h"
 #include "util/size.h"
 
@@ -75,13 +76,6 @@ void policy_decide_thp(const struct decision *d)
 		policy_leave(d, STEP_THP, THP, "inherited, and a parent has switched them off for this process");
 	else
 		policy_leave(d, STEP_THP, THP, mem_printf(d->m, "inherited (%s)", s.where));
-}
-
-static const char *limit_format(struct mem *m, int64_t bytes)
-{
-	if (bytes == FACT_UNLIMITED)
-		return "unlimited";
-	return mem_printf(m, "%lld", (long long)bytes);
 }
 
 /* "inherit", "hard", or a size that both limits shall have room for. */

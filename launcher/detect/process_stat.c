@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/retry.h"
 #include "util/text.h"
 
 /* Numbers of fields in /proc/PID/stat (proc(5)); the second is the name. */
@@ -68,11 +69,7 @@ int stat_read(const struct root *root, int64_t pid, struct process_stat *ret)
 	if (fd < 0)
 		return fd;
 	/* One piece, but not one line: a process may have a newline in its name. */
-	do
-		n = read(fd, text, sizeof text - 1);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		n = -errno;
+	n = retry_read(fd, text, sizeof text - 1);
 	close(fd);
 	if (n < 0)
 		return (int)n;

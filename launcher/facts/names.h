@@ -3,6 +3,7 @@
 #define ALLOCRUN_FACTS_NAMES_H
 
 #include "facts/machine.h"
+#include "util/mem.h"
 
 /* The facts' values in words, and one of several by its number. */
 
@@ -10,5 +11,10 @@
 const char *thp_mode_name(enum thp_mode mode);
 /* NULL: there is no such node. */
 const struct numa_node *numa_find_node(const struct numa_facts *numa, int id);
+
+/* "preferred-many" for a mode of set_mempolicy(2); NULL = one that nobody here knows. */
+const char *mempolicy_mode_name(int64_t mode);
+/* "unlimited", or the number. */
+const char *limit_format(struct mem *m, int64_t value);
 
 #endif

@@ -4,39 +4,26 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "facts/launch_record.h"
 #include "known/conf_keys.h"
+#include "util/json.h"
 #include "util/text.h"
 
 #define RECORD_MAX (1024 * 1024)
 
-static void record_free_json(json_t **json)
+static const char told[] = "launch record";
+
+/* mimalloc's. Words and sizes with units stand in its table as other numbers. */
+static void record_add_mimalloc(struct mem *m, char *piece, struct conf *conf)
 {
-	json_decref(*json);
-}
-
-static char *record_dup(struct mem *m, const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? mem_strdup(m, text) : NULL;
-}
-
-static const char told[] = "launch record", mimalloc[] = "MIMALLOC_";
-
-/* "PURGE_DELAY", "0". Words and sizes with units stand in mimalloc's table as other numbers. */
-static void record_add_mimalloc(struct mem *m, const char *name, const char *value, struct conf *conf)
-{
+	char *value = strchr(piece, '=');
 	const struct conf_key *key;
-	char *lower = mem_strdup(m, name);
 
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	key = conf_find_key(conf_mimalloc_keys, lower);
+	*value++ = '\0';
+	key = conf_find_key(conf_mimalloc_keys, piece);
 	if (key && key->form == FORM_OPTION && text_is_digits(value + (*value == '-')))
 		conf_set(m, conf, key->name, value, told);
 }
@@ -88,15 +75,15 @@ static struct live_set record_read_set(struct mem *m, const json_t *set)
 		s.thp = record_number(set, RECORD_THP);
 		s.kind = SET_THP;
 	} else if (json_is_string(json_object_get(set, RECORD_RESOURCE))) {
-		s.resource = record_dup(m, set, RECORD_RESOURCE);
+		s.resource = json_dup_text(m, set, RECORD_RESOURCE);
 		s.limit = (struct limit){ record_number(set, RECORD_SOFT), record_number(set, RECORD_HARD) };
 		s.kind = SET_LIMIT;
 	} else if (json_is_integer(json_object_get(set, RECORD_OOM_SCORE))) {
 		s.oom_score_adj = record_number(set, RECORD_OOM_SCORE);
 		s.kind = SET_OOM_SCORE;
 	} else if (json_is_string(json_object_get(set, RECORD_VARIABLE))) {
-		s.variable = record_dup(m, set, RECORD_VARIABLE);
-		s.text = record_dup(m, set, RECORD_TEXT);
+		s.variable = json_dup_text(m, set, RECORD_VARIABLE);
+		s.text = json_dup_text(m, set, RECORD_TEXT);
 		s.kind = SET_VARIABLE;
 	} else if (json_is_integer(json_object_get(set, RECORD_UID))) {
 		s.uid = record_number(set, RECORD_UID);
@@ -113,13 +100,15 @@ static struct live_set record_read_set(struct mem *m, const json_t *set)
 static void record_add_options(struct mem *m, const struct live_set *set, struct live_record *record)
 {
 	struct conf_problems problems = { NULL, 0 };
+	char *piece;
 
 	if (set->kind != SET_VARIABLE || !set->text)
 		return;
+	piece = conf_mimalloc_piece(m, mem_printf(m, "%s=%s", set->variable, set->text));
 	if (strcmp(set->variable, "MALLOC_CONF") == 0)
 		conf_parse(m, CONF_JEMALLOC, set->text, told, &record->options, &problems);
-	else if (strncmp(set->variable, mimalloc, sizeof mimalloc - 1) == 0)
-		record_add_mimalloc(m, set->variable + sizeof mimalloc - 1, set->text, &record->options);
+	else if (piece)
+		record_add_mimalloc(m, piece, &record->options);
 }
 
 static void record_read_steps(struct mem *m, const json_t *json, struct live_record *record)
@@ -130,10 +119,10 @@ static void record_read_steps(struct mem *m, const json_t *json, struct live_rec
 
 	json_array_foreach (json_object_get(json, "plan"), i, operation) {
 		struct live_step step = {
-			.step = record_dup(m, operation, "step"),
-			.name = record_dup(m, operation, "name"),
-			.value = record_dup(m, operation, "value"),
-			.outcome = record_dup(m, operation, "outcome"),
+			.step = json_dup_text(m, operation, "step"),
+			.name = json_dup_text(m, operation, "name"),
+			.value = json_dup_text(m, operation, "value"),
+			.outcome = json_dup_text(m, operation, "outcome"),
 		};
 
 		if (!step.step || !step.name || !step.outcome)
@@ -177,7 +166,7 @@ static const char *record_reject(struct mem *m, const json_t *json, const struct
 void live_record_parse(struct mem *m, const char *text, size_t size, const struct live_process *process,
 		       struct live_record *ret)
 {
-	__attribute__((cleanup(record_free_json))) json_t *json = NULL;
+	CLEANUP_JSON json_t *json = NULL;
 	const json_t *build;
 	json_error_t error;
 	const char *problem;
@@ -192,11 +181,11 @@ void live_record_parse(struct mem *m, const char *text, size_t size, const struc
 		ret->problem = mem_strdup(m, problem);
 		return;
 	}
-	ret->version = record_dup(m, json, "allocrun");
-	ret->profile = record_dup(m, json, "profile");
+	ret->version = json_dup_text(m, json, "allocrun");
+	ret->profile = json_dup_text(m, json, "profile");
 	build = json_object_get(json, "build");
-	ret->build_id = record_dup(m, build, "build_id");
-	ret->library = record_dup(m, build, "path");
+	ret->build_id = json_dup_text(m, build, "build_id");
+	ret->library = json_dup_text(m, build, "path");
 	record_read_steps(m, json, ret);
 }
 

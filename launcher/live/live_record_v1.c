@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Launch records of version 1: the words that the plan had for people. */
-#include <linux/mempolicy.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/capability.h>
 
+#include "facts/names.h"
 #include "live/context.h"
-#include "util/kernel_abi.h"
 #include "util/text.h"
 
 /* "preferred-many 0-1" */
 static bool words_read_policy(struct mem *m, const char *value, struct live_set *ret)
 {
-	static const char *const names[] = {
-		[MPOL_DEFAULT] = "default",
-		[MPOL_PREFERRED] = "preferred",
-		[MPOL_BIND] = "bind",
-		[MPOL_INTERLEAVE] = "interleave",
-		[MPOL_LOCAL] = "local",
-		[MPOL_PREFERRED_MANY] = "preferred-many",
-		[MODE_WEIGHTED_INTERLEAVE] = "weighted-interleave",
-	};
 	size_t length = strcspn(value, " ");
 	struct bitmap *nodes = mem_alloc(m, sizeof *nodes);
+	const char *name;
 
 	if (bitmap_parse_list(value + length, nodes) < 0)
 		return false;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strlen(names[i]) != length || strncmp(names[i], value, length) != 0)
+	for (int64_t mode = 0; (name = mempolicy_mode_name(mode)); mode++) {
+		if (strlen(name) != length || strncmp(name, value, length) != 0)
 			continue;
-		ret->policy = (int64_t)i;
+		ret->policy = mode;
 		ret->nodes = nodes;
 		return true;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "live/context.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "detect/process.h"
+#include "util/retry.h"
 #include "util/text.h"
 
 #define COMMAND_MAX 4096
@@ -35,11 +35,7 @@ ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, 
 
 	if (fd < 0)
 		return fd;
-	do
-		n = read(fd, ret, size);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		n = -errno;
+	n = retry_read(fd, ret, size);
 	close(fd);
 	return n;
 }

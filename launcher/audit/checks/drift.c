@@ -6,6 +6,7 @@
 #include <sys/capability.h>
 
 #include "decide/plan.h"
+#include "facts/names.h"
 #include "report/report.h"
 #include "util/kernel_abi.h"
 #include "util/size.h"
@@ -189,11 +190,6 @@ static const char *limits_check_locked(struct mem *m, const struct live_process 
 	return mem_printf(m, "%s are locked or pinned, of at most %s", size_format(m, locked), size_format(m, limit));
 }
 
-static const char *limits_format(struct mem *m, int64_t value)
-{
-	return value == FACT_UNLIMITED ? "unlimited" : mem_printf(m, "%lld", (long long)value);
-}
-
 /* What the launch set, against what is. */
 static struct finding limits_compare(struct mem *m, const struct live_process *p)
 {
@@ -210,7 +206,7 @@ static struct finding limits_compare(struct mem *m, const struct live_process *p
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
 		const struct live_step *s = drift_step(m, p, limits[i].step, limits[i].resource, i ? &f : &first);
-		const char *name = limits[i].name, *text = limits_format(m, limits[i].now);
+		const char *name = limits[i].name, *text = limit_format(m, limits[i].now);
 		int64_t wanted;
 
 		if (!s)
