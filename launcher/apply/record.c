@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "facts/launch_record.h"
+#include "util/output.h"
 
 #define RECORDS_KEPT 64
 #define RECORDS_PRUNED 64 /* in one launch, so that none pays for all */
@@ -27,24 +28,6 @@ struct record record_prepare(struct mem *m, const char *setting)
 	else if (strcmp(setting, "none") != 0)
 		record.path = mem_strdup(m, setting);
 	return record;
-}
-
-static int record_write(int fd, const char *text)
-{
-	size_t left = strlen(text);
-	off_t at = 0;
-
-	while (left > 0) {
-		ssize_t n = pwrite(fd, text + at, left, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += n;
-		left -= (size_t)n;
-	}
-	return 0;
 }
 
 /*
@@ -104,7 +87,7 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 	fd = record_create(record, temporary);
 	if (fd < 0)
 		return fd;
-	r = record_write(fd, text);
+	r = output_write(fd, text);
 	if (r == 0 && rename(temporary, record->path) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -124,7 +107,7 @@ int record_amend(struct record *record, const char *text)
 
 	if (record->fd < 0)
 		return 0;
-	r = record_write(record->fd, text);
+	r = lseek(record->fd, 0, SEEK_SET) < 0 ? -errno : output_write(record->fd, text);
 	if (r == 0 && ftruncate(record->fd, (off_t)strlen(text)) < 0)
 		r = -errno;
 	return r;

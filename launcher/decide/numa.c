@@ -43,25 +43,6 @@ static bool numa_has_memory(const struct facts *f, const struct numa_node *node)
 	return node->memory_total != 0;
 }
 
-/* The node among `candidates` that is nearest to `id`; -1 when no distance is known. */
-static int numa_nearest(const struct numa_facts *numa, int id, const struct bitmap *candidates)
-{
-	const struct numa_node *from = numa_find_node(numa, id);
-	int best = -1, best_distance = 0;
-
-	if (!from || !from->distances)
-		return -1;
-	for (size_t i = 0; i < numa->n_nodes; i++) {
-		if (!bitmap_has(candidates, numa->nodes[i].id))
-			continue;
-		if (best < 0 || from->distances[i] < best_distance) {
-			best = numa->nodes[i].id;
-			best_distance = from->distances[i];
-		}
-	}
-	return best;
-}
-
 /* The nodes of the visible GPUs; a node without CPUs gives the nearest one with. */
 static void numa_place_at_gpus(const struct decision *d, bool is_asked_for, struct placement *p)
 {
@@ -71,18 +52,20 @@ static void numa_place_at_gpus(const struct decision *d, bool is_asked_for, stru
 
 	for (size_t i = 0; i < f->gpu.n_gpus; i++) {
 		const struct gpu *gpu = &f->gpu.gpus[i];
-		int node = gpu->node;
+		struct bitmap nodes = { { 0 } };
 
 		if (gpu->visible == TRI_NO)
 			continue;
 		n_visible++;
-		if (node >= 0 && !bitmap_has(&cpu_nodes, node))
-			node = numa_nearest(&f->numa, node, &cpu_nodes);
-		if (node < 0) {
+		if (bitmap_has(&cpu_nodes, gpu->node))
+			bitmap_set(&nodes, gpu->node);
+		else
+			numa_find_nearest(&f->numa, gpu->node, &cpu_nodes, &nodes);
+		if (bitmap_is_empty(&nodes)) {
 			p->leave = mem_printf(d->m, "the NUMA node of GPU %s is not known", gpu->address);
 			break;
 		}
-		bitmap_set(&p->nodes, node);
+		bitmap_or(&p->nodes, &nodes);
 	}
 	if (n_visible == 0)
 		p->leave = "no GPU is visible: the scheduler places threads better than a fixed choice";
@@ -190,8 +173,9 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 		if (node)
 			bitmap_or(&cpus, &node->cpus);
 	}
-	/* Never wider than what we were given. */
-	bitmap_and(&cpus, &f->process.status.cpus);
+	/* Never wider than what we were given, where that is known. */
+	if (!bitmap_is_empty(&f->process.status.cpus))
+		bitmap_and(&cpus, &f->process.status.cpus);
 	/* An offline CPU is in the list of the allowed ones and in none of a node. */
 	if (!bitmap_is_empty(&f->cpu.online))
 		bitmap_and(&usable, &f->cpu.online);
@@ -200,8 +184,8 @@ static void numa_decide_affinity(const struct decision *d, const struct placemen
 			     "memory is interleaved; threads stay where the scheduler puts them");
 	} else if (bitmap_is_empty(&cpus)) {
 		policy_refuse(d, STEP_AFFINITY, AFFINITY,
-			      mem_printf(d->m, "nodes %s have no CPU that this process may use (allowed: %s)",
-					 bitmap_format_list(d->m, &p->nodes),
+			      mem_printf(d->m, "%s no CPU that this process may use (allowed: %s)",
+					 nodes_have(d->m, &p->nodes),
 					 bitmap_format_list(d->m, &f->process.status.cpus)));
 	} else if (bitmap_is_equal(&cpus, &usable)) {
 		policy_leave(d, STEP_AFFINITY, AFFINITY, "already exactly the CPUs of these nodes");
@@ -286,8 +270,8 @@ static void numa_decide_memory(const struct decision *d, const struct placement 
 	}
 	if (bitmap_is_empty(&nodes)) {
 		policy_refuse(d, STEP_MEMPOLICY, MEMORY,
-			      mem_printf(d->m, "nodes %s have no memory that this process may use (allowed: %s)",
-					 bitmap_format_list(d->m, &p->nodes),
+			      mem_printf(d->m, "%s no memory that this process may use (allowed: %s)",
+					 nodes_have(d->m, &p->nodes),
 					 bitmap_format_list(d->m, &f->process.status.memory_nodes)));
 		return;
 	}

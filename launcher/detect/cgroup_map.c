@@ -240,6 +240,7 @@ void cgroup_map_find(const struct cgroup_map *map, struct mem *m, const char *co
 		cgroup_parse_self(map->self, m, "", &path);
 		mount = path ? cgroup_find_mount(map, true, "", path) : NULL;
 	}
-	if (mount)
+	/* A path that leaves what is mounted cannot be followed: the mount's own limits are another's. */
+	if (mount && !cgroup_is_outside(path))
 		cgroup_list_folders(m, mount, path, ret);
 }

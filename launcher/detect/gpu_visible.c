@@ -87,15 +87,20 @@ static char **gpu_split_list(struct mem *m, const char *list, size_t *ret_n)
 	return entries;
 }
 
+static bool gpu_is_among(struct gpu *const *kept, size_t n, const struct gpu *gpu)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (kept[i] == gpu)
+			return true;
+	}
+	return false;
+}
+
 /* Which of the view stay: as bits, since they are pointed to from several lists. */
 static void gpu_keep(const struct gpu_view *view, struct gpu **kept, size_t n_kept, enum tristate others)
 {
 	for (size_t i = 0; i < view->n; i++) {
-		bool is_kept = false;
-
-		for (size_t k = 0; k < n_kept; k++)
-			is_kept = is_kept || kept[k] == view->gpus[i];
-		view->gpus[i]->visible = is_kept ? TRI_YES : others;
+		view->gpus[i]->visible = gpu_is_among(kept, n_kept, view->gpus[i]) ? TRI_YES : others;
 	}
 }
 
@@ -107,11 +112,12 @@ static void gpu_note(struct mem *m, struct gpu_facts *facts, const char *name, c
 		facts->visible_by = mem_printf(m, "%s=%s", name, value);
 }
 
-/* A list by which a runtime (CUDA, ROCm, HIP) narrows its view. */
+/* A list by which a runtime (CUDA, ROCm, HIP) narrows its view; ROCr's ends at one it has seen. */
 static void gpu_apply_list(struct mem *m, const char *name, const char *value, enum gpu_vendor vendor,
 			   struct gpu_facts *facts)
 {
 	struct gpu_view view = gpu_view_make(m, facts, vendor);
+	bool ends_at_repeats = strcmp(name, "ROCR_VISIBLE_DEVICES") == 0;
 	enum tristate others = TRI_NO;
 	struct gpu **kept = NULL;
 	size_t n_entries, n_kept = 0;
@@ -128,7 +134,7 @@ static void gpu_apply_list(struct mem *m, const char *name, const char *value, e
 			others = TRI_UNKNOWN;
 			continue;
 		}
-		if (!gpu)
+		if (!gpu || (ends_at_repeats && gpu_is_among(kept, n_kept, gpu)))
 			break;
 		*MEM_PUSH(m, kept, n_kept) = gpu;
 	}

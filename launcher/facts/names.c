@@ -40,3 +40,26 @@ const char *mempolicy_mode_name(int64_t mode)
 
 	return mode >= 0 && mode < (int64_t)(sizeof names / sizeof *names) ? names[mode] : NULL;
 }
+
+const char *nodes_have(struct mem *m, const struct bitmap *nodes)
+{
+	return mem_printf(m, bitmap_count(nodes) == 1 ? "node %s has" : "nodes %s have", bitmap_format_list(m, nodes));
+}
+
+void numa_find_nearest(const struct numa_facts *numa, int id, const struct bitmap *candidates, struct bitmap *ret)
+{
+	const struct numa_node *from = numa_find_node(numa, id);
+	struct bitmap nearest = { { 0 } };
+	int distance = 0;
+
+	for (size_t i = 0; from && from->distances && i < numa->n_nodes; i++) {
+		if (!bitmap_has(candidates, numa->nodes[i].id) ||
+		    (!bitmap_is_empty(&nearest) && from->distances[i] > distance))
+			continue;
+		if (from->distances[i] != distance)
+			nearest = (struct bitmap){ { 0 } };
+		distance = from->distances[i];
+		bitmap_set(&nearest, numa->nodes[i].id);
+	}
+	*ret = nearest;
+}

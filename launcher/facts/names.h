@@ -9,6 +9,13 @@
 
 /* "unknown", or a word of /sys/kernel/mm/transparent_hugepage/enabled. */
 const char *thp_mode_name(enum thp_mode mode);
+/* "node 9 has", "nodes 0-1 have" */
+const char *nodes_have(struct mem *m, const struct bitmap *nodes);
+/*
+ * Those of `candidates` that are nearest to node `id`, all that tie; none when there is no
+ * such node or no distance is known.
+ */
+void numa_find_nearest(const struct numa_facts *numa, int id, const struct bitmap *candidates, struct bitmap *ret);
 /* NULL: there is no such node. */
 const struct numa_node *numa_find_node(const struct numa_facts *numa, int id);
 

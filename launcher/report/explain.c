@@ -46,19 +46,35 @@ static void report_command(struct page *t, const struct facts *f, const struct p
 		page_row(t, "", mem_printf(t->out.m, "recognised as %s", plan->framework));
 }
 
+/* "12.5", "4", "128": a quota is what somebody wrote as a decimal number. */
+static const char *report_quota(struct mem *m, int64_t milli)
+{
+	if (milli == FACT_UNLIMITED)
+		return "no quota";
+	if (milli < 0)
+		return "quota unknown";
+	return milli < 100000 ? mem_printf(m, "quota %.3g CPUs", (double)milli / 1000) :
+				mem_printf(m, "quota %.0f CPUs", (double)milli / 1000);
+}
+
+/* An empty set is one that could not be read. */
+static const char *report_count(struct mem *m, const struct bitmap *cpus)
+{
+	return bitmap_is_empty(cpus) ? "unknown" : mem_printf(m, "%d", bitmap_count(cpus));
+}
+
 static void report_cpus(struct page *t, const struct facts *f)
 {
 	const struct cpu_facts *c = &f->cpu;
-	const char *quota = c->quota_milli == FACT_UNLIMITED ? "no quota" :
-			    c->quota_milli < 0               ? "quota unknown" :
-						 mem_printf(t->out.m, "quota %.2g CPUs", (double)c->quota_milli / 1000);
+	struct mem *m = t->out.m;
 
 	if (c->effective == FACT_UNKNOWN)
 		page_row(t, "CPUs", "unknown");
 	else
 		page_row(t, "CPUs",
-			 mem_printf(t->out.m, "%lld usable (%d online, %d allowed, %s)", (long long)c->effective,
-				    bitmap_count(&c->online), bitmap_count(&f->process.status.cpus), quota));
+			 mem_printf(m, "%lld usable (%s online, %s allowed, %s)", (long long)c->effective,
+				    report_count(m, &c->online), report_count(m, &f->process.status.cpus),
+				    report_quota(m, c->quota_milli)));
 }
 
 static void report_memory(struct page *t, const struct facts *f)

@@ -25,22 +25,36 @@ static int output_write_all(int fd, const char *text)
 	return 0;
 }
 
-int output_write(int fd, const char *text)
+/* A signal that was pending before we blocked it belongs to the command. */
+static void output_drop_signal(int signal, const sigset_t *pending_before)
 {
 	const struct timespec now = { 0, 0 };
-	sigset_t pipe_signal, before, pending;
+	sigset_t set;
+
+	if (sigismember(pending_before, signal))
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigtimedwait(&set, NULL, &now);
+}
+
+int output_write(int fd, const char *text)
+{
+	sigset_t held, before, pending;
 	int r;
 
 	if (!*text)
 		return 0;
-	sigemptyset(&pipe_signal);
-	sigaddset(&pipe_signal, SIGPIPE);
+	sigemptyset(&held);
+	sigaddset(&held, SIGPIPE);
+	sigaddset(&held, SIGXFSZ);
 	sigpending(&pending);
-	sigprocmask(SIG_BLOCK, &pipe_signal, &before);
+	sigprocmask(SIG_BLOCK, &held, &before);
 	r = output_write_all(fd, text);
-	/* Ours alone: one that was pending before is the command's. */
-	if (r == -EPIPE && !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&pipe_signal, NULL, &now);
+	if (r == -EPIPE)
+		output_drop_signal(SIGPIPE, &pending);
+	if (r == -EFBIG)
+		output_drop_signal(SIGXFSZ, &pending);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

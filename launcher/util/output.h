@@ -3,9 +3,9 @@
 #define ALLOCRUN_UTIL_OUTPUT_H
 
 /*
- * All of `text` to the descriptor. A reader that has gone away is -EPIPE, never a
- * signal, and the process's own handling of SIGPIPE is left as it was: the command
- * that is executed later inherits it. -errno.
+ * All of `text` to the descriptor. A reader that has gone away is -EPIPE, and a file that may
+ * not grow (RLIMIT_FSIZE) is -EFBIG, never a signal. The process's own handling of SIGPIPE and
+ * SIGXFSZ is left as it was: the command that is executed later inherits it. -errno.
  */
 int output_write(int fd, const char *text);
 

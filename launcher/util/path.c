@@ -268,6 +268,9 @@ static int path_read_once(const struct root *root, const char *path, char *buffe
 		return -ENODATA;
 	if ((size_t)n == size)
 		return -EFBIG;
+	/* Kernels around 5.15 counted the end of a node's cpulist into the file. */
+	if (n > 1 && buffer[n - 1] == '\0' && buffer[n - 2] == '\n')
+		n--;
 	buffer[n] = '\0';
 	return memchr(buffer, '\0', (size_t)n) ? -EILSEQ : 0;
 }

@@ -70,6 +70,18 @@ int main(void) { void *volatile p = malloc(9); free(p); return 0; }'
   expect_in MALLOC_CONF "retain:false" "$(variable MALLOC_CONF)"
 }
 
+@test "kind P: files that may not grow: the record is left out, said, and the command starts" {
+  local record=$BATS_TEST_TMPDIR/record
+  attempt bash -c 'ulimit -f 1; exec "$@"' bash "$allocrun" --record "$record" -- true
+  expect_status 0
+  expect_err "no launch record: $record: File too large"
+  expect_equal "left behind" "" "$(find "$BATS_TEST_TMPDIR" -name 'record*')"
+  # The signal's own handling is the command's.
+  attempt bash -c 'ulimit -f 1; exec "$@"' bash "$allocrun" --record "$record" -- \
+    bash -c 'head -c 4096 /dev/zero >"$1"; echo "$?"' bash "$BATS_TEST_TMPDIR/large"
+  expect_out 153
+}
+
 @test "a memory policy from outside stays" {
   attempt numactl --interleave=0 "$allocrun" --profile embedding -- "$show" -
   expect_status 0

@@ -108,15 +108,21 @@ struct gpu_place {
 	const char *text;
 };
 
-static const char *gpu_nearest(struct mem *m, const struct numa_facts *numa, const struct numa_node *from)
+static const char *gpu_nearest(struct mem *m, const struct numa_facts *numa, int id)
 {
-	int best = -1;
+	struct bitmap with_cpus = { { 0 } }, nearest;
+	bool is_tie;
 
-	for (size_t i = 0; i < numa->n_nodes && from->distances; i++) {
-		if (!bitmap_is_empty(&numa->nodes[i].cpus) && (best < 0 || from->distances[i] < from->distances[best]))
-			best = (int)i;
+	for (size_t i = 0; i < numa->n_nodes; i++) {
+		if (!bitmap_is_empty(&numa->nodes[i].cpus))
+			bitmap_set(&with_cpus, numa->nodes[i].id);
 	}
-	return best < 0 ? "" : mem_printf(m, "; node %d is the nearest that has some", numa->nodes[best].id);
+	numa_find_nearest(numa, id, &with_cpus, &nearest);
+	if (bitmap_is_empty(&nearest))
+		return "";
+	is_tie = bitmap_count(&nearest) > 1;
+	return mem_printf(m, "; node%s %s %s the nearest that ha%s some", is_tie ? "s" : "",
+			  bitmap_format_list(m, &nearest), is_tie ? "are" : "is", is_tie ? "ve" : "s");
 }
 
 static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const struct gpu *gpu)
@@ -133,7 +139,7 @@ static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const st
 								  gpu->node) };
 	if (bitmap_is_empty(&node->cpus))
 		return (struct gpu_place){ CHECK_WARN, mem_printf(m, "on node %d, which has no CPUs%s", gpu->node,
-								  gpu_nearest(m, &f->numa, node)) };
+								  gpu_nearest(m, &f->numa, gpu->node)) };
 	cpus = node->cpus;
 	bitmap_and(&cpus, &f->process.status.cpus);
 	if (!bitmap_is_empty(&f->process.status.cpus) && bitmap_is_empty(&cpus))

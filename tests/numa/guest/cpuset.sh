@@ -34,9 +34,9 @@ is "its own node: pages" 1 "$(pages)"
 caged --numa 0 -- probe touch 8
 is "the other node: started" 0 "$status"
 is "the other node: affinity" "refused" "$(recorded affinity outcome)"
-like "the other node: why no CPUs" "nodes 0 have no CPU that this process may use (allowed: $cpus)" "$(recorded affinity why)"
+like "the other node: why no CPUs" "node 0 has no CPU that this process may use (allowed: $cpus)" "$(recorded affinity why)"
 is "the other node: memory policy" "refused" "$(recorded mempolicy outcome)"
-like "the other node: why no memory" "nodes 0 have no memory that this process may use (allowed: 1)" "$(recorded mempolicy why)"
+like "the other node: why no memory" "node 0 has no memory that this process may use (allowed: 1)" "$(recorded mempolicy why)"
 is "the other node: CPUs" "$cpus" "$(value cpus)"
 is "the other node: pages" 1 "$(pages)"
 caged --numa 0 --require affinity -- probe show

@@ -13,7 +13,7 @@ is "wanted: there" 2 "$(pages)"
 is "wanted: policy" "preferred 2" "$(value policy)"
 is "wanted: all CPUs" "$(all_cpus)" "$(value cpus)"
 is "wanted: no CPUs to give" "refused" "$(recorded affinity outcome)"
-like "wanted: why" "nodes 2 have no CPU that this process may use*" "$(recorded affinity why)"
+like "wanted: why" "node 2 has no CPU that this process may use*" "$(recorded affinity why)"
 launch --numa 2 --require affinity -- probe touch 16
 is "wanted, with CPUs: refused" 125 "$status"
 launch --numa 2 --off affinity --numa-strict -- probe touch 16

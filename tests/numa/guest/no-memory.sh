@@ -4,7 +4,7 @@ launch --numa 1 -- probe touch 8
 is "started" 0 "$status"
 is "CPUs" "$(fact cpus_1)" "$(value cpus)"
 is "no memory to prefer" "refused" "$(recorded mempolicy outcome)"
-like "why" "nodes 1 have no memory that this process may use*" "$(recorded mempolicy why)"
+like "why" "node 1 has no memory that this process may use*" "$(recorded mempolicy why)"
 is "no policy" "default none" "$(value policy)"
 is "the kernel takes the nearest" 2 "$(pages)"
 launch --numa 1 --require mempolicy -- probe touch 8

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CPU affinity and memory policy on each captured machine. */
+#include "facts/names.h"
 #include "support/scenario.h"
 
 #define HGX "hgx-8gpu-two-socket"
@@ -115,14 +116,14 @@ static const struct placement_case placement_cases[] = {
 	  "",
 	  { "--numa=18", "x" },
 	  "refused",
-	  "nodes 18 have no CPU that this process may use (allowed: 0-143)",
+	  "node 18 has no CPU that this process may use (allowed: 0-143)",
 	  "preferred 18" },
 	{ SUPERCHIP, "", { "--numa=3", "x" }, "refused", "this machine has 0-2,10,18,26", "refused" },
 	/* Nodes that have nothing at all: kept for the partitions of GPUs. */
 	{ SUPERCHIP_34, "", { "x" }, NOTHING, ALL_NODES, NOTHING },
 	{ SUPERCHIP_34, "CUDA_VISIBLE_DEVICES=2", { "x" }, "CPUs 72-143", AT_GPU, "preferred 1" },
 	{ SUPERCHIP_34, "", { "--numa=interleave", "x" }, NOTHING, "interleaved", "interleave 0-1" },
-	{ SUPERCHIP_34, "", { "--numa=3", "x" }, "refused", "nodes 3 have no CPU", "refused" },
+	{ SUPERCHIP_34, "", { "--numa=3", "x" }, "refused", "node 3 has no CPU", "refused" },
 	{ SUPERCHIP_34, "", { "--numa=0-33", "x" }, NOTHING, EXACTLY, "preferred-many 0-2,10,18,26 | local" },
 	{ SUPERCHIP_34, "", { "--numa=34", "x" }, "refused", "this machine has 0-33", "refused" },
 	/* 64 devices, eight of each GPU. */
@@ -226,9 +227,35 @@ static void test_cpuset(void **state)
 	scenario_open(HGX, no_variables, WORDS("--numa=0", "x"));
 	scenario.machine.facts.process.status.memory_nodes = (struct bitmap){ { 0 } };
 	assert_placement(HGX_0, "preferred 0");
+	/* Nor its CPUs, where the status cannot be read. */
+	scenario_open(HGX, no_variables, WORDS("--numa=0", "x"));
+	scenario.machine.facts.process.status.cpus = (struct bitmap){ { 0 } };
+	assert_placement(HGX_0, "preferred 0");
 	scenario_open(HGX, no_variables, WORDS("--numa=0", "x"));
 	scenario.machine.facts.numa.nodes[0].memory_total = 0;
 	assert_placement(HGX_0, "refused");
+}
+
+/* A GPU's memory node is as far from both sockets (POWER9): the first by number is no better. */
+static void test_nearest_ties(void **state)
+{
+	struct bitmap candidates, nearest;
+	struct numa_facts *numa = &scenario.machine.facts.numa;
+
+	(void)state;
+	scenario_open("superchip-memory-only-nodes-64k", no_variables, WORDS("x"));
+	assert_int_equal(bitmap_parse_list("0-1", &candidates), 0);
+	numa_find_nearest(numa, 18, &candidates, &nearest);
+	assert_int_equal(bitmap_count(&nearest), 1);
+	numa->nodes[4].distances[0] = numa->nodes[4].distances[1] = 80;
+	numa_find_nearest(numa, 18, &candidates, &nearest);
+	assert_list_equal(&nearest, "0-1");
+	numa_find_nearest(numa, 4711, &candidates, &nearest);
+	assert_true(bitmap_is_empty(&nearest));
+	numa->nodes[4].distances = NULL;
+	numa_find_nearest(numa, 18, &candidates, &nearest);
+	assert_true(bitmap_is_empty(&nearest));
+	scenario_close();
 }
 
 /* Weights that differ want the mode that obeys them; without it, even shares are next best. */
@@ -344,9 +371,13 @@ static void test_no_framework(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_placement),    SCENARIO_TEST(test_cpuset),
-		SCENARIO_TEST(test_weights),      SCENARIO_TEST(test_gpu_without_cpus),
-		SCENARIO_TEST(test_required),     SCENARIO_TEST(test_list_against_the_framework),
+		SCENARIO_TEST(test_placement),
+		SCENARIO_TEST(test_cpuset),
+		SCENARIO_TEST(test_nearest_ties),
+		SCENARIO_TEST(test_weights),
+		SCENARIO_TEST(test_gpu_without_cpus),
+		SCENARIO_TEST(test_required),
+		SCENARIO_TEST(test_list_against_the_framework),
 		SCENARIO_TEST(test_no_framework),
 	};
 

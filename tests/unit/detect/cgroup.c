@@ -239,7 +239,7 @@ static void test_places(void **state)
 		{ "exactly our folder is mounted", "0::/pods/p1\n", "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG,
 		  1 },
 		{ "another folder is mounted", "0::/pods/p10\n", "1 2 0:3 /pods/p1 " CG " rw - cgroup2 c rw\n", CG, 1 },
-		{ "outside of the namespace", "0::/../../x\n", V2, CG, 1 },
+		{ "outside of the namespace", "0::/../../x\n", V2, NULL, 0 },
 		{ "a folder named like it", "0::/..x\n", V2, CG "/..x", 2 },
 		{ "a mount from outside", "0::/\n", "1 2 0:3 /../.. " CG " rw - cgroup2 c rw\n", CG, 1 },
 		{ "the mount that holds us", "0::/a\n",

@@ -147,6 +147,8 @@ static void test_amd_visibility(void **state)
 	} cases[] = {
 		{ "", "yyyy" },
 		{ "ROCR_VISIBLE_DEVICES=1,3", ".y.y" },
+		/* ROCr ends the list at an index it has seen. */
+		{ "ROCR_VISIBLE_DEVICES=0,0,1", "y..." },
 		{ "ROCR_VISIBLE_DEVICES=GPU-7a5d1c0000000012", "..y." },
 		{ "ROCR_VISIBLE_DEVICES=GPU-7A5D1C0000000012", "..y." },
 		{ "ROCR_VISIBLE_DEVICES=", "...." },

@@ -71,6 +71,25 @@ static void test_memory_only_nodes_with_holes(void **state)
 	machine_close(&machine);
 }
 
+/* Kernels around 5.15 had the end of the text in the file; a zero anywhere else is garbage. */
+static void test_a_zero_behind_the_line(void **state)
+{
+	struct numa_facts numa;
+	struct tree t;
+
+	(void)state;
+	tree_open(&t);
+	tree_write(&t, "/sys/devices/system/node/online", "0\n");
+	tree_write_bytes(&t, "/sys/devices/system/node/node0/cpulist", "0-1\n", 5);
+	numa_detect(&t.root, &t.mem, NULL, &numa);
+	assert_int_equal(numa.known, TRI_YES);
+	assert_list_equal(&numa.nodes[0].cpus, "0-1");
+	tree_write_bytes(&t, "/sys/devices/system/node/node0/cpulist", "0\0-1\n", 5);
+	numa_detect(&t.root, &t.mem, NULL, &numa);
+	assert_int_equal(numa.known, TRI_UNKNOWN);
+	tree_close(&t);
+}
+
 static void test_many_nodes(void **state)
 {
 	struct machine machine;
@@ -211,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_two_sockets),
 		cmocka_unit_test(test_memory_only_nodes_with_holes),
 		cmocka_unit_test(test_many_nodes),
+		cmocka_unit_test(test_a_zero_behind_the_line),
 		cmocka_unit_test(test_kernel_without_numa),
 		cmocka_unit_test(test_listing_without_online),
 		cmocka_unit_test(test_doubtful_distances),

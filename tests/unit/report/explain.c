@@ -203,6 +203,16 @@ static void test_explain_unknown(void **state)
 	text = explain(REPORT_PLANNED, false);
 	assert_string_equal(line_of(text, "Machine"), "Machine    Linux unknown, unknown, unknown pages (captured)");
 	assert_string_equal(line_of(text, "CPUs"), "CPUs       unknown");
+	/* What could not be read is not zero, and a quota is a decimal number. */
+	scenario.machine.facts.cpu.effective = 4;
+	scenario.machine.facts.cpu.quota_milli = 12500;
+	text = explain(REPORT_PLANNED, false);
+	assert_string_equal(line_of(text, "CPUs"),
+			    "CPUs       4 usable (unknown online, unknown allowed, quota 12.5 CPUs)");
+	scenario.machine.facts.cpu.quota_milli = 128000;
+	text = explain(REPORT_PLANNED, false);
+	assert_string_equal(line_of(text, "CPUs"),
+			    "CPUs       4 usable (unknown online, unknown allowed, quota 128 CPUs)");
 	assert_string_equal(line_of(text, "Memory"), "Memory     unknown, limit unknown (cgroup unknown)");
 	assert_string_equal(line_of(text, "NUMA"), "NUMA       unknown");
 	assert_string_equal(line_of(text, "THP"),
