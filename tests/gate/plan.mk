@@ -23,7 +23,7 @@ tier-%:
 
 # Each is nothing to do when it is there.
 prefix:
-	@tests/gate/make-once $@ make -s build
+	@tests/gate/make-once $@ make -s -j"$$(nproc)" build
 # Every machine and libc; what is built for this one serves both.
 matrix: prefix
 	@tests/gate/make-once $@ make -s -C allocator matrix
