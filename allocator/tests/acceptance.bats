@@ -66,7 +66,7 @@ no_runtime() {
   local preloaded
   ulimit -c 0
   preload "$1" "$(bin "$1" load_plugin)"
-  run bash -c 'timeout 60 "$@" 2>&1 >/dev/null' - "${preloaded[@]}"
+  run bash -c 'timeout 300 "$@" 2>&1 >/dev/null' - "${preloaded[@]}"
   assert_status 134
   assert_equal "$(grep -c 'operator new: out of memory, and no C++ runtime' <<<"$output")" 1 'lines that say why'
 }

@@ -149,11 +149,11 @@ patch_bytes() {
   printf '%b' "$(printf '\\x%s' "$@")" | dd of="$file" bs=1 seek="$offset" conv=notrunc status=none
 }
 
-# eventually COMMAND...: waits up to 20 s until it succeeds.
+# eventually COMMAND...: waits up to 180 s until it succeeds.
 eventually() {
-  local deadline=$((SECONDS + 20))
+  local deadline=$((SECONDS + 180))
   until "$@" 2>/dev/null; do
-    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 20 s" "none" || return 1
+    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 180 s" "none" || return 1
     sleep 0.02
   done
 }

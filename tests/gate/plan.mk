@@ -1,10 +1,10 @@
 # What the tiers need, and what of it is made once for all of them. For tests/run, which has
-# make start one more at a time than there are CPUs, for one that waits: what is ready, in the
-# order of the tiers on its command line.
+# make start as many at a time as there are CPUs: what is ready, in the order of the tiers on
+# its command line. The longest way (matrix, allocator) keeps two CPUs busy by itself: it fills
+# what one that waits beside it (guests, containers, vLLM's start) leaves.
 #
 # To add a tier: a line here, tier_NAME and its packages in tests/run, its name in TIERS of
-# the Makefile, where it stands the earlier the more it waits for and the
-# longer it takes.
+# the Makefile, where it stands the earlier the more it waits for and the longer it takes.
 
 tier-lint: prefix
 tier-unit:
@@ -23,7 +23,7 @@ tier-%:
 
 # Each is nothing to do when it is there.
 prefix:
-	@tests/gate/make-once $@ make -s build
+	@tests/gate/make-once $@ make -s -j"$$(nproc)" build
 # Every machine and libc; what is built for this one serves both.
 matrix: prefix
 	@tests/gate/make-once $@ make -s -C allocator matrix

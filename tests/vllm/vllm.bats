@@ -20,7 +20,7 @@ serve() {
   "${command[@]}" >"$base.log" 2>&1 </dev/null 3>&- &
   echo $! >"$base.pid"
   progress "vLLM ($1) is starting: $base.log"
-  wait_healthy "$(<"$base.pid")" "http://127.0.0.1:$port/health" 300 "$base.log" >/dev/null
+  wait_healthy "$(<"$base.pid")" "http://127.0.0.1:$port/health" 600 "$base.log" >/dev/null
 }
 
 command_of() {
