@@ -77,6 +77,7 @@ int main(void) { void *volatile p = malloc(9); free(p); return 0; }'
   expect_err "no launch record: $record: File too large"
   expect_equal "left behind" "" "$(find "$BATS_TEST_TMPDIR" -name 'record*')"
   # The signal's own handling is the command's.
+  # shellcheck disable=SC2016 # for the shells below
   attempt bash -c 'ulimit -f 1; exec "$@"' bash "$allocrun" --record "$record" -- \
     bash -c 'head -c 4096 /dev/zero >"$1"; echo "$?"' bash "$BATS_TEST_TMPDIR/large"
   expect_out 153
