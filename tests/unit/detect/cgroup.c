@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect/cgroup.h"
 #include "detect/detectors.h"
-#include "support/support.h"
+#include "support/pool.h"
 
 #define V2 "30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 #define CG "/sys/fs/cgroup"
@@ -69,47 +69,50 @@ static void place(struct tree *t, const char *self, const char *mounts)
 	tree_write(t, "/proc/self/mountinfo", mounts);
 }
 
-static void test_tightest_of_the_ancestors(void **state)
+#define FILES(...) ((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+
+/* The facts of such a place with these files, PATH and TEXT in turn; in the pool. */
+static struct cgroup_facts detect(const char *self, const char *mounts, const char *const *files)
 {
 	struct cgroup_facts cgroup;
 	struct tree t;
 
+	place(&t, self, mounts);
+	for (; *files; files += 2)
+		tree_write(&t, files[0], files[1]);
+	cgroup_detect(&t.root, &pool, &cgroup);
+	tree_close(&t);
+	return cgroup;
+}
+
+static void test_tightest_of_the_ancestors(void **state)
+{
+	struct cgroup_facts cgroup;
+
 	(void)state;
-	place(&t, "0::/a/b/c\n", V2);
-	tree_write(&t, CG "/a/b/c/memory.max", "8000\n");
-	tree_write(&t, CG "/a/b/memory.max", "4000\n");
-	tree_write(&t, CG "/a/memory.max", "6000\n");
-	tree_write(&t, CG "/a/b/c/memory.high", "max\n");
-	tree_write(&t, CG "/a/memory.high", "3000\n");
-	tree_write(&t, CG "/a/b/memory.current", "1111\n");
-	tree_write(&t, CG "/a/b/c/memory.current", "999\n");
-	tree_write(&t, CG "/a/b/c/cpu.max", "150000 100000\n");
-	tree_write(&t, CG "/a/b/cpu.max", "max 100000\n");
-	tree_write(&t, CG "/a/cpu.max", "25000 50000\n");
-	cgroup_detect(&t.root, &t.mem, &cgroup);
+	cgroup = detect("0::/a/b/c\n", V2,
+			FILES(CG "/a/b/c/memory.max", "8000\n", CG "/a/b/memory.max", "4000\n", CG "/a/memory.max",
+			      "6000\n", CG "/a/b/c/memory.high", "max\n", CG "/a/memory.high", "3000\n",
+			      CG "/a/b/memory.current", "1111\n", CG "/a/b/c/memory.current", "999\n",
+			      CG "/a/b/c/cpu.max", "150000 100000\n", CG "/a/b/cpu.max", "max 100000\n",
+			      CG "/a/cpu.max", "25000 50000\n"));
 	assert_int_equal(cgroup.memory_max, 4000);
 	assert_string_equal(cgroup.memory_path, CG "/a/b");
 	assert_int_equal(cgroup.memory_current, 1111);
 	assert_int_equal(cgroup.memory_high, 3000);
 	assert_int_equal(cgroup.cpu_quota_milli, 500);
-	tree_close(&t);
 }
 
 static void test_cpuset_of_the_nearest(void **state)
 {
 	struct cgroup_facts cgroup;
-	struct tree t;
 
 	(void)state;
-	place(&t, "0::/a/b\n", V2);
-	tree_write(&t, CG "/a/cpuset.cpus.effective", "4-7\n");
-	tree_write(&t, CG "/a/cpuset.mems.effective", "1\n");
-	tree_write(&t, CG "/cpuset.cpus.effective", "0-7\n");
-	tree_mkdir(&t, CG "/a/b");
-	cgroup_detect(&t.root, &t.mem, &cgroup);
+	cgroup = detect("0::/a/b\n", V2,
+			FILES(CG "/a/cpuset.cpus.effective", "4-7\n", CG "/a/cpuset.mems.effective", "1\n",
+			      CG "/cpuset.cpus.effective", "0-7\n", CG "/a/b/cgroup.procs", ""));
 	assert_list_equal(&cgroup.cpuset_cpus, "4-7");
 	assert_list_equal(&cgroup.cpuset_memory, "1");
-	tree_close(&t);
 }
 
 /* What memory.max may say, and what that means with a second level that says "max". */
@@ -138,15 +141,10 @@ static void test_memory_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct cgroup_facts cgroup;
-		struct tree t;
 
 		print_message("\"%s\"\n", cases[i].text);
-		place(&t, "0::/a\n", V2);
-		tree_write(&t, CG "/a/memory.max", cases[i].text);
-		tree_write(&t, CG "/memory.max", "max\n");
-		cgroup_detect(&t.root, &t.mem, &cgroup);
+		cgroup = detect("0::/a\n", V2, FILES(CG "/a/memory.max", cases[i].text, CG "/memory.max", "max\n"));
 		assert_int_equal(cgroup.memory_max, cases[i].expected);
-		tree_close(&t);
 	}
 }
 
@@ -154,15 +152,10 @@ static void test_memory_values(void **state)
 static void test_doubt_does_not_lift_a_limit(void **state)
 {
 	struct cgroup_facts cgroup;
-	struct tree t;
 
 	(void)state;
-	place(&t, "0::/a\n", V2);
-	tree_write(&t, CG "/a/memory.max", "garbage\n");
-	tree_write(&t, CG "/memory.max", "5000\n");
-	cgroup_detect(&t.root, &t.mem, &cgroup);
+	cgroup = detect("0::/a\n", V2, FILES(CG "/a/memory.max", "garbage\n", CG "/memory.max", "5000\n"));
 	assert_int_equal(cgroup.memory_max, 5000);
-	tree_close(&t);
 }
 
 static void test_quota_values(void **state)
@@ -186,14 +179,10 @@ static void test_quota_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct cgroup_facts cgroup;
-		struct tree t;
 
 		print_message("\"%s\"\n", cases[i].text);
-		place(&t, "0::/a\n", V2);
-		tree_write(&t, CG "/a/cpu.max", cases[i].text);
-		cgroup_detect(&t.root, &t.mem, &cgroup);
+		cgroup = detect("0::/a\n", V2, FILES(CG "/a/cpu.max", cases[i].text));
 		assert_int_equal(cgroup.cpu_quota_milli, cases[i].expected);
-		tree_close(&t);
 	}
 }
 
@@ -320,13 +309,10 @@ static void test_versions(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct cgroup_facts cgroup;
-		struct tree t;
 
 		print_message("case %zu\n", i);
-		place(&t, cases[i].self, cases[i].mounts);
-		cgroup_detect(&t.root, &t.mem, &cgroup);
+		cgroup = detect(cases[i].self, cases[i].mounts, FILES());
 		assert_int_equal(cgroup.version, cases[i].version);
-		tree_close(&t);
 	}
 }
 
@@ -353,33 +339,30 @@ static void test_without_cgroups(void **state)
 static void test_mount_that_is_not_there(void **state)
 {
 	struct cgroup_facts cgroup;
-	struct tree t;
 
 	(void)state;
-	place(&t, "0::/a\n", V2);
-	cgroup_detect(&t.root, &t.mem, &cgroup);
+	cgroup = detect("0::/a\n", V2, FILES());
 	assert_int_equal(cgroup.version, CGROUP_V2);
 	assert_int_equal(cgroup.memory_max, FACT_UNKNOWN);
 	assert_int_equal(cgroup.cpu_quota_milli, FACT_UNKNOWN);
-	tree_close(&t);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_machines),
-		cmocka_unit_test(test_limited_containers),
-		cmocka_unit_test(test_tightest_of_the_ancestors),
-		cmocka_unit_test(test_cpuset_of_the_nearest),
-		cmocka_unit_test(test_memory_values),
-		cmocka_unit_test(test_doubt_does_not_lift_a_limit),
-		cmocka_unit_test(test_quota_values),
-		cmocka_unit_test(test_v1_quota),
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_parse_self),
-		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_without_cgroups),
-		cmocka_unit_test(test_mount_that_is_not_there),
+		TEST(test_machines),
+		TEST(test_limited_containers),
+		TEST(test_tightest_of_the_ancestors),
+		TEST(test_cpuset_of_the_nearest),
+		TEST(test_memory_values),
+		TEST(test_doubt_does_not_lift_a_limit),
+		TEST(test_quota_values),
+		TEST(test_v1_quota),
+		TEST(test_places),
+		TEST(test_parse_self),
+		TEST(test_versions),
+		TEST(test_without_cgroups),
+		TEST(test_mount_that_is_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
