@@ -23,16 +23,13 @@
 int64_t page_size_detect(const struct root *root, struct mem *m)
 {
 	int64_t size = FACT_UNKNOWN;
-	const char *value;
 	char *text;
 
 	if (root->live)
 		return (int64_t)getauxval(AT_PAGESZ);
 	if (root_read_start(root, m, "/proc/self/smaps", DETECT_SMAPS_START, &text) < 0)
 		return FACT_UNKNOWN;
-	value = text_find_field(text, "KernelPageSize");
-	if (value)
-		text_parse_kib(value, &size);
+	text_read_kib(text, "KernelPageSize", &size);
 	/* Not a page size: a truncated or foreign file. */
 	return size > 0 && (size & (size - 1)) == 0 ? size : FACT_UNKNOWN;
 }

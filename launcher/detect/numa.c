@@ -38,16 +38,11 @@ static int numa_list_nodes(const struct root *root, struct mem *m, struct bitmap
 static void numa_parse_meminfo(const char *text, struct numa_node *node)
 {
 	char name[48];
-	const char *value;
 
 	snprintf(name, sizeof name, "Node %d MemTotal", node->id);
-	value = text_find_field(text, name);
-	if (value)
-		text_parse_kib(value, &node->memory_total);
+	text_read_kib(text, name, &node->memory_total);
 	snprintf(name, sizeof name, "Node %d MemFree", node->id);
-	value = text_find_field(text, name);
-	if (value)
-		text_parse_kib(value, &node->memory_free);
+	text_read_kib(text, name, &node->memory_free);
 }
 
 /* One number for each online node, in their order; anything else is no answer. */

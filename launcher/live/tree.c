@@ -149,13 +149,12 @@ static void tree_add_descendants(const struct live_context *c, struct pids *pids
 /* /proc answers for the number of a thread as well, and what it is asked for is the process. */
 static int64_t tree_find_leader(const struct live_context *c, int64_t pid)
 {
-	const char *value = NULL;
-	int64_t leader;
+	int64_t leader = pid;
 	char *text;
 
 	if (root_read_record(c->root, c->m, mem_printf(c->m, "/proc/%lld/status", (long long)pid), &text) == 0)
-		value = text_find_field(text, "Tgid");
-	return value && text_parse_i64(value, &leader, NULL) == 0 ? leader : pid;
+		text_read_i64(text, "Tgid", &leader);
+	return leader;
 }
 
 static const char *tree_select_pid(const struct live_context *c, struct pids *pids)

@@ -43,12 +43,11 @@ static const char *usage_mapping_name(const struct live_process *process)
 void usage_detect(struct live_context *c, struct live_process *process)
 {
 	const char *rollup = usage_read(c, process->pid, "smaps_rollup");
-	const char *value = rollup ? text_find_field(rollup, "AnonHugePages") : NULL;
 	const char *name = usage_mapping_name(process);
 	const char *smaps;
 
-	if (value)
-		text_parse_kib(value, &process->anon_huge);
+	if (rollup)
+		text_read_kib(rollup, "AnonHugePages", &process->anon_huge);
 	/* Seconds for a large process: only where the allocator's own counters are not known. */
 	smaps = name && process->allocator_resident == FACT_UNKNOWN ? usage_read(c, process->pid, "smaps") : NULL;
 	if (smaps)
