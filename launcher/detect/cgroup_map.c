@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "detect/detectors.h"
+#include "detect/mountinfo.h"
 #include "util/text.h"
 
 /*
@@ -95,39 +96,22 @@ static char *cgroup_unescape(struct mem *m, const char *field)
 	return text;
 }
 
-/* The field behind the next blank of this line, NULL at the line's end. */
-static const char *cgroup_next_field(const char *field)
-{
-	field += strcspn(field, " \n");
-	return *field == ' ' ? field + 1 : NULL;
-}
-
-/* "31 24 0:27 SUBTREE POINT rw,relatime [optional…] - TYPE SOURCE OPTIONS" */
 static void cgroup_parse_mount(const char *line, struct mem *m, struct cgroup_map *map)
 {
-	const char *subtree = line, *point, *field;
 	struct cgroup_mount *mount;
+	struct mountinfo info;
 	bool is_v2;
 
-	for (int i = 0; i < 3 && subtree; i++)
-		subtree = cgroup_next_field(subtree);
-	point = subtree ? cgroup_next_field(subtree) : NULL;
-	field = point;
-	while (field && !text_starts_with(field, "- "))
-		field = cgroup_next_field(field);
-	if (!field || !strchr(field, '\n') || *subtree != '/' || *point != '/')
+	if (mountinfo_parse_line(line, &info) < 0 || *info.subtree != '/' || *info.point != '/')
 		return;
-	field += 2;
-	is_v2 = text_starts_with(field, "cgroup2 ");
-	if (!is_v2 && !text_starts_with(field, "cgroup "))
+	is_v2 = text_starts_with(info.type, "cgroup2 ");
+	if (!is_v2 && !text_starts_with(info.type, "cgroup "))
 		return;
 	mount = MEM_PUSH(m, map->mounts, map->n_mounts);
 	mount->is_v2 = is_v2;
-	mount->subtree = cgroup_unescape(m, subtree);
-	mount->point = cgroup_unescape(m, point);
-	field = cgroup_next_field(field);
-	field = field ? cgroup_next_field(field) : NULL;
-	mount->options = field && !is_v2 ? cgroup_unescape(m, field) : mem_strdup(m, "");
+	mount->subtree = cgroup_unescape(m, info.subtree);
+	mount->point = cgroup_unescape(m, info.point);
+	mount->options = info.options && !is_v2 ? cgroup_unescape(m, info.options) : mem_strdup(m, "");
 }
 
 void cgroup_parse_mounts(const char *text, struct mem *m, struct cgroup_map *map)

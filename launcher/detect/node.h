@@ -27,9 +27,9 @@ void node_probe_mempolicy(struct mem *m, const struct bitmap *allowed, struct no
 /* The value of "NAME VALUE" at the start of a line: vmstat, memory.stat, memory.events. */
 void node_parse_counter(const char *text, const char *name, int64_t *ret);
 void node_parse_vmstat(const char *text, struct node_vmstat *ret);
-/* `huge`: bytes of a huge page, FACT_UNKNOWN = none. False: not the form of /proc/buddyinfo. */
-bool node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge, struct node_free **ret,
-			  size_t *ret_n);
+/* `huge`: bytes of a huge page, FACT_UNKNOWN = none. -EINVAL: not the form of /proc/buddyinfo. */
+int node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge, struct node_free **ret,
+			 size_t *ret_n);
 /* The tmpfs at `point` in /proc/self/mountinfo; FACT_UNLIMITED for a size that is not limited. */
 bool node_parse_tmpfs(const char *text, const char *point, int64_t memory_total, int64_t *ret_size);
 

@@ -26,11 +26,13 @@ static void node_detect_free(const struct root *root, struct mem *m, const struc
 {
 	static const char path[] = "/proc/buddyinfo";
 	char *text;
+	int r;
 
 	if (machine->page_size == FACT_UNKNOWN || !node_read_list(root, m, node, path, &text))
 		return;
-	if (!node_parse_buddyinfo(m, text, machine->page_size, machine->thp.pmd_size, &node->free, &node->n_free))
-		node_add_gap(m, node, path, -EINVAL);
+	r = node_parse_buddyinfo(m, text, machine->page_size, machine->thp.pmd_size, &node->free, &node->n_free);
+	if (r < 0)
+		node_add_gap(m, node, path, r);
 }
 
 void node_detect_memory(const struct root *root, struct mem *m, const struct facts *machine, struct node_facts *node)

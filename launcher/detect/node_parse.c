@@ -2,8 +2,10 @@
 /* Text of /proc and of cgroup files -> numbers. Pure. */
 #include "detect/node.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "detect/mountinfo.h"
 #include "util/text.h"
 
 void node_parse_counter(const char *text, const char *name, int64_t *ret)
@@ -85,28 +87,21 @@ static bool node_parse_buddy_line(struct mem *m, const char *line, int64_t page_
 	return node_parse_zone(cursor, page_size, huge, node);
 }
 
-bool node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge, struct node_free **ret,
-			  size_t *ret_n)
+int node_parse_buddyinfo(struct mem *m, const char *text, int64_t page_size, int64_t huge, struct node_free **ret,
+			 size_t *ret_n)
 {
 	struct node_free *nodes = NULL;
 	size_t n = 0;
 
 	for (const char *line = text; line && *line; line = text_next_line(line)) {
 		if (!node_parse_buddy_line(m, line, page_size, huge, &nodes, &n))
-			return false;
+			return -EINVAL;
 	}
 	if (n == 0)
-		return false;
+		return -EINVAL;
 	*ret = nodes;
 	*ret_n = n;
-	return true;
-}
-
-/* The field behind the next blank of this line, NULL at the line's end. */
-static const char *node_next_field(const char *field)
-{
-	field += strcspn(field, " \n");
-	return *field == ' ' ? field + 1 : NULL;
+	return 0;
 }
 
 /* "rw,size=65536k": what is limited at all; half of the memory is what no word stands for. */
@@ -138,19 +133,14 @@ bool node_parse_tmpfs(const char *text, const char *point, int64_t memory_total,
 	bool is_found = false;
 
 	for (const char *line = text; line && *line; line = text_next_line(line)) {
-		const char *field = line;
+		struct mountinfo mount;
 
-		for (int i = 0; i < 4 && field; i++)
-			field = node_next_field(field);
-		if (!field || strncmp(field, point, length) != 0 || field[length] != ' ' || !strchr(field, '\n'))
+		if (mountinfo_parse_line(line, &mount) < 0 || strncmp(mount.point, point, length) != 0 ||
+		    mount.point[length] != ' ')
 			continue;
-		while (field && !text_starts_with(field, "- "))
-			field = node_next_field(field);
 		/* A later mount hides this one, whatever it is. */
-		is_found = field && text_starts_with(field, "- tmpfs ");
-		field = is_found ? node_next_field(field + 2) : NULL;
-		field = field ? node_next_field(field) : NULL;
-		if (is_found && (!field || !node_parse_tmpfs_size(field, memory_total, ret_size)))
+		is_found = text_starts_with(mount.type, "tmpfs ");
+		if (is_found && (!mount.options || !node_parse_tmpfs_size(mount.options, memory_total, ret_size)))
 			*ret_size = FACT_UNKNOWN;
 	}
 	return is_found;

@@ -38,7 +38,7 @@ static void check_buddyinfo(struct mem *m, const char *text)
 	struct node_free *nodes = NULL;
 	size_t n = 0;
 
-	if (!node_parse_buddyinfo(m, text, 4096, HUGE_SIZE, &nodes, &n)) {
+	if (node_parse_buddyinfo(m, text, 4096, HUGE_SIZE, &nodes, &n) < 0) {
 		FUZZ_CHECK(!nodes && n == 0);
 		return;
 	}

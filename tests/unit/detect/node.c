@@ -56,7 +56,7 @@ static void test_buddyinfo(void **state)
 	size_t n = 0;
 
 	(void)state;
-	assert_true(node_parse_buddyinfo(&pool, text, 4096, 16384, &nodes, &n));
+	assert_int_equal(node_parse_buddyinfo(&pool, text, 4096, 16384, &nodes, &n), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(nodes[0].node, 0);
 	assert_int_equal(nodes[0].bytes, 4096 * (1 + 8 + 3 + 2 + 16));
@@ -64,11 +64,11 @@ static void test_buddyinfo(void **state)
 	assert_int_equal(nodes[1].node, 2);
 	assert_int_equal(nodes[1].huge, 16384);
 	/* No block is ever that large: the kernel's orders end before. */
-	assert_true(node_parse_buddyinfo(&pool, text, 4096, 2 << 20, &nodes, &n));
+	assert_int_equal(node_parse_buddyinfo(&pool, text, 4096, 2 << 20, &nodes, &n), 0);
 	assert_int_equal(nodes[0].huge, FACT_UNKNOWN);
 	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
 		print_message("\"%s\"\n", broken[i]);
-		assert_false(node_parse_buddyinfo(&pool, broken[i], 4096, 2 << 20, &nodes, &n));
+		assert_int_equal(node_parse_buddyinfo(&pool, broken[i], 4096, 2 << 20, &nodes, &n), -EINVAL);
 	}
 }
 
