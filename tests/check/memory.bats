@@ -96,18 +96,23 @@ has_counters() { readelf -sW "$jemalloc" | grep -q ' allocrun_layout$'; }
 
 @test "memory: what was freed just now is due to go back, and is no retention" {
   has_counters || skip "the bundled jemalloc has no allocrun_layout: its counters cannot be found"
-  start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:true,dirty_decay_ms:60000 "$programs/grow" freed 500 0
-  eventually is_done
-  check --pid "$pid" --only memory-verdict
-  expect_status 0
-  expect_finding memory-verdict ok " MiB of it are due to go back within 60 s"
-  # Seven eighths of 500 MiB, less what jemalloc's thread gave back at once: when it wakes in
-  # the midst of a step of the decay, what was freed since its beginning is beyond the limit.
-  # All that is held and not in use is dirty, but for the allocator's own.
-  (($(process .memory.allocator_dirty) > 250 << 20)) ||
-    fails "allocator_dirty" "most of seven eighths of 500 MiB" "$(process .memory)"
-  (($(process '.memory | .allocator_resident - .allocator_live - .allocator_dirty') < 32 << 20)) ||
-    fails "allocator_dirty" "what is resident and not in use" "$(process .memory)"
+  # When jemalloc's thread wakes in the midst of a step of the decay (a 200th of it), what was
+  # freed since the step began goes back at once: then this process is no example, and the next
+  # one is looked at. A longer decay would not do: more than a minute is not due.
+  local try
+  for try in 1 2 3 4 5; do
+    start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:true,dirty_decay_ms:60000 "$programs/grow" freed 500 0
+    eventually is_done
+    check --pid "$pid" --only memory-verdict
+    expect_status 0
+    expect_finding memory-verdict ok " MiB of it are due to go back within 60 s"
+    # Whatever was given back: all that is held and not in use is dirty, but for the allocator's own.
+    (($(process '.memory | .allocator_resident - .allocator_live - .allocator_dirty') < 32 << 20)) ||
+      fails "allocator_dirty" "what is resident and not in use" "$(process .memory)"
+    (($(process .memory.allocator_dirty) <= 400 << 20)) || break
+  done
+  (($(process .memory.allocator_dirty) > 400 << 20)) ||
+    fails "allocator_dirty" "seven eighths of 500 MiB, in one of $try processes" "$(process .memory)"
   # Where nothing takes it back, it stays.
   start env LD_PRELOAD="$jemalloc" MALLOC_CONF=background_thread:false,dirty_decay_ms:60000 "$programs/grow" freed 500 0
   eventually is_done
