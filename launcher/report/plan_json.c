@@ -46,7 +46,6 @@ static void plan_write_limit(struct json_writer *w, const struct operation *op)
 /* What facts/launch_record.h promises; of memory policies the one that was wanted. */
 static void plan_write_set(struct json_writer *w, const struct operation *op)
 {
-	const struct mempolicy *policy = op->u.memory.choices;
 	char mask[17];
 
 	writer_open(w, "set", '{');
@@ -59,8 +58,8 @@ static void plan_write_set(struct json_writer *w, const struct operation *op)
 		writer_bitmap(w, RECORD_CPUS, op->u.cpus);
 		break;
 	case OP_MEMPOLICY:
-		writer_integer(w, RECORD_POLICY, policy->mode);
-		writer_bitmap(w, RECORD_NODES, &policy->nodes);
+		writer_integer(w, RECORD_POLICY, op->u.memory.choices->mode);
+		writer_bitmap(w, RECORD_NODES, &op->u.memory.choices->nodes);
 		break;
 	case OP_THP:
 		writer_integer(w, RECORD_THP, op->u.thp.disable ? (int64_t)(1 | op->u.thp.flags) : 0);
