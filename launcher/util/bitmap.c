@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every other number, each with a comma, is the longest list. */
-#define BITMAP_TEXT_MAX (BITMAP_BITS / 2 * 5 + 1)
+/* Pairs with a gap of one between them are the longest list: "8188-8189,". */
+#define BITMAP_TEXT_MAX ((BITMAP_BITS / 3 + 1) * 10 + 1)
 
 static uint64_t bitmap_mask(int bit)
 {

@@ -99,6 +99,22 @@ static void test_next(void **state)
 	assert_int_equal(bitmap_next(&b, 8192), -1);
 }
 
+/* Kind M: the longest list there is, pairs with a gap of one, is written whole. */
+static void test_longest_list(void **state)
+{
+	struct mem m = MEM_INIT;
+	struct bitmap b = { { 0 } }, again;
+
+	(void)state;
+	for (int bit = 0; bit < BITMAP_BITS; bit++) {
+		if (bit % 3 != 1)
+			bitmap_set(&b, bit);
+	}
+	assert_int_equal(bitmap_parse_list(bitmap_format_list(&m, &b), &again), 0);
+	assert_true(bitmap_is_equal(&b, &again));
+	mem_free_all(&m);
+}
+
 static void test_out_of_range_is_ignored(void **state)
 {
 	struct bitmap b = { { 0 } };
@@ -114,11 +130,9 @@ static void test_out_of_range_is_ignored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_accepts),
-		cmocka_unit_test(test_parse_refuses),
-		cmocka_unit_test(test_sets),
-		cmocka_unit_test(test_next),
-		cmocka_unit_test(test_out_of_range_is_ignored),
+		cmocka_unit_test(test_parse_accepts), cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_sets),          cmocka_unit_test(test_next),
+		cmocka_unit_test(test_longest_list),  cmocka_unit_test(test_out_of_range_is_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
