@@ -39,11 +39,10 @@ static struct gpu *gpu_add(const struct root *root, struct mem *m, enum gpu_vend
 
 	gpu->vendor = vendor;
 	gpu->visible = TRI_UNKNOWN;
-	gpu->node = -1;
+	gpu->node = GPU_NODE_UNREAD;
 	snprintf(gpu->address, sizeof gpu->address, "%.12s", address);
-	if (root_read_i64(root, &node, GPU_PCI_FOLDER "/%s/numa_node", gpu->address) == 0 && node >= 0 &&
-	    node < BITMAP_BITS)
-		gpu->node = (int)node;
+	if (root_read_i64(root, &node, GPU_PCI_FOLDER "/%s/numa_node", gpu->address) == 0 && node < BITMAP_BITS)
+		gpu->node = node >= 0 ? (int)node : -1;
 	return gpu;
 }
 

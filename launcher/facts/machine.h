@@ -110,12 +110,14 @@ struct cgroup_facts {
 
 enum gpu_vendor { GPU_UNKNOWN, GPU_NVIDIA, GPU_AMD };
 
+#define GPU_NODE_UNREAD (-2) /* its folder has no numa_node, or none that can be read */
+
 struct gpu {
 	enum gpu_vendor vendor;
 	int index;             /* as the vendor's tools count, among its own */
 	char *uuid;            /* "GPU-…"; NULL = unknown */
 	char address[16];      /* PCI, dddd:bb:dd.f */
-	int node;              /* NUMA node; -1 = unknown (or sysfs says -1) */
+	int node;              /* NUMA node; -1 = the firmware names none; GPU_NODE_UNREAD */
 	enum tristate visible; /* to the command, after the *_VISIBLE_DEVICES variables */
 };
 

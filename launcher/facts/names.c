@@ -12,6 +12,13 @@ const char *thp_mode_name(enum thp_mode mode)
 	return names[mode];
 }
 
+const char *gpu_vendor_name(enum gpu_vendor vendor)
+{
+	static const char *const names[] = { NULL, "nvidia", "amd" };
+
+	return names[vendor];
+}
+
 const struct numa_node *numa_find_node(const struct numa_facts *numa, int id)
 {
 	for (size_t i = 0; i < numa->n_nodes; i++) {

@@ -9,6 +9,7 @@
 
 /* "unknown", or a word of /sys/kernel/mm/transparent_hugepage/enabled. */
 const char *thp_mode_name(enum thp_mode mode);
+const char *gpu_vendor_name(enum gpu_vendor vendor); /* NULL: not known */
 /* "node 9 has", "nodes 0-1 have" */
 const char *nodes_have(struct mem *m, const struct bitmap *nodes);
 /*

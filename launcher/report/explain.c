@@ -156,7 +156,8 @@ static void report_gpus(struct page *t, const struct facts *f)
 	for (size_t i = 0; i < g->n_gpus; i++) {
 		if (g->gpus[i].visible != TRI_NO)
 			line = mem_printf(t->out.m, "%s; %s on node %s", line, g->gpus[i].address,
-					  g->gpus[i].node < 0 ? "unknown" :
+					  g->gpus[i].node == GPU_NODE_UNREAD ? "unknown" :
+					  g->gpus[i].node < 0                ? "none (numa_node=-1)" :
 								mem_printf(t->out.m, "%d", g->gpus[i].node));
 	}
 	page_row(t, "GPUs", g->visible_by ? mem_printf(t->out.m, "%s (%s)", line, g->visible_by) : line);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "facts/launch_record.h"
+#include "facts/names.h"
 #include "report/json_writer.h"
 #include "util/environment.h"
 #include "version.h"
@@ -104,6 +105,26 @@ static void plan_write_operation(struct json_writer *w, const struct operation *
 	writer_close(w, '}');
 }
 
+/* "gpus" in the facts is their number, since version 1. */
+static void plan_write_gpus(struct json_writer *w, const struct gpu_facts *gpus)
+{
+	writer_open(w, "gpu_list", '[');
+	for (size_t i = 0; i < gpus->n_gpus; i++) {
+		const struct gpu *gpu = &gpus->gpus[i];
+
+		writer_open(w, NULL, '{');
+		writer_text(w, "vendor", gpu_vendor_name(gpu->vendor));
+		writer_integer(w, "index", gpu->index);
+		writer_text(w, "address", gpu->address);
+		writer_text(w, "uuid", gpu->uuid);
+		writer_number(w, "node", gpu->node < 0 ? FACT_UNKNOWN : gpu->node);
+		writer_bool(w, "visible", gpu->visible != TRI_NO);
+		writer_close(w, '}');
+	}
+	writer_close(w, ']');
+	writer_text(w, "gpus_visible_by", gpus->visible_by);
+}
+
 static void plan_write_facts(struct json_writer *w, const struct facts *f)
 {
 	writer_open(w, "facts", '{');
@@ -116,6 +137,7 @@ static void plan_write_facts(struct json_writer *w, const struct facts *f)
 	writer_number(w, "memory_max", f->cgroup.memory_max);
 	writer_integer(w, "numa_nodes", (int64_t)f->numa.n_nodes);
 	writer_integer(w, "gpus", (int64_t)f->gpu.n_gpus);
+	plan_write_gpus(w, &f->gpu);
 	writer_number(w, "uid", f->process.status.uid);
 	writer_close(w, '}');
 }

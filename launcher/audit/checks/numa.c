@@ -130,6 +130,8 @@ static struct gpu_place gpu_place(struct mem *m, const struct facts *f, const st
 	const struct numa_node *node = numa_find_node(&f->numa, gpu->node);
 	struct bitmap cpus;
 
+	if (gpu->node == GPU_NODE_UNREAD)
+		return (struct gpu_place){ CHECK_UNKNOWN, "on a node that cannot be read (numa_node)" };
 	if (gpu->node < 0)
 		return (struct gpu_place){ CHECK_WARN, "on no known node (numa_node=-1)" };
 	if (!node)
@@ -180,6 +182,9 @@ static struct finding gpu_report(struct mem *m, const struct facts *f)
 		return finding_ok(m, "%s on node%s %s, with CPUs and memory that we may use",
 				  audit_count(m, (int64_t)audit_count_gpus(f), "visible GPU"),
 				  bitmap_count(&nodes) > 1 ? "s" : "", bitmap_format_list(m, &nodes));
+	if (worst.status == CHECK_UNKNOWN)
+		return finding_unknown(m, "GPU %s is %s%s", address, worst.text,
+				       n_bad > 1 ? mem_printf(m, ", and %zu more", n_bad - 1) : "");
 	return (worst.status == CHECK_FAIL ?
 			finding_fail :
 			finding_warn)(m, "GPU %s is %s%s", address, worst.text,

@@ -37,7 +37,7 @@ static void check_sane(const struct facts *f, const char *path, const char *form
 	check_number(f->cgroup.memory_current);
 	check_number(f->cgroup.cpu_quota_milli);
 	for (size_t i = 0; i < f->gpu.n_gpus; i++)
-		assert_true(f->gpu.gpus[i].node >= -1 && f->gpu.gpus[i].address[0]);
+		assert_true(f->gpu.gpus[i].node >= GPU_NODE_UNREAD && f->gpu.gpus[i].address[0]);
 	assert_true(f->process.status.capabilities_known == TRI_YES ||
 		    f->process.status.capabilities_known == TRI_UNKNOWN);
 }
@@ -117,7 +117,7 @@ static bool no_cgroup(const struct facts *f)
 
 static bool no_gpu_node(const struct facts *f)
 {
-	return f->gpu.gpus[0].node == -1;
+	return f->gpu.gpus[0].node == GPU_NODE_UNREAD;
 }
 
 static bool no_uuid(const struct facts *f)

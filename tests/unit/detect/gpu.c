@@ -236,7 +236,7 @@ static void test_driver_without_proc(void **state)
 	assert_int_equal(gpu.gpus[1].node, 1);
 	assert_int_equal(gpu.gpus[2].vendor, GPU_AMD);
 	assert_int_equal(gpu.gpus[2].index, 0);
-	assert_int_equal(gpu.gpus[2].node, -1);
+	assert_int_equal(gpu.gpus[2].node, GPU_NODE_UNREAD);
 	tree_close(&t);
 }
 
@@ -262,7 +262,7 @@ static void test_odd_files(void **state)
 	assert_int_equal(gpu.n_gpus, 4);
 	for (size_t i = 0; i < 3; i++) {
 		assert_null(gpu.gpus[i].uuid);
-		assert_int_equal(gpu.gpus[i].node, -1);
+		assert_int_equal(gpu.gpus[i].node, GPU_NODE_UNREAD);
 	}
 	assert_string_equal(gpu.gpus[3].address, "0001:01:00.0");
 	assert_null(gpu.gpus[3].uuid);

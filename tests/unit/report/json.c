@@ -43,7 +43,7 @@ static const json_t *operation_at(size_t i)
 
 static void test_plan(void **state)
 {
-	const json_t *facts, *settings;
+	const json_t *facts, *gpus, *settings;
 	char *none[] = { NULL }, **environment = none;
 
 	(void)state;
@@ -71,6 +71,11 @@ static void test_plan(void **state)
 	assert_string_equal(text_at(facts, "memory_max"), "unlimited");
 	assert_int_equal(json_integer_value(json_object_get(facts, "numa_nodes")), 2);
 	assert_int_equal(json_integer_value(json_object_get(facts, "gpus")), 8);
+	gpus = json_object_get(facts, "gpu_list");
+	assert_int_equal(json_array_size(gpus), 8);
+	assert_string_equal(text_at(json_array_get(gpus, 1), "vendor"), "nvidia");
+	assert_string_equal(text_at(json_array_get(gpus, 1), "address"), scenario.machine.facts.gpu.gpus[1].address);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(gpus, 7), "node")), 1);
 	assert_string_equal(text_at(json_object_get(report, "environment"), "LD_PRELOAD"), scenario.builds[0].path);
 	assert_string_equal(text_at(json_object_get(report, "environment"), "MALLOC_CONF"),
 			    scenario_find(STEP_OPTIONS, "MALLOC_CONF")->value);

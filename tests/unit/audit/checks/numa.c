@@ -95,6 +95,8 @@ static void test_gpu_nodes(void **state)
 	assert_finding("gpu-nodes", "ok", "4 visible GPUs on node 0");
 	gpus[1].node = -1;
 	assert_finding("gpu-nodes", "warn", "no known node");
+	gpus[1].node = GPU_NODE_UNREAD; /* kind M: what cannot be read is not what the firmware says */
+	assert_finding("gpu-nodes", "unknown", "on a node that cannot be read");
 	gpus[1].node = 7;
 	assert_finding("gpu-nodes", "warn", "node 7, which is not online");
 	/* The worst of them is told, and that there are others. */
