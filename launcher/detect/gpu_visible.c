@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "detect/detectors.h"
@@ -16,7 +17,10 @@
  *   within the container, UUIDs that may be shortened, MIG devices. An invalid entry
  *   hides all that follow, "" hides all. CUDA's own default order is "fastest first",
  *   which only differs from the bus where unlike GPUs are mixed; then only
- *   CUDA_DEVICE_ORDER=PCI_BUS_ID is what we assume here.
+ *   CUDA_DEVICE_ORDER=PCI_BUS_ID is what we assume here. What the guide does not say was
+ *   asked of driver 580 (tests/gpu/run): what follows a number or a whole UUID is not looked
+ *   at ("0x0", "0;1" are 0); a UUID behind a number, or the other way, is invalid; with the
+ *   same GPU twice cuInit() fails, so that none is left.
  * ROCR_VISIBLE_DEVICES (ROCm): indices and UUIDs for everything on ROCm;
  *   HIP_VISIBLE_DEVICES: indices among what that left. HIP reads
  *   CUDA_VISIBLE_DEVICES when its own variable is not set, and takes an empty
@@ -48,7 +52,7 @@ static struct gpu *gpu_find_uuid(const struct gpu_view *view, const char *start)
 	for (size_t i = 0; i < view->n; i++) {
 		const char *uuid = view->gpus[i]->uuid;
 
-		if (!uuid || strncasecmp(uuid, start, strlen(start)) != 0)
+		if (!uuid || strncasecmp(uuid, start, strnlen(start, strlen(uuid))) != 0)
 			continue;
 		if (found)
 			return NULL;
@@ -57,7 +61,15 @@ static struct gpu *gpu_find_uuid(const struct gpu_view *view, const char *start)
 	return found;
 }
 
-/* One entry of a list: an index, a UUID, or "MIG-GPU-UUID/instance/…" of older drivers. */
+/* "MIG-GPU-UUID/instance/…" of older drivers names a GPU. */
+static struct gpu *gpu_find_uuid_entry(struct mem *m, const struct gpu_view *view, const char *entry)
+{
+	if (text_starts_with(entry, "MIG-GPU-"))
+		entry = mem_strndup(m, entry + 4, strcspn(entry + 4, "/"));
+	return text_starts_with(entry, "GPU-") && entry[4] ? gpu_find_uuid(view, entry) : NULL;
+}
+
+/* One entry for the container's list and for ROCm: an index or a UUID. */
 static struct gpu *gpu_find_entry(struct mem *m, const struct gpu_view *view, const char *entry)
 {
 	const char *end;
@@ -65,9 +77,20 @@ static struct gpu *gpu_find_entry(struct mem *m, const struct gpu_view *view, co
 
 	if (text_parse_i64(entry, &index, &end) == 0 && !*end)
 		return index >= 0 && index < (int64_t)view->n ? view->gpus[index] : NULL;
-	if (text_starts_with(entry, "MIG-GPU-"))
-		entry = mem_strndup(m, entry + 4, strcspn(entry + 4, "/"));
-	return text_starts_with(entry, "GPU-") ? gpu_find_uuid(view, entry) : NULL;
+	return gpu_find_uuid_entry(m, view, entry);
+}
+
+/* One entry for CUDA, and which kind it is of; NULL ends the list. */
+static struct gpu *gpu_find_cuda_entry(struct mem *m, const struct gpu_view *view, const char *entry,
+				       bool *ret_is_number)
+{
+	char *end;
+	long index = strtol(entry, &end, 10);
+
+	*ret_is_number = end != entry;
+	if (*ret_is_number)
+		return index >= 0 && index < (long)view->n ? view->gpus[index] : NULL;
+	return gpu_find_uuid_entry(m, view, entry);
 }
 
 static char **gpu_split_list(struct mem *m, const char *list, size_t *ret_n)
@@ -77,9 +100,8 @@ static char **gpu_split_list(struct mem *m, const char *list, size_t *ret_n)
 
 	while (*list) {
 		size_t length = strcspn(list, ",");
-		char *entry = mem_strndup(m, list, length);
 
-		*MEM_PUSH(m, entries, n) = text_dup_line(m, entry);
+		*MEM_PUSH(m, entries, n) = mem_strndup(m, list, length);
 		list += length + (list[length] == ',');
 	}
 	*ret_n = n;
@@ -111,32 +133,67 @@ static void gpu_note(struct mem *m, struct gpu_facts *facts, const char *name, c
 		facts->visible_by = mem_printf(m, "%s=%s", name, value);
 }
 
-/* A list by which a runtime (CUDA, ROCm, HIP) narrows its view; ROCr's ends at one it has seen. */
+/* What CUDA takes of the entries, in *kept; which GPU a MIG instance is of, only its library knows. */
+static size_t gpu_select_cuda(struct mem *m, const struct gpu_view *view, char *const *entries, size_t n_entries,
+			      struct gpu **kept, enum tristate *others)
+{
+	bool is_number, are_numbers = false;
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < n_entries; i++) {
+		struct gpu *gpu = gpu_find_cuda_entry(m, view, entries[i], &is_number);
+
+		if (i == 0)
+			are_numbers = is_number;
+		if (is_number != are_numbers)
+			break;
+		if (!gpu && text_starts_with(entries[i], "MIG-"))
+			*others = TRI_UNKNOWN;
+		else if (!gpu)
+			break;
+		else if (gpu_is_among(kept, n_kept, gpu))
+			return 0;
+		else
+			kept[n_kept++] = gpu;
+	}
+	return n_kept;
+}
+
+/* What ROCr and HIP take of the entries: ROCr's list ends at one it has seen. */
+static size_t gpu_select_rocm(struct mem *m, const struct gpu_view *view, char *const *entries, size_t n_entries,
+			      bool ends_at_repeats, struct gpu **kept)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < n_entries; i++) {
+		struct gpu *gpu = gpu_find_entry(m, view, text_dup_line(m, entries[i]));
+
+		if (!gpu || (ends_at_repeats && gpu_is_among(kept, n_kept, gpu)))
+			break;
+		if (!gpu_is_among(kept, n_kept, gpu))
+			kept[n_kept++] = gpu;
+	}
+	return n_kept;
+}
+
+/* A list by which a runtime (CUDA, ROCm, HIP) narrows its view. */
 static void gpu_apply_list(struct mem *m, const char *name, const char *value, enum gpu_vendor vendor,
 			   struct gpu_facts *facts)
 {
 	struct gpu_view view = gpu_view_make(m, facts, vendor);
-	bool ends_at_repeats = strcmp(name, "ROCR_VISIBLE_DEVICES") == 0;
 	enum tristate others = TRI_NO;
-	struct gpu **kept = NULL;
-	size_t n_entries, n_kept = 0;
+	size_t n_entries, n_kept;
+	struct gpu **kept;
 	char **entries;
 
 	if (!view.n)
 		return;
+	kept = mem_alloc(m, view.n * sizeof(struct gpu *));
 	entries = gpu_split_list(m, value, &n_entries);
-	for (size_t i = 0; i < n_entries; i++) {
-		struct gpu *gpu = gpu_find_entry(m, &view, entries[i]);
-
-		if (!gpu && text_starts_with(entries[i], "MIG-")) {
-			/* Which GPU an instance is of, only the driver's library knows. */
-			others = TRI_UNKNOWN;
-			continue;
-		}
-		if (!gpu || (ends_at_repeats && gpu_is_among(kept, n_kept, gpu)))
-			break;
-		*MEM_PUSH(m, kept, n_kept) = gpu;
-	}
+	if (vendor == GPU_NVIDIA)
+		n_kept = gpu_select_cuda(m, &view, entries, n_entries, kept, &others);
+	else
+		n_kept = gpu_select_rocm(m, &view, entries, n_entries, strcmp(name, "ROCR_VISIBLE_DEVICES") == 0, kept);
 	gpu_keep(&view, kept, n_kept, others);
 	gpu_note(m, facts, name, value);
 }
@@ -162,7 +219,7 @@ static void gpu_apply_container(struct mem *m, const char *value, struct gpu_fac
 	}
 	entries = gpu_split_list(m, value, &n_entries);
 	for (size_t i = 0; i < n_entries; i++) {
-		struct gpu *gpu = gpu_find_entry(m, &view, entries[i]);
+		struct gpu *gpu = gpu_find_entry(m, &view, text_dup_line(m, entries[i]));
 
 		if (!gpu)
 			return;

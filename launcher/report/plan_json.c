@@ -118,7 +118,10 @@ static void plan_write_gpus(struct json_writer *w, const struct gpu_facts *gpus)
 		writer_text(w, "address", gpu->address);
 		writer_text(w, "uuid", gpu->uuid);
 		writer_number(w, "node", gpu->node < 0 ? FACT_UNKNOWN : gpu->node);
-		writer_bool(w, "visible", gpu->visible != TRI_NO);
+		if (gpu->visible == TRI_UNKNOWN)
+			writer_text(w, "visible", NULL);
+		else
+			writer_bool(w, "visible", gpu->visible == TRI_YES);
 		writer_close(w, '}');
 	}
 	writer_close(w, ']');

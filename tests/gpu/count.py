@@ -4,10 +4,11 @@ import ctypes
 import uuid
 
 CUDA_ERROR_NO_DEVICE = 100
+CUDA_ERROR_INVALID_DEVICE = 101  # the same GPU twice: no program gets any
 
 cuda = ctypes.CDLL("libcuda.so.1")
 status = cuda.cuInit(0)
-if status not in (0, CUDA_ERROR_NO_DEVICE):
+if status not in (0, CUDA_ERROR_NO_DEVICE, CUDA_ERROR_INVALID_DEVICE):
     raise SystemExit(f"cuInit: error {status}")
 count = ctypes.c_int(0)
 if status == 0:
