@@ -57,8 +57,11 @@ static void numa_place_at_gpus(const struct decision *d, bool is_asked_for, stru
 		if (gpu->visible == TRI_NO)
 			continue;
 		n_visible++;
+		/* The firmware of most virtual machines names no node (numa_node=-1); of one there is no doubt. */
 		if (bitmap_has(&cpu_nodes, gpu->node))
 			bitmap_set(&nodes, gpu->node);
+		else if (bitmap_count(&cpu_nodes) == 1)
+			nodes = cpu_nodes;
 		else
 			numa_find_nearest(&f->numa, gpu->node, &cpu_nodes, &nodes);
 		if (bitmap_is_empty(&nodes)) {
