@@ -57,7 +57,7 @@ print("ok")'
 # Its own tests: threads that are started, joined, forked from and left behind; pipes and
 # processes by the hundred. (Those of the system's Python, which Debian packages them for.)
 python_own_tests() {
-  SECONDS_ALLOWED=600 with_build "$1" /usr/bin/python3 -m test -q test_threading test_subprocess test_thread
+  SECONDS_ALLOWED=600 with_build "$1" /usr/bin/python3 -m test -q -j3 test_threading test_subprocess test_thread
   assert_contains "$output" 'Tests result: SUCCESS'
 }
 @test "python: its own test modules for threading and subprocess" { each_build --where "$runs_here" python_own_tests; }

@@ -78,14 +78,13 @@ integration() {
   # A program that finds a library of its own would prove nothing of ours; where the machine
   # has one too, as with the distribution's package, ours is before it.
   ! env "${emulator[@]}" "$programs/malloc" >/dev/null 2>&1 || finds_only_ours "$1"
-  run_all "$1" "${preloaded[@]}"
-  assert_equal "$tests_run" 14 'integration tests'
-  for settings in "$@"; do
-    [ "$settings" != "$1" ] || continue
+  for settings in "${@:2}"; do
     MALLOC_CONF=$settings run_all "$1" "${preloaded[@]}"
+    assert_equal "$tests_run" 14 'integration tests'
   done
 }
-@test "jemalloc: its integration tests, in the shipped library" { each_build --where "$is_jemalloc" integration; }
+integration_plain() { integration "$1" ''; }
+@test "jemalloc: its integration tests, in the shipped library" { each_build --where "$is_jemalloc" integration_plain; }
 
 integration_configured() { integration "$1" dirty_decay_ms:0,muzzy_decay_ms:0 dirty_decay_ms:-1,muzzy_decay_ms:-1 background_thread:true; }
 @test "jemalloc: the same with no decay, at-once decay, background threads" { each_build --where "$is_jemalloc and $runs_here" integration_configured; }
