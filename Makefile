@@ -30,7 +30,8 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS := -lcap -linih -ljansson -lcrypto
 
-SOURCES := $(sort $(shell find launcher -name '*.c'))
+# The probe is a program of its own.
+SOURCES := $(sort $(shell find launcher -name '*.c' -not -path 'launcher/probe/*'))
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
 
 # V=1 shows the whole commands.
@@ -50,7 +51,7 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun manuals schema presets completions licences ## the launcher alone
+launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe manuals schema presets completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
@@ -60,6 +61,14 @@ $(STAGE)/bin/allocrun: $(OBJECTS) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(OBJECTS) $(LIBS)
+
+# Started by the loader of any libc.
+PROBE_FLAGS := -fPIC -shared -nostdlib -fno-builtin -fno-stack-protector -Wl,-e,probe_start -Wl,--build-id=sha1 \
+	-Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,-z,noseparate-code
+$(STAGE)/lib/allocrun/probe: launcher/probe/probe.c launcher/probe/status.h Makefile $(OBJ)/flags | packages-build
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -O2 $(PROBE_FLAGS) -o $@ $<
 
 # Other flags make other objects.
 $(OBJ)/flags: export FLAGS = $(CC) $(ALL_CFLAGS)

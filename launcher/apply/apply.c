@@ -61,7 +61,10 @@ static const char *mempolicy_explain(int error)
 	case EPERM:
 		return "not permitted: a container's seccomp profile blocks set_mempolicy without CAP_SYS_NICE";
 	case ENOSYS:
-		return "the kernel is built without NUMA";
+		/* Where nodes were seen the kernel has the call. */
+		return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) > 0 ?
+			       "a seccomp filter answers that there is no set_mempolicy" :
+			       "the kernel is built without NUMA";
 	case EINVAL:
 		return "the kernel does not know the mode, or a node is outside of the cpuset";
 	case EBUSY:
@@ -322,25 +325,5 @@ void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step las
 		r = appliers[op->kind](m, op, environment, &detail);
 		op->outcome = r == 0 ? OUTCOME_DONE : r > 0 ? OUTCOME_DEGRADED : OUTCOME_REFUSED;
 		op->detail = detail ? detail : r < 0 ? mem_strdup(m, strerror(-r)) : NULL;
-	}
-}
-
-void apply_check_preload(struct mem *m, struct plan *plan, char *const *original, char ***environment)
-{
-	for (size_t i = 0; i < plan->n_operations; i++) {
-		struct operation *op = &plan->operations[i];
-		const char *before = environment_get((const char *const *)original, "LD_PRELOAD");
-		int fd;
-
-		if (op->kind != OP_ENVIRONMENT || !op->u.environment.library || op->outcome != OUTCOME_DONE)
-			continue;
-		fd = open(op->u.environment.library, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0) {
-			close(fd);
-			continue;
-		}
-		op->detail = mem_printf(m, "the user cannot read %s: %s", op->u.environment.library, strerror(errno));
-		op->outcome = OUTCOME_REFUSED;
-		*environment = environment_with(m, *environment, op->u.environment.variable, before);
 	}
 }

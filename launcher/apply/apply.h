@@ -16,11 +16,4 @@ void apply_plan(struct mem *m, struct plan *plan, enum step first, enum step las
 /* HOME and what else follows the user of an OP_USER, into *environment. */
 void apply_user_environment(struct mem *m, const struct operation *op, char ***environment);
 
-/*
- * Can the process, as it is now, read the library that LD_PRELOAD names? If not, the
- * loader would only grumble and go on: the preload is refused here, and LD_PRELOAD
- * in *environment is what it was in `original`.
- */
-void apply_check_preload(struct mem *m, struct plan *plan, char *const *original, char ***environment);
-
 #endif

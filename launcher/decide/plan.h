@@ -99,6 +99,7 @@ struct plan {
 	struct parts settings;           /* name, value, where it comes from */
 	const char *framework;           /* NULL = not recognised */
 	const struct build_facts *build; /* the one that is preloaded; NULL = none */
+	const char *trial;               /* how it was seen to load; NULL: it was not tried */
 	struct operation *operations;
 	size_t n_operations;
 	const char **warnings; /* said on stderr at launch; "what: why" */

@@ -6,6 +6,7 @@
 #include "decide/decision.h"
 #include "decide/ld_preload.h"
 #include "known/allocators.h"
+#include "util/buffer.h"
 #include "util/environment.h"
 #include "util/text.h"
 
@@ -20,9 +21,9 @@ static const char *libc_name(enum libc_kind libc)
 
 /*
  * Does exec set AT_SECURE, with which the loader drops LD_PRELOAD? As the kernel
- * decides (security/commoncap.c): when the program changes the user or group, which
- * no_new_privs prevents, or has capabilities and the user is not root, which it does
- * not; never on a nosuid mount.
+ * decides (security/commoncap.c): when the real user or group is not the effective one. When
+ * the program changes the user or group, which no_new_privs prevents, or has capabilities
+ * and the user is not root, which it does not; these two never on a nosuid mount.
  */
 static const char *preload_secure_reason(struct mem *m, const struct facts *f, const struct options *o)
 {
@@ -33,6 +34,9 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f, c
 	bool can_change = f->process.status.no_new_privs != TRI_YES && !setting_is_on(&o->settings[KEY_NO_NEW_PRIVS]);
 	const char *what = NULL;
 
+	if (!changes_user &&
+	    (f->process.status.uid != f->process.status.euid || f->process.status.gid != f->process.status.egid))
+		return "real and effective user or group differ: the loader ignores LD_PRELOAD for what they start";
 	if (c->nosuid == TRI_YES)
 		return NULL;
 	if (can_change && c->is_setuid && c->owner_uid != uid)
@@ -257,6 +261,23 @@ static void preload_decide_system(const struct decision *d, const char *where)
 		policy_leave(d, STEP_PRELOAD, PRELOAD, why);
 }
 
+/* The first `n` of the choices that cannot be, and why: "A, B: one reason; C: another". */
+static const char *preload_list_rejected(struct mem *m, const struct parts *rejected, size_t n, const char *verb)
+{
+	struct buffer text = { .m = m };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct part *part = &rejected->items[i];
+
+		buffer_append(&text, part->name);
+		if (i + 1 < n && strcmp(part->why, part[1].why) == 0)
+			buffer_append(&text, ", ");
+		else
+			buffer_printf(&text, "%s: %s%s", verb, part->why, i + 1 < n ? "; " : "");
+	}
+	return buffer_text(&text);
+}
+
 /* Nothing fits: the command starts as it would have without us. */
 static void preload_refuse(const struct decision *d, const char *why, const struct parts *rejected)
 {
@@ -290,14 +311,14 @@ void policy_decide_preload(const struct decision *d)
 	build = preload_walk(d, s.text, &rejected, &passed_over);
 	if (!build) {
 		preload_refuse(d,
-			       rejected.n ? mem_printf(d->m, "%s: %s", rejected.items[0].name, rejected.items[0].why) :
+			       rejected.n ? preload_list_rejected(d->m, &rejected, rejected.n, "") :
 					    "no build is named",
 			       &rejected);
 		return;
 	}
 	if (passed_over)
-		plan_warn(d->m, d->plan, "%s is used; %s cannot be: %s", build->id, rejected.items[0].name,
-			  rejected.items[0].why);
+		plan_warn(d->m, d->plan, "%s is used; %s", build->id,
+			  preload_list_rejected(d->m, &rejected, passed_over, " cannot be"));
 	d->plan->build = build;
 	preload_set(d, build,
 		    mem_printf(d->m, "%s fits this command and machine, and comes first in %s (%s)", build->id, s.text,

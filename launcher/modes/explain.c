@@ -19,10 +19,7 @@ struct trial {
 
 static void explain_try_in_child(struct mem *m, struct plan *plan, char **environment, struct trial *trials)
 {
-	char *const *original = environment;
-
 	apply_plan(m, plan, STEP_AFFINITY, STEP_NO_NEW_PRIVS, &environment);
-	apply_check_preload(m, plan, original, &environment);
 	for (size_t i = 0; i < plan->n_operations; i++) {
 		const char *detail = plan->operations[i].detail;
 
@@ -91,7 +88,10 @@ int cmd_explain(struct mem *m, struct options *options)
 		return commands_print(m, options->is_json ? "{\"off\": true}\n" :
 							    "ALLOCRUN=off: the command is executed unchanged\n");
 	commands_detect(m, options, &facts);
-	policy_decide(m, &facts, options, &plan);
+	if (facts.is_live)
+		commands_decide(m, options, true, &facts, &plan);
+	else
+		policy_decide(m, &facts, options, &plan);
 	if (facts.is_live && explain_try(m, &plan, options->environment) == 0)
 		stage = REPORT_TRIED;
 	if (!options->is_json) {

@@ -6,7 +6,6 @@
 
 #include "apply/apply.h"
 #include "apply/record.h"
-#include "decide/policy.h"
 #include "modes/modes.h"
 #include "report/report.h"
 #include "util/output.h"
@@ -65,7 +64,6 @@ static void launch_apply(struct launch *l)
 	if (gives_up) {
 		launch_record(l, launch_publish);
 		apply_plan(l->m, &l->plan, STEP_USER, STEP_NO_NEW_PRIVS, &l->environment);
-		apply_check_preload(l->m, &l->plan, l->options->environment, &l->environment);
 	}
 	launch_record(l, gives_up ? launch_amend : launch_publish);
 }
@@ -142,7 +140,7 @@ int cmd_launch(struct mem *m, struct options *options)
 	if (options->is_off)
 		return launch_exec(&l);
 	commands_detect(m, options, &l.facts);
-	policy_decide(m, &l.facts, options, &l.plan);
+	commands_decide(m, options, false, &l.facts, &l.plan);
 	blocker = plan_find_blocker(&l.plan);
 	if (blocker)
 		return launch_refuse(&l, blocker);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "decide/plan.h"
 #include "facts/machine.h"
 #include "options/options.h"
 #include "util/mem.h"
@@ -30,6 +31,12 @@ void commands_detect(struct mem *m, const struct options *options, struct facts 
 /* The same for --check, which knows which of them its checks look at (facts/request.h has these two). */
 void commands_detect_parts(struct mem *m, const struct options *options, bool thorough, bool integrity,
 			   struct facts *ret);
+/*
+ * Decides, and where the preload is tried (always, or for a reason: apply/trial.h) and does not
+ * load, notes that of the build in *facts and decides anew: the next build, at last none.
+ */
+void commands_decide(struct mem *m, const struct options *options, bool always_try, struct facts *facts,
+		     struct plan *ret);
 /* "allocrun: LINE" on stderr. */
 void commands_complain(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `text` on stdout: 0, or EXIT_LAUNCHER with a complaint when it cannot be written. */

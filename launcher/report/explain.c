@@ -242,7 +242,7 @@ static void report_parts(struct page *t, const struct operation *op)
 	}
 }
 
-static void report_operation(struct page *t, const struct operation *op)
+static void report_operation(struct page *t, const struct plan *plan, const struct operation *op)
 {
 	page_add(t, "  ");
 	report_mark(t, op);
@@ -258,6 +258,10 @@ static void report_operation(struct page *t, const struct operation *op)
 	}
 	page_end_line(t);
 	report_parts(t, op);
+	if (op->step == STEP_PRELOAD && plan->trial) {
+		page_add(t, INDENT "%s", plan->trial);
+		page_end_line(t);
+	}
 	if (op->detail) {
 		page_add(t, INDENT "%s", op->detail);
 		page_end_line(t);
@@ -284,7 +288,7 @@ char *report_explain(struct mem *m, const struct facts *facts, const struct opti
 	report_settings(&t, options, plan);
 	page_heading(&t, headings[stage]);
 	for (size_t i = 0; i < plan->n_operations; i++)
-		report_operation(&t, &plan->operations[i]);
+		report_operation(&t, plan, &plan->operations[i]);
 	if (plan->n_warnings)
 		page_heading(&t, "Worth knowing");
 	for (size_t i = 0; i < plan->n_warnings; i++) {

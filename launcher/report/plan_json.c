@@ -203,6 +203,7 @@ char *report_plan_json(struct mem *m, const struct facts *facts, const struct op
 	writer_text(&w, "framework", plan->framework);
 	writer_text(&w, "profile", plan->profile);
 	plan_write_build(&w, plan->build);
+	writer_text(&w, "trial", plan->trial);
 	writer_text(&w, "policy_problem", options->policy_problem);
 	plan_write_facts(&w, facts);
 	plan_write_parts(&w, "settings", &plan->settings);

@@ -32,6 +32,8 @@ compile_libraries() {
     gcc -shared -fPIC -Wl,-soname,"$name" -o "$2/$name" "$1/empty.c"
   done
   gcc -shared -fPIC -Wl,-soname,libnotthere.so.1 -o "$suite/libnotthere.so.1" "$1/empty.c"
+  gcc -shared -fPIC -O1 -Wall -Wextra -Werror -o "$2/audit.so" "$1/audit.c"
+  gcc -shared -fPIC -O1 -Wall -Wextra -Werror -o "$2/picky.so" "$1/picky.c" -ldl
   mkdir "$2/needy"
   gcc -shared -fPIC -Wl,-soname,libjemalloc.so.2 -Wl,--no-as-needed -o "$2/needy/libjemalloc.so.2" "$1/empty.c" "$suite/libnotthere.so.1"
   rm "$suite/libnotthere.so.1"

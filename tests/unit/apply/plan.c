@@ -130,82 +130,6 @@ static void test_ladder(void **state)
 	assert_string_equal(plan_find_blocker(&plan)->name, "first");
 }
 
-/* LD_PRELOAD as planned for a library, then checked; *environment afterwards. */
-static char **check_preload(const char *library, const char *before)
-{
-	char **original = mem_alloc(&pool, 2 * sizeof *original), **environment;
-	struct operation *op;
-
-	if (before)
-		original[0] = mem_printf(&pool, "LD_PRELOAD=%s", before);
-	environment = original;
-	plan = (struct plan){ 0 };
-	op = add_variable(STEP_PRELOAD, LADDER_REQUIRE, "LD_PRELOAD", mem_printf(&pool, "%s:/a.so", library));
-	op->u.environment.library = library;
-	add_variable(STEP_OPTIONS, LADDER_PREFER, "MALLOC_CONF", "narenas:1");
-	apply_plan(&pool, &plan, STEP_AFFINITY, STEP_OPTIONS, &environment);
-	apply_check_preload(&pool, &plan, original, &environment);
-	return environment;
-}
-
-static void test_check_preload(void **state)
-{
-	struct tree tree;
-	char *library;
-
-	(void)state;
-	tree_open(&tree);
-	tree_write(&tree, "/lib.so", "x");
-	library = tree_outside(&tree, "/lib.so");
-	assert_string_equal(joined(check_preload(library, "/a.so")),
-			    mem_printf(&pool, "LD_PRELOAD=%s:/a.so|MALLOC_CONF=narenas:1", library));
-	assert_int_equal(plan.operations[0].outcome, OUTCOME_DONE);
-	/* It cannot be read: as it was before us. */
-	assert_string_equal(joined(check_preload("/nonexistent.so", "/a.so")),
-			    "LD_PRELOAD=/a.so|MALLOC_CONF=narenas:1");
-	assert_int_equal(plan.operations[0].outcome, OUTCOME_REFUSED);
-	assert_int_equal(plan.operations[1].outcome, OUTCOME_DONE);
-	assert_string_equal(plan.operations[0].detail,
-			    "the user cannot read /nonexistent.so: No such file or directory");
-	assert_ptr_equal(plan_find_blocker(&plan), &plan.operations[0]);
-	assert_string_equal(joined(check_preload("/nonexistent.so", NULL)), "MALLOC_CONF=narenas:1");
-	tree_close(&tree);
-}
-
-/* As after --user: root may read what the user may not. */
-static void test_check_preload_as_user(void **state)
-{
-	struct tree tree;
-	char *library;
-	int status;
-	pid_t pid;
-
-	(void)state;
-	tree_open(&tree);
-	tree_write(&tree, "/lib.so", "x");
-	tree_chmod(&tree, "/lib.so", 0600);
-	library = tree_outside(&tree, "/lib.so");
-	if (geteuid() != 0) {
-		tree_close(&tree);
-		skip();
-	}
-	check_preload(library, NULL);
-	assert_int_equal(plan.operations[0].outcome, OUTCOME_DONE);
-	pid = fork();
-	if (pid == 0) {
-		if (setresuid(65534, 65534, 65534) < 0)
-			_exit(3);
-		check_preload(library, NULL);
-		_exit(plan.operations[0].outcome == OUTCOME_REFUSED &&
-				      strstr(plan.operations[0].detail, "Permission denied") ?
-			      0 :
-			      1);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	tree_close(&tree);
-}
-
 static void test_describe(void **state)
 {
 	static const struct {
@@ -274,8 +198,6 @@ int main(void)
 		PLAN_TEST(test_range),
 		PLAN_TEST(test_what_is_not_planned_is_left_alone),
 		PLAN_TEST(test_ladder),
-		PLAN_TEST(test_check_preload),
-		PLAN_TEST(test_check_preload_as_user),
 		PLAN_TEST(test_describe),
 		PLAN_TEST(test_answer),
 		PLAN_TEST(test_step_names),
