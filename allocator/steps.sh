@@ -34,12 +34,15 @@ compile_own() {
 # From the recipe's objects to the library. They are first made one object, in
 # which names can be edited:
 #  - the allocator's own C++ operators go (operators.c has better ones);
+#  - functions of the libc that only call malloc stay the libc's: a program with a malloc of
+#    its own would get our memory from them, and give it to its own free;
 #  - functions whose default version is newer than the oldest glibc are bound to
 #    their older version (file targets/*.pins).
 link_library() {
   local part own=(operators.o)
   "${CC[@]}" -r -nostdlib -o whole.o "${OBJECTS[@]}"
-  "${CROSS}objcopy" --wildcard --strip-symbol='_Zn[aw]*' --strip-symbol='_Zd[al]*' whole.o
+  "${CROSS}objcopy" --wildcard --strip-symbol='_Zn[aw]*' --strip-symbol='_Zd[al]*' \
+    --localize-symbol=strdup --localize-symbol=strndup --localize-symbol=realpath whole.o
   # -fexceptions: bad_alloc and new_handlers throw through the operators.
   compile_own -fexceptions -c allocrun/operators.c -o operators.o
   for part in "${RUNTIME[@]}"; do

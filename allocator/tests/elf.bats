@@ -128,7 +128,7 @@ symbols_for_the_auditor() {
 
 # What a program could call or replace by accident is what the allocator is for.
 exports() {
-  local names='malloc|calloc|realloc|reallocarray|reallocf|free|cfree|free_sized|free_aligned_sized|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|vfree|malloc_usable_size|malloc_size|malloc_good_size|reallocarr|_aligned_malloc|_init|_fini|_Z(n[aw]|d[al])[A-Za-z0-9_]*|__libc_[a-z]+|__posix_memalign|str(n)?dup|realpath'
+  local names='malloc|calloc|realloc|reallocarray|reallocf|free|cfree|free_sized|free_aligned_sized|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|vfree|malloc_usable_size|malloc_size|malloc_good_size|reallocarr|_aligned_malloc|_init|_fini|_Z(n[aw]|d[al])[A-Za-z0-9_]*|__libc_[a-z]+|__posix_memalign'
   local upstreams
   case $(value_of "$1" allocator) in
     jemalloc) upstreams='(mallctl|mallctlbymib|mallctlnametomib|[mrxsdn]allocx|sdallocx|malloc_(conf|conf_2_conf_harder|message|stats_print)|je_test_hooks_[a-z_]+)' ;;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "decide/decision.h"
-#include "known/allocators.h"
+#include "decide/ld_preload.h"
 #include "util/buffer.h"
 #include "util/environment.h"
 #include "util/text.h"
@@ -330,13 +330,12 @@ static bool options_glibc_serves(const struct decision *d)
 	const char *current = options_variable(d, "LD_PRELOAD");
 	bool is_system = strcmp(policy_setting(d, KEY_ALLOCATOR).text, "system") == 0;
 
-	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
-		if (preload_allocator_of(f->command.elf.needed[i]) || preload_sanitizer_of(f->command.elf.needed[i]))
-			return false;
-	}
-	if (current && (preload_find_sanitizer(d->m, current) || (!is_system && preload_find_allocator(d->m, current))))
+	if (f->command.malloc_role == MALLOC_SERVES || f->command.malloc_role == MALLOC_SANITIZES ||
+	    preload_find_library(&f->command, MALLOC_SERVES) || preload_find_library(&f->command, MALLOC_SANITIZES) ||
+	    preload_find_role(d->m, &f->preloads, current, MALLOC_SANITIZES) ||
+	    (!is_system && preload_find_role(d->m, &f->preloads, current, MALLOC_SERVES)))
 		return false;
-	return f->command.libc == LIBC_GLIBC && !(f->ld_so_preload && preload_find_allocator(d->m, f->ld_so_preload));
+	return f->command.libc == LIBC_GLIBC && !preload_find_role(d->m, &f->preloads, f->ld_so_preload, MALLOC_SERVES);
 }
 
 void policy_decide_options(const struct decision *d)

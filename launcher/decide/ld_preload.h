@@ -5,7 +5,18 @@
 #include "decide/plan.h"
 #include "util/mem.h"
 
-/* LD_PRELOAD composition. Pure. */
+/* Who brings a malloc, and the composition of LD_PRELOAD. Pure. */
+
+/*
+ * What an entry of LD_PRELOAD or DT_NEEDED does with malloc: as it was read (NULL: nothing was), else
+ * by its name. MALLOC_NONE for a name that says nothing.
+ */
+enum malloc_role preload_role_of(const struct malloc_files *read, const char *entry);
+/* The first entry of an LD_PRELOAD or ld.so.preload value that has this role, in the pool; NULL = none. */
+const char *preload_find_role(struct mem *m, const struct malloc_files *read, const char *entries,
+			      enum malloc_role role);
+/* The first of the command's libraries that has it; where they were not read, of those that it names. */
+const char *preload_find_library(const struct command_facts *command, enum malloc_role role);
 
 /*
  * Ours first, then what was there in its order, without other allocators and
@@ -14,6 +25,7 @@
  * `library` NULL: only other allocators are taken out. Returns the value, "" when
  * nothing is left.
  */
-char *preload_compose(struct mem *m, const char *library, const char *current, struct parts *parts);
+char *preload_compose(struct mem *m, const struct malloc_files *read, const char *library, const char *current,
+		      struct parts *parts);
 
 #endif

@@ -50,16 +50,31 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f, c
 	return mem_printf(m, "%s is %s: the loader ignores LD_PRELOAD for it", c->chain[c->n_chain - 1], what);
 }
 
-/* The sanitizer's runtime that the command links or is given, NULL = none. */
+/* The sanitizer's runtime that the command has, links or is given, NULL = none. */
 static const char *preload_sanitizer(struct mem *m, const struct facts *f, const struct options *o)
 {
 	const char *current = environment_get((const char *const *)o->environment, PRELOAD);
+	const char *library = preload_find_library(&f->command, MALLOC_SANITIZES);
 
-	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
-		if (preload_sanitizer_of(f->command.elf.needed[i]))
-			return f->command.elf.needed[i];
-	}
-	return current ? preload_find_sanitizer(m, current) : NULL;
+	if (f->command.malloc_role == MALLOC_SANITIZES)
+		return f->command.chain[f->command.n_chain - 1];
+	return library ? library : preload_find_role(m, &f->preloads, current, MALLOC_SANITIZES);
+}
+
+/* Why the command's own malloc is the one that it has to keep; NULL = it has none. */
+static const char *preload_own_malloc(struct mem *m, const struct facts *f, const struct options *o)
+{
+	const struct command_facts *c = &f->command;
+	const char *sanitizer;
+
+	if (!c->name || c->error || !c->n_chain || c->elf.problem || !c->elf.interpreter)
+		return NULL;
+	sanitizer = preload_sanitizer(m, f, o);
+	if (sanitizer)
+		return mem_printf(m, "%s has a malloc of its own and works with no other", sanitizer);
+	if (c->malloc_role == MALLOC_SERVES)
+		return mem_printf(m, "%s has a malloc of its own, and is left alone", c->chain[c->n_chain - 1]);
+	return NULL;
 }
 
 const char *policy_reject_command(struct mem *m, const struct facts *f, const struct options *o)
@@ -86,10 +101,10 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 	other = preload_secure_reason(m, f, o);
 	if (other)
 		return other;
-	other = preload_sanitizer(m, f, o);
+	other = preload_own_malloc(m, f, o);
 	if (other)
-		return mem_printf(m, "%s has a malloc of its own and works with no other", other);
-	other = f->ld_so_preload ? preload_find_allocator(m, f->ld_so_preload) : NULL;
+		return other;
+	other = preload_find_role(m, &f->preloads, f->ld_so_preload, MALLOC_SERVES);
 	if (other)
 		return mem_printf(m,
 				  "/etc/ld.so.preload loads %s into every process; two allocators "
@@ -101,15 +116,10 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 /* The command links an allocator of its own, other than this build. */
 static const char *preload_linked_allocator(const struct facts *f, const struct build_facts *b)
 {
-	for (size_t i = 0; i < f->command.elf.n_needed; i++) {
-		const char *needed = f->command.elf.needed[i];
-		const char *name = preload_allocator_of(needed);
+	const char *needed = preload_find_library(&f->command, MALLOC_SERVES);
 
-		/* With the same soname the loader takes ours in its place. */
-		if (name && strcmp(needed, text_basename(b->path)) != 0)
-			return needed;
-	}
-	return NULL;
+	/* With the same soname the loader takes ours in its place. */
+	return needed && strcmp(needed, text_basename(b->path)) != 0 ? needed : NULL;
 }
 
 const char *policy_reject_build(struct mem *m, const struct facts *f, const struct build_facts *b)
@@ -232,7 +242,7 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 
 	for (size_t i = 0; i < rejected->n; i++)
 		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
-	text = preload_compose(d->m, build ? build->path : NULL, current, &op->parts);
+	text = preload_compose(d->m, &d->facts->preloads, build ? build->path : NULL, current, &op->parts);
 	op->u.environment.variable = PRELOAD;
 	op->u.environment.text = *text ? text : NULL;
 	op->u.environment.library = build ? build->path : NULL;
@@ -255,7 +265,7 @@ static void preload_decide_system(const struct decision *d, const char *where)
 	const struct parts none = { NULL, 0 };
 	const char *why = mem_printf(d->m, "the system allocator is asked for (%s)", where);
 
-	if (current && preload_find_allocator(d->m, current))
+	if (preload_find_role(d->m, &d->facts->preloads, current, MALLOC_SERVES))
 		preload_set(d, NULL, why, &none);
 	else
 		policy_leave(d, STEP_PRELOAD, PRELOAD, why);
@@ -301,6 +311,12 @@ void policy_decide_preload(const struct decision *d)
 	/* What follows "system" is never reached. */
 	if (strcmp(s.text, "system") == 0 || strncmp(s.text, "system,", strlen("system,")) == 0) {
 		preload_decide_system(d, s.where);
+		return;
+	}
+	reason = preload_own_malloc(d->m, d->facts, d->options);
+	if (reason && policy_ladder(d, STEP_PRELOAD) != LADDER_REQUIRE) {
+		policy_leave(d, STEP_PRELOAD, PRELOAD, reason);
+		plan_warn(d->m, d->plan, "no allocator is preloaded: %s", reason);
 		return;
 	}
 	reason = policy_reject_command(d->m, d->facts, d->options);

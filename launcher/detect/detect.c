@@ -10,6 +10,7 @@
 #include "known/allocators.h"
 #include "program/catalog.h"
 #include "program/command.h"
+#include "program/malloc_files.h"
 #include "util/text.h"
 
 /* The first mapping's KernelPageSize stands within this much of smaps. */
@@ -81,6 +82,11 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	ret->cpu.effective = cpu_count_effective(&ret->cpu, &ret->process.status.cpus);
 	gpu_detect(root, m, request->environment, &ret->gpu);
 	command_detect(root, m, request->argv, request->environment, &ret->command);
+	/* A capture has no libraries. */
+	if (root->live && !root->record) {
+		malloc_detect_libraries(root, m, request, &ret->command);
+		malloc_detect_preloads(root, m, request, &ret->command, ret->ld_so_preload, &ret->preloads);
+	}
 	catalog_detect(root, m, request, &ret->command, &ret->catalog);
 	if (request->thorough || detect_needs_glibc_version(&ret->catalog))
 		command_detect_glibc_version(root, m, &ret->command);

@@ -38,6 +38,7 @@ struct live_library {
 	char *path;                      /* as the kernel has it mapped; "" = unknown */
 	char *allocator;                 /* jemalloc, mimalloc, tcmalloc, glibc, musl, else the file's name */
 	char *build_id;                  /* NULL = none */
+	bool is_program;                 /* the program itself */
 	bool defines_malloc;             /* not free or operator new alone, as programs do that have their own */
 	bool is_deleted;                 /* the file was removed or replaced since it was loaded */
 	const struct build_facts *build; /* the bundled build of this build ID; NULL = none */

@@ -176,6 +176,26 @@ struct elf_facts {
 	char *build_id;    /* lower-case hex; NULL = none */
 };
 
+/* What an ELF file has to do with malloc, by the symbols that it defines and asks for. */
+enum malloc_role {
+	MALLOC_UNREAD,    /* the file cannot be read: only its name speaks */
+	MALLOC_NONE,      /* it defines none */
+	MALLOC_SERVES,    /* an allocator */
+	MALLOC_PASSES_ON, /* it defines malloc, and hands on to the next one: heaptrack */
+	MALLOC_SANITIZES, /* a sanitizer's runtime: a malloc that works with no other */
+};
+
+struct malloc_file {
+	char *name; /* as LD_PRELOAD or DT_NEEDED has it, or the command's path */
+	enum malloc_role role;
+};
+
+/* By their names; none twice. */
+struct malloc_files {
+	struct malloc_file *items;
+	size_t n;
+};
+
 #define COMMAND_CHAIN_MAX 4 /* "#!" levels that are followed; the kernel's own limit is 5 */
 
 /* The command that will be executed, and the ELF file that the kernel loads for it. */
@@ -191,7 +211,9 @@ struct command_facts {
 	bool is_setuid, is_setgid; /* of the last in the chain; scripts' own bits do nothing */
 	int64_t owner_uid, owner_gid;
 	enum tristate file_capabilities;
-	enum tristate nosuid; /* mounted so that the three above do nothing */
+	enum tristate nosuid;          /* mounted so that the three above do nothing */
+	enum malloc_role malloc_role;  /* of the file itself */
+	struct malloc_files libraries; /* those that it loads, by DT_NEEDED and so on, without the libc's own */
 };
 
 #define BUILD_FEATURE_PROF "prof"
@@ -243,8 +265,9 @@ struct facts {
 	char kernel[KERNEL_RELEASE_SIZE];  /* /proc/sys/kernel/osrelease */
 	char machine[KERNEL_MACHINE_SIZE]; /* uname -m */
 	int64_t page_size;
-	int64_t memory_total; /* /proc/meminfo MemTotal */
-	char *ld_so_preload;  /* /etc/ld.so.preload, without comments; NULL = absent */
+	int64_t memory_total;         /* /proc/meminfo MemTotal */
+	char *ld_so_preload;          /* /etc/ld.so.preload, without comments; NULL = absent */
+	struct malloc_files preloads; /* the entries of LD_PRELOAD and of that file */
 	struct cpu_facts cpu;
 	struct numa_facts numa;
 	struct thp_facts thp;

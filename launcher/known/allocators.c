@@ -97,24 +97,3 @@ void preload_remove_comments(char *text)
 	while ((text = strchr(text, '#')))
 		text = memset(text, ' ', strcspn(text, "\n"));
 }
-
-static const char *preload_find(struct mem *m, const struct preload_name *names, const char *entries)
-{
-	const char *cursor = entries;
-
-	for (char *entry; (entry = preload_next_of_file(m, &cursor));) {
-		if (preload_name_of(names, entry))
-			return entry;
-	}
-	return NULL;
-}
-
-const char *preload_find_allocator(struct mem *m, const char *entries)
-{
-	return preload_find(m, allocators, entries);
-}
-
-const char *preload_find_sanitizer(struct mem *m, const char *entries)
-{
-	return preload_find(m, sanitizers, entries);
-}

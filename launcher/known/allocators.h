@@ -13,11 +13,6 @@ const char *preload_allocator_of(const char *path);
 
 /* "AddressSanitizer", … for the runtime of a sanitizer, which has a malloc of its own; NULL. */
 const char *preload_sanitizer_of(const char *path);
-/* The first entry of an LD_PRELOAD value that is such a runtime, NULL = none. */
-const char *preload_find_sanitizer(struct mem *m, const char *entries);
-
-/* The first allocator among the entries of an LD_PRELOAD or ld.so.preload value, NULL = none. */
-const char *preload_find_allocator(struct mem *m, const char *entries);
 
 /*
  * For what /etc/ld.so.preload says: blanks in place of comments, which begin at any "#" and

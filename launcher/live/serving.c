@@ -68,6 +68,7 @@ static void serving_add_library(struct serving *s, const struct live_object *obj
 	struct mapping mapping;
 
 	library = MEM_PUSH(s->c->m, p->libraries, p->n_libraries);
+	library->is_program = !*object->name;
 	/* As the kernel has it mapped: not the loader's word. */
 	library->path = s->maps && maps_find(s->maps, address, &mapping) == 0 ?
 				maps_dup_path(s->c->m, &mapping, &library->is_deleted) :

@@ -21,6 +21,9 @@ void catalog_detect(const struct root *root, struct mem *m, const struct detect_
 void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
 		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret);
 
+/* Does it come with the C library, and so is there when the command is? */
+bool library_is_system(const char *name, enum libc_kind libc);
+
 /* The SHA-256 of a file in hex, in the pool. -errno. */
 int digest_file(const struct root *root, struct mem *m, const char *path, char **ret);
 

@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "program/malloc_files.h"
 #include "util/environment.h"
 #include "util/text.h"
 
@@ -148,6 +149,8 @@ static void command_follow(const struct root *root, struct mem *m, const char *c
 		}
 		if (reader.head_size < 2 || memcmp(reader.head, "#!", 2) != 0) {
 			elf_parse_reader(&reader, m, &facts->elf, &file);
+			if (facts->elf.problem == 0)
+				facts->malloc_role = malloc_role_of(&file);
 			break;
 		}
 		r = facts->n_chain > COMMAND_CHAIN_MAX ? -ELOOP :

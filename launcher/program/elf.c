@@ -25,6 +25,7 @@ struct elf_program {
 
 struct elf_dynamic {
 	uint64_t strings, strings_size, verdef, verdef_count, verneed, verneed_count, soname, runpath;
+	uint64_t symbols, hash, gnu_hash;
 	bool has_soname, has_runpath;
 	uint64_t needed[ELF_NEEDED_MAX];
 	size_t n_needed;
@@ -248,6 +249,15 @@ static void elf_add_dynamic(struct elf_dynamic *dynamic, uint64_t tag, uint64_t 
 	case DT_STRSZ:
 		dynamic->strings_size = value;
 		break;
+	case DT_SYMTAB:
+		dynamic->symbols = value;
+		break;
+	case DT_HASH:
+		dynamic->hash = value;
+		break;
+	case DT_GNU_HASH:
+		dynamic->gnu_hash = value;
+		break;
 	case DT_VERDEF:
 		dynamic->verdef = value;
 		break;
@@ -314,6 +324,9 @@ static int elf_parse_dynamic(struct elf_file *file, struct mem *m, struct elf_fa
 	file->verdef_count = dynamic.verdef_count;
 	file->verneed = dynamic.verneed ? elf_offset_of(file, dynamic.verneed) : 0;
 	file->verneed_count = dynamic.verneed_count;
+	file->symbols = dynamic.symbols ? elf_offset_of(file, dynamic.symbols) : 0;
+	file->hash = dynamic.hash ? elf_offset_of(file, dynamic.hash) : 0;
+	file->gnu_hash = dynamic.gnu_hash ? elf_offset_of(file, dynamic.gnu_hash) : 0;
 	if (dynamic.has_soname)
 		facts->soname = elf_dynamic_string(file, m, dynamic.soname);
 	if (dynamic.has_runpath)

@@ -48,6 +48,7 @@ struct elf_file {
 	uint64_t strings, strings_size;
 	uint64_t verdef, verdef_count;
 	uint64_t verneed, verneed_count;
+	uint64_t symbols, hash, gnu_hash;
 };
 
 /* -errno of open, fstat or read; -ENODATA when it is empty, -EISDIR for a folder. */
@@ -69,6 +70,10 @@ char *elf_dynamic_string(const struct elf_file *file, struct mem *m, uint64_t of
 int elf_glibc_minor(const struct elf_file *file, struct mem *m, int64_t *ret);
 /* The highest N of the versions GLIBC_2.N that a library asks for; -ENODATA: none. */
 int elf_glibc_needed(const struct elf_file *file, struct mem *m, int64_t *ret);
+
+/* Is the function or variable among the dynamic symbols: defined here, or asked of others? */
+bool elf_defines(const struct elf_file *file, const char *symbol);
+bool elf_asks_for(const struct elf_file *file, const char *symbol);
 
 uint16_t elf_get16(const struct elf_file *file, const unsigned char *at);
 uint32_t elf_get32(const struct elf_file *file, const unsigned char *at);

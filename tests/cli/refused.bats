@@ -34,7 +34,7 @@ expect_ladder() {
 
 @test "set_mempolicy refused by seccomp: the ladder of mempolicy" {
   expect_ladder mempolicy "a container's seccomp profile blocks set_mempolicy" set_mempolicy --numa 0
-  expect_ladder mempolicy "without NUMA" set_mempolicy=38 --numa 0
+  expect_ladder mempolicy "a seccomp filter answers" set_mempolicy=38 --numa 0
 }
 
 @test "set_mempolicy not refused: the policy is in force" {

@@ -205,7 +205,8 @@ expect_foreign() {
   make_etc
   printf '# site\n%s\n' "$libraries/libtcmalloc_minimal.so.4" >"$etc/ld.so.preload"
   attempt in_etc "$allocrun" -- "$show" -
-  expect_system_malloc
+  expect_malloc "$libraries/libtcmalloc_minimal.so.4"
+  expect_no_variable LD_PRELOAD
   expect_err "/etc/ld.so.preload loads"
   # What glibc takes for a comment is none of its entries.
   printf '%s # %s\n' "$libraries/libother.so" "$libraries/libtcmalloc_minimal.so.4" >"$etc/ld.so.preload"

@@ -69,7 +69,7 @@ expect_next() {
   expect_err "real and effective user or group differ: the loader ignores LD_PRELOAD"
   attempt setpriv --ruid "$nobody" "$allocrun" --require preload -- "$show" -
   expect_refusal "preload is required and cannot be done" "real and effective user"
-  attempt setpriv --rgid "$nobody" "$allocrun" -- "$show" -
+  attempt setpriv --rgid "$nobody" --clear-groups "$allocrun" -- "$show" -
   expect_system_malloc
 }
 

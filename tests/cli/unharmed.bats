@@ -121,7 +121,7 @@ int main(void) { void *volatile p = malloc(9); free(p); return 0; }'
 
 @test "a library that asks for a newer glibc: not preloaded, for the loader would end the program" {
   # stat(2) by name came with glibc 2.33; the name of that version is changed, its use is not.
-  gcc -shared -fPIC -o "$BATS_TEST_TMPDIR/libjemalloc.so" -x c - <<<'#include <sys/stat.h>
+  gcc -shared -fPIC -DWITH_MALLOC -o "$BATS_TEST_TMPDIR/libjemalloc.so" "$BATS_TEST_DIRNAME/targets/empty.c" -x c - <<<'#include <sys/stat.h>
 int library_stat(const char *p) { struct stat s; return stat(p, &s); }'
   sed -i 's/GLIBC_2\.33/GLIBC_2.99/' "$BATS_TEST_TMPDIR/libjemalloc.so"
   launch --allocator "$BATS_TEST_TMPDIR/libjemalloc.so" -- "$show" -

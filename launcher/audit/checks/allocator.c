@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decide/ld_preload.h"
 #include "known/allocators.h"
 #include "known/conf.h"
 #include "report/report.h"
@@ -39,9 +40,10 @@ static const char *environment_of(const struct environment_report *r, const char
 static const char *environment_preloaded(const struct environment_report *r)
 {
 	const char *entries = environment_of(r, "LD_PRELOAD");
-	const char *entry = entries ? preload_find_allocator(r->m, entries) : NULL;
+	const char *entry = preload_find_role(r->m, &r->a->machine->preloads, entries, MALLOC_SERVES);
+	const char *name = entry ? preload_allocator_of(entry) : NULL;
 
-	return entry ? preload_allocator_of(entry) : NULL;
+	return entry && !name ? "an allocator of another name" : name;
 }
 
 /* Is the process kept from some CPUs that the machine has? */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "decide/ld_preload.h"
 #include "known/allocators.h"
 #include "report/report.h"
 #include "util/size.h"
@@ -111,7 +112,7 @@ ASSESS(audit_ld_so_preload)
 		return finding_ok(m, "there is none");
 	if (!entries)
 		return finding_unknown(m, "/etc/ld.so.preload cannot be read");
-	allocator = preload_find_allocator(m, entries);
+	allocator = preload_find_role(m, &a->machine->preloads, entries, MALLOC_SERVES);
 	if (allocator)
 		return finding_fail(m,
 				    "%s goes into every process; with it nothing else is "

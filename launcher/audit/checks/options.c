@@ -230,6 +230,8 @@ ASSESS(audit_options_in_force)
 		return finding_skip(m, "a static program");
 	if (!p->malloc)
 		return finding_unknown(m, "%s", p->problem ? p->problem : "no loaded object defines malloc");
+	if (p->malloc->is_program)
+		return finding_skip(m, "the program has a malloc of its own");
 	list = options_list(m, p);
 	if (audit_is_libc(p->malloc))
 		return finding_skip(m, "%s keeps its options where nobody can read them (told: %s)",

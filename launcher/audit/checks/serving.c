@@ -165,6 +165,25 @@ static struct finding serving_assess_libc(struct mem *m, const struct audit_fact
 	return finding_fail(m, "malloc is %s's own%s", p->malloc->allocator, why);
 }
 
+/* A program with a malloc and free of its own: nothing of ours serves in it, and nothing of ours has to. */
+static bool serving_is_own(const struct live_process *p)
+{
+	return p->malloc->is_program && p->malloc->defines_malloc && p->free == p->malloc;
+}
+
+static struct finding serving_assess_own(struct mem *m, const struct audit_facts *a, const struct live_process *p)
+{
+	struct finding f;
+
+	if (serving_is_left_alone(m, a, p, "a malloc of its own", &f))
+		return f;
+	if (serving_wants_libc(p))
+		return finding_ok(m, "the program has a malloc of its own, and was left alone");
+	if (audit_is_child(a, p))
+		return finding_skip(m, "the program has a malloc of its own");
+	return finding_warn(m, "the program has a malloc of its own, which is none of allocrun's builds");
+}
+
 /* Things that are wrong whichever allocator it is. */
 static bool serving_find_fault(struct mem *m, const struct live_process *p, struct finding *ret)
 {
@@ -221,6 +240,8 @@ ASSESS(audit_preload_effective)
 		f = finding_unknown(m, "%s", p->problem ? p->problem : "no loaded object defines malloc");
 		return f;
 	}
+	if (serving_is_own(p))
+		return serving_assess_own(m, a, p);
 	if (serving_find_fault(m, p, &f))
 		return f;
 	return audit_is_libc(p->malloc) ? serving_assess_libc(m, a, p) : serving_assess_preloaded(m, p);

@@ -162,6 +162,35 @@ static void test_refused(void **state)
 	}
 }
 
+/* Kind D: what has a malloc of its own is left alone, which is no refusal unless it is required. */
+static void test_own_malloc(void **state)
+{
+	static const struct {
+		enum malloc_role role;
+		const char *why;
+	} cases[] = {
+		{ MALLOC_SERVES, "/usr/bin/x has a malloc of its own, and is left alone" },
+		{ MALLOC_SANITIZES, "/usr/bin/x has a malloc of its own and works with no other" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		scenario_open(LAPTOP, no_variables, WORDS("x"));
+		COMMAND.malloc_role = cases[i].role;
+		scenario_decide();
+		assert_int_equal(scenario_find(STEP_PRELOAD, NULL)->outcome, OUTCOME_NOTHING);
+		assert_string_equal(scenario_find(STEP_PRELOAD, NULL)->why, cases[i].why);
+		assert_int_equal(scenario.plan.n_warnings, 1);
+		assert_int_equal(scenario_find(STEP_OPTIONS, NULL)->outcome, OUTCOME_NOTHING);
+		scenario_close();
+		scenario_open(LAPTOP, no_variables, WORDS("--require=preload", "x"));
+		COMMAND.malloc_role = cases[i].role;
+		scenario_decide();
+		assert_ptr_equal(plan_find_blocker(&scenario.plan), scenario_find(STEP_PRELOAD, NULL));
+		scenario_close();
+	}
+}
+
 static const char *preloaded(void)
 {
 	return scenario_result(scenario_find(STEP_PRELOAD, NULL));
@@ -399,15 +428,11 @@ static void test_current_preload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_refused),
-		SCENARIO_TEST(test_chosen),
-		SCENARIO_TEST(test_passed_over),
-		SCENARIO_TEST(test_page_size),
-		SCENARIO_TEST(test_smallest_page_size),
-		SCENARIO_TEST(test_linked_allocator),
-		SCENARIO_TEST(test_debug_variant),
-		SCENARIO_TEST(test_foreign_library),
-		SCENARIO_TEST(test_current_preload),
+		SCENARIO_TEST(test_refused),          SCENARIO_TEST(test_own_malloc),
+		SCENARIO_TEST(test_chosen),           SCENARIO_TEST(test_passed_over),
+		SCENARIO_TEST(test_page_size),        SCENARIO_TEST(test_smallest_page_size),
+		SCENARIO_TEST(test_linked_allocator), SCENARIO_TEST(test_debug_variant),
+		SCENARIO_TEST(test_foreign_library),  SCENARIO_TEST(test_current_preload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@ static const struct elf_spec library = {
 	.needed = (const char *const[]){ "libm.so.6", "libpthread.so.0", "libc.so.6", "ld-linux-x86-64.so.2", NULL },
 	.build_id = build_id,
 	.build_id_size = sizeof build_id,
+	.symbols = (const char *const[]){ "malloc", "free", NULL },
 };
 
 static const char manifest[] =
@@ -242,7 +243,9 @@ static void test_needed_libraries(void **state)
 	check_problem(&t, LIBRARY " needs libfoo.so.1, which is not installed");
 	tree_write_bytes(&t, "/etc/ld.so.cache", cache, sizeof cache);
 	check_problem(&t, LIBRARY " needs libfoo.so.1, which is not installed");
-	tree_write_bytes(&t, "/etc/ld.so.cache", "x\0libfoo.so.1\0/lib/libfoo.so.1\0", 31);
+	tree_write_bytes(&t, "/etc/ld.so.cache", "x\0libfoo.so.1\0/opt/libfoo.so.1\0", 31);
+	check_problem(&t, LIBRARY " needs libfoo.so.1, which is not installed");
+	tree_write_elf(&t, "/opt/libfoo.so.1", &library);
 	check_problem(&t, NULL);
 	tree_remove(&t, "/etc/ld.so.cache");
 	tree_write(&t, "/usr/lib/x86_64-linux-gnu/libfoo.so.1", "");
@@ -319,6 +322,7 @@ static void test_foreign_library(void **state)
 		{ "/usr/lib/libjemalloc/libmy.so", "" },
 	};
 	struct detect_request request = { 0 };
+	struct elf_spec plain = library;
 	struct catalog_facts facts;
 	struct tree t;
 
@@ -340,6 +344,11 @@ static void test_foreign_library(void **state)
 		assert_false(facts.builds[0].is_bundled);
 		assert_null(facts.builds[0].problem);
 	}
+	plain.symbols = (const char *const[]){ "malloc_but_not_quite", "?free", NULL };
+	tree_write_elf(&t, "/usr/lib/libjemalloc.so.9", &plain);
+	request.allocators = "/usr/lib/libjemalloc.so.9";
+	facts = read_with(&t, &request, &glibc_command);
+	assert_string_equal(facts.builds[0].problem, "/usr/lib/libjemalloc.so.9 defines no malloc");
 	request.allocators = "/usr/lib/none.so";
 	facts = read_with(&t, &request, &glibc_command);
 	assert_string_equal(facts.builds[0].problem, "/usr/lib/none.so is missing");

@@ -61,6 +61,27 @@ static void elf_put_note(struct elf_image *image, const struct elf_spec *spec, E
 	header->p_align = 4;
 }
 
+/* DT_SYMTAB and DT_HASH, of which the number of symbols is all that counts here. */
+static size_t elf_put_symbols(struct elf_image *image, const struct elf_spec *spec, char *names, size_t *n_names,
+			      size_t room, Elf64_Dyn *table)
+{
+	Elf64_Sym symbols[16] = { 0 };
+	uint32_t hash[2] = { 0, 1 };
+
+	for (; spec->symbols && spec->symbols[hash[1] - 1]; hash[1]++) {
+		const char *name = spec->symbols[hash[1] - 1];
+
+		assert_true(hash[1] < sizeof symbols / sizeof *symbols);
+		symbols[hash[1]].st_shndx = *name == '?' ? SHN_UNDEF : 1;
+		symbols[hash[1]].st_name = (Elf64_Word)elf_put_name(names, n_names, room, name + (*name == '?'));
+	}
+	if (hash[1] == 1)
+		return 0;
+	table[0] = (Elf64_Dyn){ DT_SYMTAB, { elf_put(image, symbols, hash[1] * sizeof *symbols) } };
+	table[1] = (Elf64_Dyn){ DT_HASH, { elf_put(image, hash, sizeof hash) } };
+	return 2;
+}
+
 static void elf_put_dynamic(struct elf_image *image, const struct elf_spec *spec, Elf64_Phdr *header)
 {
 	Elf64_Dyn table[64] = { 0 };
@@ -85,6 +106,7 @@ static void elf_put_dynamic(struct elf_image *image, const struct elf_spec *spec
 		versions[n_versions].name.vda_name = (Elf64_Word)elf_put_name(names, &n_names, sizeof names,
 									      spec->versions[n_versions]);
 	}
+	n += elf_put_symbols(image, spec, names, &n_names, sizeof names, table + n);
 	if (n_versions) {
 		table[n++] = (Elf64_Dyn){ DT_VERDEF, { elf_put(image, versions, n_versions * sizeof *versions) } };
 		table[n++] = (Elf64_Dyn){ DT_VERDEFNUM, { n_versions } };

@@ -76,6 +76,7 @@ struct elf_spec {
 	const char *runpath;
 	const char *const *needed;   /* NULL-terminated */
 	const char *const *versions; /* names of version definitions, NULL-terminated */
+	const char *const *symbols;  /* what it defines, NULL-terminated; "?NAME": what it asks for */
 	const unsigned char *build_id;
 	size_t build_id_size;
 	uint64_t align; /* of the PT_LOAD; 0 = 4096 */

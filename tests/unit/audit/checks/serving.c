@@ -180,6 +180,31 @@ static void test_preload_in_front(void **state)
 }
 
 /* With --allocator system that is what was wanted. */
+/* Kind D: a program with a malloc of its own. */
+static void make_own(void)
+{
+	libraries[1] = (struct live_library){ .path = mem_strdup(&pool, "/usr/bin/server"),
+					      .allocator = mem_strdup(&pool, "server"),
+					      .is_program = true,
+					      .defines_malloc = true };
+	p->malloc = p->free = &libraries[1];
+}
+
+static void test_preload_of_own(void **state)
+{
+	(void)state;
+	make_own();
+	add_step("preload", "LD_PRELOAD", NULL, "nothing to do");
+	expect(audit_preload_effective, "left alone", CHECK_OK, "has a malloc of its own, and was left alone");
+	make_own();
+	expect(audit_options_in_force, "its options", CHECK_SKIP, "has a malloc of its own");
+	make_own();
+	expect(audit_preload_effective, "not launched", CHECK_WARN, "none of allocrun's builds");
+	make_own();
+	p->free = library;
+	expect(audit_preload_effective, "free of ours", CHECK_FAIL, "malloc is of server");
+}
+
 static void test_preload_not_wanted(void **state)
 {
 	static const char *const outcomes[] = { "off", "nothing to do", "done" };
@@ -480,7 +505,8 @@ int main(void)
 		CASE_TEST(test_preload_of_two),
 		CASE_TEST(test_preload_of_others),
 		CASE_TEST(test_preload_in_front),
-		CASE_TEST(test_preload_not_wanted),
+		CASE_TEST(test_preload_of_own),
+		TEST(test_preload_not_wanted),
 		CASE_TEST(test_options_in_force),
 		CASE_TEST(test_options_as_jemalloc_reads_them),
 		CASE_TEST(test_variables),
