@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 #include "program/elf_reader.h"
+#include "program/malloc_files.h"
 
 static void check_name(const char *name, size_t size)
 {
@@ -89,6 +90,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(minor >= 0);
 	else
 		FUZZ_CHECK(minor == -1);
+	if (dropped.problem == 0) {
+		enum malloc_role role = malloc_role_of(&file);
+
+		FUZZ_CHECK(role != MALLOC_UNREAD);
+		FUZZ_CHECK((role != MALLOC_NONE) == (elf_defines(&file, "malloc") && elf_defines(&file, "free")));
+	}
 	mem_free_all(&m);
 	return 0;
 }

@@ -506,7 +506,7 @@ int main(void)
 		CASE_TEST(test_preload_of_others),
 		CASE_TEST(test_preload_in_front),
 		CASE_TEST(test_preload_of_own),
-		TEST(test_preload_not_wanted),
+		CASE_TEST(test_preload_not_wanted),
 		CASE_TEST(test_options_in_force),
 		CASE_TEST(test_options_as_jemalloc_reads_them),
 		CASE_TEST(test_variables),
