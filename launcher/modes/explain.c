@@ -9,6 +9,7 @@
 #include "apply/apply.h"
 #include "decide/policy.h"
 #include "modes/modes.h"
+#include "options/privileges.h"
 #include "report/report.h"
 
 /* One operation's result, in memory that the child shares. */
@@ -84,7 +85,7 @@ int cmd_explain(struct mem *m, struct options *options)
 	char *text;
 	int status;
 
-	if (options->is_off)
+	if (options->is_off && !options_gives_up(options))
 		return commands_print(m, options->is_json ? "{\"off\": true}\n" :
 							    "ALLOCRUN=off: the command is executed unchanged\n");
 	commands_detect(m, options, &facts);

@@ -7,6 +7,7 @@
 #include "apply/apply.h"
 #include "apply/record.h"
 #include "modes/modes.h"
+#include "options/privileges.h"
 #include "report/report.h"
 #include "util/output.h"
 
@@ -137,7 +138,7 @@ int cmd_launch(struct mem *m, struct options *options)
 	};
 	const struct operation *blocker;
 
-	if (options->is_off)
+	if (options->is_off && !options_gives_up(options))
 		return launch_exec(&l);
 	commands_detect(m, options, &l.facts);
 	commands_decide(m, options, false, &l.facts, &l.plan);

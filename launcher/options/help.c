@@ -67,14 +67,15 @@ char *options_help(struct mem *m)
 	buffer_append(&text, "\nOther options:\n");
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		help_row(&text, rest[i][0], rest[i][1]);
-	buffer_append(&text,
-		      "\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, integrity, options,\n"
-		      "user, caps, no-new-privs. Each is preferred, save for integrity (off, for it reads\n"
-		      "the libraries whole) and the last three, which are required once asked for.\n"
-		      "\nALLOCRUN=off runs COMMAND unchanged.\n"
-		      "\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
-		      "127 COMMAND not found; otherwise COMMAND's own. --check: 0 all is well, 1 warnings\n"
-		      "(with --fail-on warn), 2 failures, 3 could not tell. --tune: 0 changed or unchanged, 1 a\n"
-		      "value did not take. See allocrun(8), policy.conf(5).\n");
+	buffer_append(
+		&text,
+		"\nSteps: affinity, mempolicy, thp, rlimits, oom-score, preload, integrity, options,\n"
+		"user, caps, no-new-privs. Each is preferred, save for integrity (off, for it reads\n"
+		"the libraries whole) and the last three, which are required once asked for.\n"
+		"\nALLOCRUN=off runs COMMAND unchanged, but for --user, --keep-caps and\n--no-new-privs, which hold.\n"
+		"\nExit status: 125 allocrun refused or failed, 126 COMMAND cannot be executed,\n"
+		"127 COMMAND not found; otherwise COMMAND's own. --check: 0 all is well, 1 warnings\n"
+		"(with --fail-on warn), 2 failures, 3 could not tell. --tune: 0 changed or unchanged, 1 a\n"
+		"value did not take. See allocrun(8), policy.conf(5).\n");
 	return buffer_text(&text);
 }

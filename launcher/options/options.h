@@ -78,6 +78,7 @@ struct options {
 	const char *capture;              /* the folder of --capture; NULL */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */
 	char **environment;               /* as it was at start */
+	const char *const *variables;     /* of it, those whose ALLOCRUN_KEY count: all, or none under AT_SECURE */
 	const char *const *check_ids;     /* of all checks, NULL-terminated; [check] names them */
 };
 

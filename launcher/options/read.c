@@ -4,8 +4,10 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "options/argv.h"
+#include "options/privileges.h"
 #include "options/profiles.h"
 #include "util/environment.h"
 #include "util/refuse.h"
@@ -43,39 +45,68 @@ static int options_settle_profile(struct mem *m, struct options *o, const char *
 	return 0;
 }
 
+/* Variables and argv; with ALLOCRUN=off what gives up privileges alone. */
+static int options_assign_all(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	int r = options_read_environment(m, o, ret_error);
+
+	for (size_t i = 0; r == 0 && i < line->n_assignments; i++) {
+		const struct assignment *a = &line->assignments[i];
+
+		if (o->is_off && !options_is_privilege(a->key))
+			continue;
+		r = options_assign(m, o, a->key, a->text, ORIGIN_COMMAND_LINE, mem_printf(m, "--%s", key_name(a->key)),
+				   ret_error);
+	}
+	return r;
+}
+
 static int options_merge(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
 {
 	int r = policy_file_load(m, &o->root, o, ret_error);
 
+	if (r == 0)
+		r = options_assign_all(m, o, line, ret_error);
 	if (r < 0)
 		return r;
-	r = options_read_environment(m, o, ret_error);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < line->n_assignments; i++) {
-		const struct assignment *a = &line->assignments[i];
-
-		r = options_assign(m, o, a->key, a->text, ORIGIN_COMMAND_LINE, mem_printf(m, "--%s", key_name(a->key)),
-				   ret_error);
-		if (r < 0)
-			return r;
-	}
+	options_settle_privileges(m, o);
 	options_warn_variables(m, o);
 	return options_settle_profile(m, o, ret_error);
+}
+
+/*
+ * ALLOCRUN=off: whatever is broken is not looked at, a policy file included; but what asks to give up
+ * privileges holds, and where that is what is broken there is no start with them.
+ */
+static int options_merge_off(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	struct options read = *o;
+	const char *ignored;
+	int r;
+
+	if (policy_file_load(m, &read.root, &read, &ignored) < 0)
+		read = *o;
+	r = options_assign_all(m, &read, line, ret_error);
+	if (r < 0)
+		return r;
+	options_settle_privileges(m, &read);
+	options_take_privileges(&read, o);
+	return 0;
 }
 
 /* What the modes that look at a machine need: its root, and all settings. */
 static int options_complete(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
 {
-	const char *policy = environment_get((const char *const *)o->environment, "ALLOCRUN_POLICY");
+	const char *policy = environment_get(o->variables, "ALLOCRUN_POLICY");
+	bool is_off = o->is_off && option_modes[o->mode].heeds_off;
 	int r;
 
 	if (!o->policy && policy && *policy)
 		o->policy = policy;
-	r = root_open(o->sysroot, &o->root);
+	r = root_open(is_off ? NULL : o->sysroot, &o->root);
 	if (r < 0)
 		return refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s", o->sysroot, strerror(-r)));
-	r = options_merge(m, o, line, ret_error);
+	r = is_off ? options_merge_off(m, o, line, ret_error) : options_merge(m, o, line, ret_error);
 	if (r < 0)
 		root_close(&o->root);
 	return r;
@@ -84,7 +115,11 @@ static int options_complete(struct mem *m, struct options *o, const struct comma
 int options_parse(struct mem *m, int argc, char **argv, char **environment, const char *const *check_ids,
 		  struct options *ret, const char **ret_error)
 {
+	static const char *const none[] = { NULL };
+	/* Below a setuid program, or one with capabilities, they are the caller's, who may not say what root does. */
+	bool is_secure = getauxval(AT_SECURE);
 	struct options o = { .environment = environment,
+			     .variables = is_secure ? none : (const char *const *)environment,
 			     .check_ids = check_ids,
 			     .root = { .fd = AT_FDCWD, .live = true } };
 	struct command_line line = { NULL, 0, false, NULL, NULL };
@@ -98,7 +133,9 @@ int options_parse(struct mem *m, int argc, char **argv, char **environment, cons
 	r = options_settle_mode(m, &o, &line, ret_error);
 	if (r < 0)
 		return r;
-	if (option_modes[o.mode].reads_machine && !(o.is_off && option_modes[o.mode].heeds_off)) {
+	if (is_secure)
+		options_warn_secure(m, &o);
+	if (option_modes[o.mode].reads_machine) {
 		r = options_complete(m, &o, &line, ret_error);
 		if (r < 0)
 			return r;

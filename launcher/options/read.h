@@ -14,8 +14,8 @@
  * `check_ids`: of all checks, NULL-terminated; kept.
  *
  * -EINVAL: *ret_error is one line that says what, where and what to do instead.
- * With ALLOCRUN=off nothing but the command is looked at and nothing is refused; it
- * does not concern --check, --tune and --capture.
+ * With ALLOCRUN=off nothing is looked at but the command and what gives up privileges, nothing
+ * else is refused; it does not concern --check, --tune and --capture. Under AT_SECURE no variable counts.
  */
 int options_parse(struct mem *m, int argc, char **argv, char **environment, const char *const *check_ids,
 		  struct options *ret, const char **ret_error);
@@ -41,6 +41,8 @@ int options_read_environment(struct mem *m, struct options *o, const char **ret_
  * sets ALLOCRUN_PORT_… for a service of our name; those are nobody's typo.
  */
 void options_warn_variables(struct mem *m, struct options *o);
+/* One line, where some were set and none of them counts. */
+void options_warn_secure(struct mem *m, struct options *o);
 /* ALLOCRUN=off; what else stands there is warned of. */
 bool options_read_switch(struct mem *m, struct options *o);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "options/privileges.h"
 #include "util/environment.h"
 #include "util/nearest.h"
 #include "util/text.h"
@@ -24,15 +25,13 @@ static char *options_variable(struct mem *m, const char *name)
 
 int options_read_environment(struct mem *m, struct options *o, const char **ret_error)
 {
-	const char *const *environment = (const char *const *)o->environment;
-
 	for (int k = 0; k < KEY_COUNT; k++) {
 		const char *variable = options_variable(m, key_name((enum key)k));
-		const char *text = environment_get(environment, variable);
+		const char *text = environment_get(o->variables, variable);
 		int r;
 
 		/* Set but empty is how a Compose file or a unit says "not set". */
-		if (!text || !*text)
+		if (!text || !*text || (o->is_off && !options_is_privilege((enum key)k)))
 			continue;
 		r = options_assign(m, o, (enum key)k, text, ORIGIN_ENVIRONMENT, variable, ret_error);
 		if (r < 0)
@@ -49,7 +48,7 @@ void options_warn_variables(struct mem *m, struct options *o)
 	for (int k = 0; k < KEY_COUNT; k++)
 		names[k] = options_variable(m, key_name((enum key)k)) + prefix;
 	names[KEY_COUNT] = "POLICY";
-	for (char **e = o->environment; *e; e++) {
+	for (const char *const *e = o->variables; *e; e++) {
 		const char *name = mem_strndup(m, *e, strcspn(*e, "="));
 		const char *near;
 
@@ -63,6 +62,19 @@ void options_warn_variables(struct mem *m, struct options *o)
 	}
 }
 
+void options_warn_secure(struct mem *m, struct options *o)
+{
+	for (char **e = o->environment; *e; e++) {
+		if (!text_starts_with(*e, "ALLOCRUN"))
+			continue;
+		*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(
+			m,
+			"%.*s and all of its kind are not heeded: started with more rights than its caller has (AT_SECURE)",
+			(int)strcspn(*e, "="), *e);
+		return;
+	}
+}
+
 bool options_switch_off(const char *const *environment)
 {
 	const char *value = environment_get(environment, "ALLOCRUN");
@@ -72,9 +84,9 @@ bool options_switch_off(const char *const *environment)
 
 bool options_read_switch(struct mem *m, struct options *o)
 {
-	const char *value = environment_get((const char *const *)o->environment, "ALLOCRUN");
+	const char *value = environment_get(o->variables, "ALLOCRUN");
 
-	if (options_switch_off((const char *const *)o->environment))
+	if (options_switch_off(o->variables))
 		return true;
 	if (value && *value && strcasecmp(value, "on") != 0)
 		*MEM_PUSH(m, o->warnings, o->n_warnings) =

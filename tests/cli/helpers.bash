@@ -181,6 +181,7 @@ expect_match() { [[ "$3" =~ $2 ]] || fails "$1" "something like $2" "$3"; }
 expect_status() { [ "$status" -eq "$1" ] || fails "$ran" "status $1" "$(attempt_result)"; }
 expect_out() { [[ "$out" == *"$1"* ]] || fails "$ran" "stdout with '$1'" "$(attempt_result)"; }
 expect_err() { [[ "$err" == *"$1"* ]] || fails "$ran" "stderr with '$1'" "$(attempt_result)"; }
+expect_no_out() { [[ "$out" != *"$1"* ]] || fails "$ran" "stdout without '$1'" "$(attempt_result)"; }
 expect_no_err() { [[ "$err" != *"$1"* ]] || fails "$ran" "stderr without '$1'" "$(attempt_result)"; }
 expect_out_is() { [ "$out" = "$1" ] || fails "$ran" "stdout '$1'" "$(attempt_result)"; }
 expect_quiet() { [ -z "$err" ] || fails "$ran" "nothing on stderr" "$(attempt_result)"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The kill switch: with ALLOCRUN=off the command is executed unchanged, whatever else is
-# configured or broken.
+# configured or broken, but for privileges that somebody asked to give up.
 # shellcheck disable=SC2034,SC2154 # what helpers.bash reads and sets
 bats_require_minimum_version 1.5.0
 
@@ -31,7 +31,7 @@ setup() { inside=(); }
 
 @test "ALLOCRUN=off: with broken options" {
   variables=(ALLOCRUN=off)
-  expect_unchanged --profile nonsense --allocator none --conf ::: --numa x --require all --user nosuchuser
+  expect_unchanged --profile nonsense --allocator none --conf ::: --numa x --require all
   expect_unchanged --no-such-option --policy /nowhere
   expect_unchanged --format xml --sysroot /nowhere
   expect_unchanged --verbose --record "$BATS_TEST_TMPDIR/record"
@@ -72,9 +72,52 @@ setup() { inside=(); }
   expect_refusal "no command"
 }
 
-@test "ALLOCRUN=off: privileges asked for are not given up either, unchanged is unchanged" {
-  variables=(ALLOCRUN=off)
-  expect_unchanged --user nobody --no-new-privs --thp off --oom-score-adj 7
+@test "kind P: ALLOCRUN=off is for the allocator: what gives up privileges is done, nothing else" {
+  needs_root "to give privileges up"
+  attempt env ALLOCRUN=off "$allocrun" --user nobody --no-new-privs --oom-score-adj 7 --record "$BATS_TEST_TMPDIR/record" -- \
+    grep -hE '^(Uid|CapEff|CapBnd|NoNewPrivs)|^7$' /proc/self/status /proc/self/oom_score_adj
+  expect_status 0
+  expect_out $'Uid:\t65534\t65534'
+  expect_out $'CapEff:\t0000000000000000'
+  expect_out $'NoNewPrivs:\t1'
+  expect_no_out $'\n7'
+  expect_quiet
+  [ ! -e "$BATS_TEST_TMPDIR/record" ] || fails "$ran" "no record" "a record"
+  attempt env ALLOCRUN=off "$allocrun" --user nobody -- "$show" -
+  expect_system_malloc
+  expect_no_variable LD_PRELOAD
+  attempt env ALLOCRUN=off "$allocrun" --user nosuchuser -- "$show" -
+  expect_refusal "user is required" "nosuchuser"
+  attempt env ALLOCRUN=off ALLOCRUN_USER=nobody ALLOCRUN_CONF=::: "$allocrun" -- "$show" -
+  expect_status 0
+  expect_in "ids" "65534 65534" "$(shown ids)"
+  attempt env ALLOCRUN=off ALLOCRUN_KEEP_CAPS=nonsense "$allocrun" -- "$show" -
+  expect_refusal "ALLOCRUN_KEEP_CAPS"
+}
+
+@test "kind P: ALLOCRUN=off: what a policy file gives up is given up" {
+  needs_mounts "for an /etc of its own"
+  policy <<<$'[launch]\nuser = nobody\nallocator = mimalloc'
+  attempt in_etc env ALLOCRUN=off "$allocrun" -- "$show" -
+  expect_system_malloc
+  expect_in "ids" "65534 65534" "$(shown ids)"
+}
+
+@test "kind P: below a setuid program no ALLOCRUN_* of its caller counts" {
+  needs_root "to make one"
+  make_prefix
+  chmod u+s "$other/bin/allocrun"
+  chmod 755 "$BATS_TEST_TMPDIR"
+  printf '[launch]\noom-score-adj = 9\n' >"$BATS_TEST_TMPDIR/policy"
+  attempt "${as_nobody[@]}" env ALLOCRUN_RECORD="$BATS_TEST_TMPDIR/record" ALLOCRUN_ALLOCATOR="$libraries/libjemalloc.so.2" \
+    ALLOCRUN_POLICY="$BATS_TEST_TMPDIR/policy" ALLOCRUN_MEMLOCK=nonsense ALLOCRUN_NO_NEW_PRIVS=yes "$other/bin/allocrun" -- \
+    grep -hE '^(Uid|NoNewPrivs)|^9$' /proc/self/status /proc/self/oom_score_adj
+  expect_status 0
+  expect_out $'Uid:\t65534\t0'
+  expect_out $'NoNewPrivs:\t0'
+  expect_no_out $'\n9'
+  expect_err "are not heeded: started with more rights than its caller has (AT_SECURE)"
+  [ ! -e "$BATS_TEST_TMPDIR/record" ] || fails "$ran" "no record" "a record"
 }
 
 @test "ALLOCRUN=off: the command behind -- is found whatever stands before it" {
