@@ -298,6 +298,12 @@ static void preload_refuse(const struct decision *d, const char *why, const stru
 	plan_warn(d->m, d->plan, "no allocator is preloaded: %s", why);
 }
 
+/* By the command, or by the kernel: before 6.1 a captured one has no /proc/sys/kernel/arch. */
+static bool preload_knows_machine(const struct facts *f)
+{
+	return *f->machine || (f->command.n_chain && !f->command.elf.problem);
+}
+
 void policy_decide_preload(const struct decision *d)
 {
 	struct setting s = policy_setting(d, KEY_ALLOCATOR);
@@ -337,7 +343,9 @@ void policy_decide_preload(const struct decision *d)
 			  preload_list_rejected(d->m, &rejected, passed_over, " cannot be"));
 	d->plan->build = build;
 	preload_set(d, build,
-		    mem_printf(d->m, "%s fits this command and machine, and comes first in %s (%s)", build->id, s.text,
-			       s.where),
+		    mem_printf(d->m, "%s %s, and comes first in %s (%s)", build->id,
+			       preload_knows_machine(d->facts) ? "fits this command and machine" :
+								 "is for a machine that is not known here",
+			       s.text, s.where),
 		    &rejected);
 }

@@ -75,7 +75,7 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	process_detect(root, m, &ret->process);
 	cpu_detect(root, &ret->cpu);
 	thp_detect(root, m, request->thorough, &ret->thp);
-	hugetlb_detect(root, m, request->thorough, memory.hugetlb, &ret->hugetlb);
+	hugetlb_detect(root, m, request->thorough, &memory, &ret->hugetlb);
 	numa_detect(root, m, memory.hugetlb == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL, &ret->numa);
 	cgroup_detect(root, m, &ret->cgroup);
 	ret->cpu.quota_milli = ret->cgroup.cpu_quota_milli;

@@ -22,7 +22,7 @@ void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_fa
 int64_t thp_read_pmd_size(const struct root *root);
 void thp_detect(const struct root *root, struct mem *m, bool thorough, struct thp_facts *ret);
 /* `pool_bytes`: /proc/meminfo, Hugetlb: 0 = every pool is empty; FACT_UNKNOWN = ask each. */
-void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64_t pool_bytes,
+void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, const struct meminfo *memory,
 		    struct hugetlb_facts *ret);
 void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret);
 void gpu_detect(const struct root *root, struct mem *m, const char *const *environment, struct gpu_facts *ret);

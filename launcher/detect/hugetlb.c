@@ -45,14 +45,32 @@ static void hugetlb_read_empty(const struct root *root, struct mem *m, struct hu
 	}
 }
 
-void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, int64_t pool_bytes,
+/* Where /sys has no pools, as in a container without it, meminfo knows the one of the default size. */
+static void hugetlb_read_default(struct mem *m, const struct meminfo *memory, struct hugetlb_facts *ret)
+{
+	if (memory->huge_total == FACT_UNKNOWN || memory->default_huge_size == FACT_UNKNOWN)
+		return;
+	*MEM_PUSH(m, ret->pools, ret->n_pools) = (struct hugetlb_pool){
+		.page_size = memory->default_huge_size,
+		.total = memory->huge_total,
+		.free = memory->huge_free,
+		.reserved = memory->huge_reserved,
+		.overcommit = FACT_UNKNOWN,
+	};
+}
+
+void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, const struct meminfo *memory,
 		    struct hugetlb_facts *ret)
 {
 	*ret = (struct hugetlb_facts){ NULL, 0 };
-	if (pool_bytes == 0)
+	if (memory->hugetlb == 0)
 		hugetlb_read_empty(root, m, ret);
 	else
 		hugetlb_read_pools(root, m, HUGETLB_FOLDER, &ret->pools, &ret->n_pools);
+	if (!ret->n_pools) {
+		hugetlb_read_default(m, memory, ret);
+		return;
+	}
 	for (size_t i = 0; i < ret->n_pools; i++) {
 		struct hugetlb_pool *pool = &ret->pools[i];
 		long long kib = (long long)(pool->page_size / 1024);

@@ -16,7 +16,19 @@ const struct meminfo meminfo_unknown = {
 	.swap_total = FACT_UNKNOWN,
 	.swap_free = FACT_UNKNOWN,
 	.default_huge_size = FACT_UNKNOWN,
+	.huge_total = FACT_UNKNOWN,
+	.huge_free = FACT_UNKNOWN,
+	.huge_reserved = FACT_UNKNOWN,
 };
+
+static void meminfo_read_pages(const char *text, const char *name, int64_t *ret)
+{
+	const char *value = text_find_field(text, name);
+	int64_t pages;
+
+	if (value && text_parse_i64(value, &pages, NULL) == 0 && pages >= 0)
+		*ret = pages;
+}
 
 void meminfo_parse(const char *text, struct meminfo *ret)
 {
@@ -34,6 +46,9 @@ void meminfo_parse(const char *text, struct meminfo *ret)
 	text_read_kib(text, "SwapTotal", &ret->swap_total);
 	text_read_kib(text, "SwapFree", &ret->swap_free);
 	text_read_kib(text, "Hugepagesize", &ret->default_huge_size);
+	meminfo_read_pages(text, "HugePages_Total", &ret->huge_total);
+	meminfo_read_pages(text, "HugePages_Free", &ret->huge_free);
+	meminfo_read_pages(text, "HugePages_Rsvd", &ret->huge_reserved);
 	/* "Cached" has shmem in it, which nothing but swap can take back. */
 	if (cached >= 0 && ret->shmem >= 0)
 		ret->file = cached > ret->shmem ? cached - ret->shmem : 0;

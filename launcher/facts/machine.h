@@ -26,7 +26,8 @@ struct meminfo { /* /proc/meminfo */
 	int64_t locked, unevictable;
 	int64_t commit_limit, committed;
 	int64_t swap_total, swap_free;
-	int64_t default_huge_size; /* Hugepagesize */
+	int64_t default_huge_size;                    /* Hugepagesize */
+	int64_t huge_total, huge_free, huge_reserved; /* pages of that size */
 };
 
 struct cpu_facts {

@@ -32,6 +32,7 @@ static bool build_is_for(const struct build_facts *b, const struct facts *f)
 static struct finding page_report(struct mem *m, const struct facts *f)
 {
 	const char *fits = NULL, *too_small = NULL, *unknown = NULL;
+	struct finding none;
 	int64_t largest = 0;
 
 	for (size_t i = 0; i < f->catalog.n_builds; i++) {
@@ -57,7 +58,11 @@ static struct finding page_report(struct mem *m, const struct facts *f)
 	if (too_small)
 		return finding_fail(m, "pages of %s, and %s take %s at the most", size_format(m, f->page_size),
 				    too_small, size_format(m, largest));
-	return finding_warn(m, "no bundled build is for %s", f->machine);
+	none = finding_warn(m, "no bundled build is for %s", f->machine);
+	none.expected = "a build for this machine";
+	none.fix =
+		"allocrun bundles builds for x86_64 and aarch64; name one of your own by its path (--allocator /PATH.so)";
+	return none;
 }
 
 ASSESS(audit_page_size)

@@ -237,6 +237,9 @@ ASSESS(audit_hugetlb)
 							    "none asked for, and this kernel has no pools");
 	if (audit_asks_for_pages(a))
 		return finding_ok(m, "%s, as [node] says", text);
+	if (f->memory_total == FACT_UNKNOWN && free > 0)
+		return finding_unknown(m, "%s; which share of the memory %s are, that nobody uses, is not known", text,
+				       size_format(m, free));
 	if (f->memory_total != FACT_UNKNOWN && audit_percent(free, f->memory_total) >= t->values[THRESHOLD_SPARE])
 		return finding_warn(m, "%s: %s that nobody uses and nothing else can have", text, size_format(m, free));
 	return finding_ok(m, "%s", text);

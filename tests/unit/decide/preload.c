@@ -191,6 +191,19 @@ static void test_own_malloc(void **state)
 	}
 }
 
+/* Kind M: nothing says which machine it is; nothing is said to fit it. */
+static void test_unknown_machine(void **state)
+{
+	(void)state;
+	scenario_open(LAPTOP, no_variables, WORDS("x"));
+	COMMAND.n_chain = 0;
+	*scenario.machine.facts.machine = '\0';
+	COMMAND.name = NULL;
+	scenario_decide();
+	assert_row_contains("why", scenario_find(STEP_PRELOAD, NULL)->why, "is for a machine that is not known here");
+	scenario_close();
+}
+
 static const char *preloaded(void)
 {
 	return scenario_result(scenario_find(STEP_PRELOAD, NULL));
@@ -428,11 +441,17 @@ static void test_current_preload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(test_refused),          SCENARIO_TEST(test_own_malloc),
-		SCENARIO_TEST(test_chosen),           SCENARIO_TEST(test_passed_over),
-		SCENARIO_TEST(test_page_size),        SCENARIO_TEST(test_smallest_page_size),
-		SCENARIO_TEST(test_linked_allocator), SCENARIO_TEST(test_debug_variant),
-		SCENARIO_TEST(test_foreign_library),  SCENARIO_TEST(test_current_preload),
+		SCENARIO_TEST(test_refused),
+		SCENARIO_TEST(test_own_malloc),
+		SCENARIO_TEST(test_unknown_machine),
+		SCENARIO_TEST(test_chosen),
+		SCENARIO_TEST(test_passed_over),
+		SCENARIO_TEST(test_page_size),
+		SCENARIO_TEST(test_smallest_page_size),
+		SCENARIO_TEST(test_linked_allocator),
+		SCENARIO_TEST(test_debug_variant),
+		SCENARIO_TEST(test_foreign_library),
+		SCENARIO_TEST(test_current_preload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

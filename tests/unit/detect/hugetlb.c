@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect/detectors.h"
+#include "detect/meminfo.h"
 #include "support/support.h"
 
 #define FOLDER "/sys/kernel/mm/hugepages"
@@ -61,18 +62,20 @@ static void test_sizes_of_64k_pages(void **state)
 static void test_pools_that_meminfo_says_are_empty(void **state)
 {
 	struct hugetlb_facts hugetlb = { 0 };
+	struct meminfo memory = meminfo_unknown;
 	struct tree t;
 
 	(void)state;
+	memory.hugetlb = 0;
 	tree_open(&t);
 	tree_write(&t, FOLDER "/hugepages-2048kB/nr_hugepages", "5\n");
 	tree_write(&t, FOLDER "/hugepages-2048kB/nr_overcommit_hugepages", "9\n");
-	hugetlb_detect(&t.root, &t.mem, false, 0, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, false, &memory, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 1);
 	assert_int_equal(hugetlb.pools[0].total, 0);
 	assert_int_equal(hugetlb.pools[0].overcommit, FACT_UNKNOWN);
 	hugetlb = (struct hugetlb_facts){ 0 };
-	hugetlb_detect(&t.root, &t.mem, true, 0, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, true, &memory, &hugetlb);
 	assert_int_equal(hugetlb.pools[0].overcommit, 9);
 	tree_close(&t);
 }
@@ -88,7 +91,7 @@ static void test_unreadable_numbers(void **state)
 	tree_write(&t, FOLDER "/hugepages-2048kB/nr_hugepages", "5\n");
 	tree_mkdir(&t, FOLDER "/hugepages-kB");
 	tree_mkdir(&t, FOLDER "/hugepages-12");
-	hugetlb_detect(&t.root, &t.mem, true, FACT_UNKNOWN, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, true, &meminfo_unknown, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 2);
 	assert_int_equal(hugetlb.pools[0].page_size, 64 << 10);
 	assert_int_equal(hugetlb.pools[0].total, FACT_UNKNOWN);
@@ -106,8 +109,29 @@ static void test_kernel_without_hugetlb(void **state)
 
 	(void)state;
 	tree_open(&t);
-	hugetlb_detect(&t.root, &t.mem, true, FACT_UNKNOWN, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, true, &meminfo_unknown, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 0);
+	tree_close(&t);
+}
+
+/* Kind M: no pools below /sys, and meminfo has those of the default size. */
+static void test_pools_of_meminfo(void **state)
+{
+	struct hugetlb_facts hugetlb = { 0 };
+	struct meminfo memory = meminfo_unknown;
+	struct tree t;
+
+	(void)state;
+	meminfo_parse("HugePages_Total:     200\nHugePages_Free:      181\nHugePages_Rsvd: x\nHugepagesize:  2048 kB\n",
+		      &memory);
+	tree_open(&t);
+	hugetlb_detect(&t.root, &t.mem, true, &memory, &hugetlb);
+	assert_int_equal(hugetlb.n_pools, 1);
+	assert_int_equal(hugetlb.pools[0].page_size, 2 << 20);
+	assert_int_equal(hugetlb.pools[0].total, 200);
+	assert_int_equal(hugetlb.pools[0].free, 181);
+	assert_int_equal(hugetlb.pools[0].reserved, FACT_UNKNOWN);
+	assert_int_equal(hugetlb.pools[0].overcommit, FACT_UNKNOWN);
 	tree_close(&t);
 }
 
@@ -117,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_empty_pools),        cmocka_unit_test(test_pages_on_one_node),
 		cmocka_unit_test(test_sizes_of_64k_pages), cmocka_unit_test(test_pools_that_meminfo_says_are_empty),
 		cmocka_unit_test(test_unreadable_numbers), cmocka_unit_test(test_kernel_without_hugetlb),
+		cmocka_unit_test(test_pools_of_meminfo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

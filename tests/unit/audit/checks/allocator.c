@@ -124,6 +124,7 @@ static void test_page_size(void **state)
 	assert_finding("page-size", "unknown", "mimalloc-3.5.0");
 	strcpy(f->machine, "riscv64");
 	assert_finding("page-size", "warn", "no bundled build is for riscv64");
+	assert_string_equal(audit_find("page-size").expected, "a build for this machine"); /* kind M */
 	f->page_size = FACT_UNKNOWN;
 	assert_finding("page-size", "unknown", "page size");
 	scenario_close();

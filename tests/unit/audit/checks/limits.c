@@ -89,6 +89,8 @@ static void test_hugetlb(void **state)
 	/* A tenth of the machine that nobody uses. */
 	f->hugetlb.pools[0].total = f->hugetlb.pools[0].free = 110 * 1024;
 	assert_finding("hugetlb-pools", "warn", "nobody uses");
+	f->memory_total = FACT_UNKNOWN; /* kind M: of how much? */
+	assert_finding("hugetlb-pools", "unknown", "is not known");
 	f->hugetlb.pools[0].free = 0;
 	assert_finding("hugetlb-pools", "ok", "0 of 112640");
 	f->hugetlb.pools[0].free = FACT_UNKNOWN;
