@@ -298,6 +298,15 @@ static void preload_refuse(const struct decision *d, const char *why, const stru
 	plan_warn(d->m, d->plan, "no allocator is preloaded: %s", why);
 }
 
+/* allocrun below allocrun, as an image's ENTRYPOINT below a chart's command. */
+static bool preload_is_allocrun(const struct facts *f)
+{
+	const struct command_facts *c = &f->command;
+
+	return c->n_chain && !c->error && !c->elf.problem && !c->elf.interpreter &&
+	       strcmp(text_basename(c->chain[c->n_chain - 1]), "allocrun") == 0;
+}
+
 /* By the command, or by the kernel: before 6.1 a captured one has no /proc/sys/kernel/arch. */
 static bool preload_knows_machine(const struct facts *f)
 {
@@ -317,6 +326,10 @@ void policy_decide_preload(const struct decision *d)
 	/* What follows "system" is never reached. */
 	if (strcmp(s.text, "system") == 0 || strncmp(s.text, "system,", strlen("system,")) == 0) {
 		preload_decide_system(d, s.where);
+		return;
+	}
+	if (preload_is_allocrun(d->facts)) {
+		policy_leave(d, STEP_PRELOAD, PRELOAD, "the command is an allocrun, which sees to its own command");
 		return;
 	}
 	reason = preload_own_malloc(d->m, d->facts, d->options);

@@ -60,7 +60,8 @@ struct options {
 	const char *sysroot;        /* NULL = the live machine */
 	struct root root;           /* opened; the caller closes it */
 	const char *policy;         /* --policy or ALLOCRUN_POLICY; NULL = the default files */
-	const char *policy_problem; /* why the default files were ignored as a whole; NULL */
+	bool is_policy_variable;    /* it is ALLOCRUN_POLICY's */
+	const char *policy_problem; /* why the default files, or a variable's, were ignored as a whole; NULL */
 	const char **policy_files;  /* those that were read, in order */
 	size_t n_policy_files;
 	struct setting settings[KEY_COUNT];

@@ -9,6 +9,7 @@
 #include "options/profiles.h"
 #include "options/read.h"
 #include "util/nearest.h"
+#include "util/refuse.h"
 
 #define POLICY_FILE "/etc/allocrun/policy.conf"
 #define POLICY_FOLDER "/etc/allocrun/policy.d"
@@ -293,22 +294,30 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 	return r < 0 ? r : options_check_profile(m, o, ret_error);
 }
 
+static int policy_load_named(struct mem *m, struct options *o, const char **ret_error)
+{
+	const struct root live = { .fd = AT_FDCWD, .live = true };
+	int r = policy_file_read(m, &live, o, o->policy, ret_error);
+
+	if (r == 0)
+		r = policy_verify(m, o, ret_error);
+	/* A higher rank may name another profile; but what is ignored is ignored now. */
+	return r < 0 || !o->is_policy_variable ? r : options_check_profile(m, o, ret_error);
+}
+
 int policy_file_load(struct mem *m, const struct root *root, struct options *o, const char **ret_error)
 {
 	struct options before = *o;
 	const char *error = POLICY_FOLDER " cannot be read";
 
-	if (o->policy) {
-		const struct root live = { .fd = AT_FDCWD, .live = true };
+	int r = o->policy ? policy_load_named(m, o, &error) : policy_load_defaults(m, root, o, &error);
 
-		if (policy_file_read(m, &live, o, o->policy, ret_error) < 0)
-			return -EINVAL;
-		return policy_verify(m, o, ret_error);
-	}
-	if (policy_load_defaults(m, root, o, &error) < 0) {
+	if (r < 0 && o->policy && !o->is_policy_variable)
+		return refuse(ret_error, error);
+	if (r < 0) {
 		/* As a whole: half a policy is a policy that nobody wrote. */
 		*o = before;
-		o->policy_problem = error;
+		o->policy_problem = o->policy ? mem_printf(m, "ALLOCRUN_POLICY: %s", error) : error;
 	}
 	return 0;
 }

@@ -30,17 +30,17 @@ static void options_set_defaults(struct options *o)
 							 "built in" };
 }
 
-/* A profile that may stand in the ignored policy file must not stop the server either. */
+/* A profile that may stand in the ignored policy file, or that a variable misspells, must not stop the server. */
 static int options_settle_profile(struct mem *m, struct options *o, const char **ret_error)
 {
 	const char *error;
 
 	if (options_check_profile(m, o, &error) == 0)
 		return 0;
-	if (!o->policy_problem)
+	if (!o->policy_problem && o->settings[KEY_PROFILE].origin != ORIGIN_ENVIRONMENT)
 		return refuse(ret_error, error);
-	*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(m, "%s; balanced is used, for the policy is ignored",
-							      error);
+	*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(m, "%s; balanced is used%s", error,
+							      o->policy_problem ? ", for the policy is ignored" : "");
 	o->settings[KEY_PROFILE] = (struct setting){ "balanced", ORIGIN_BUILT_IN, "built in" };
 	return 0;
 }
@@ -101,8 +101,10 @@ static int options_complete(struct mem *m, struct options *o, const struct comma
 	bool is_off = o->is_off && option_modes[o->mode].heeds_off;
 	int r;
 
-	if (!o->policy && policy && *policy)
+	if (!o->policy && policy && *policy) {
 		o->policy = policy;
+		o->is_policy_variable = true;
+	}
 	r = root_open(is_off ? NULL : o->sysroot, &o->root);
 	if (r < 0)
 		return refuse(ret_error, mem_printf(m, "--sysroot: cannot open '%s': %s", o->sysroot, strerror(-r)));

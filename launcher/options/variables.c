@@ -9,6 +9,7 @@
 #include "options/privileges.h"
 #include "util/environment.h"
 #include "util/nearest.h"
+#include "util/refuse.h"
 #include "util/text.h"
 
 #define VARIABLE_PREFIX "ALLOCRUN_"
@@ -23,19 +24,32 @@ static char *options_variable(struct mem *m, const char *name)
 	return variable;
 }
 
+/*
+ * A variable of an image that is misspelt would be a start that never succeeds, over and over,
+ * where without allocrun the server runs: it is said, and what stands below it counts. Not so
+ * where it would have stopped a start: who asks to give up privileges, or requires a step, wants
+ * no start without.
+ */
+static bool options_must_hold(enum key key)
+{
+	return options_is_privilege(key) || key == KEY_REQUIRE;
+}
+
 int options_read_environment(struct mem *m, struct options *o, const char **ret_error)
 {
 	for (int k = 0; k < KEY_COUNT; k++) {
 		const char *variable = options_variable(m, key_name((enum key)k));
-		const char *text = environment_get(o->variables, variable);
+		const char *text = environment_get(o->variables, variable), *error;
 		int r;
 
 		/* Set but empty is how a Compose file or a unit says "not set". */
 		if (!text || !*text || (o->is_off && !options_is_privilege((enum key)k)))
 			continue;
-		r = options_assign(m, o, (enum key)k, text, ORIGIN_ENVIRONMENT, variable, ret_error);
+		r = options_assign(m, o, (enum key)k, text, ORIGIN_ENVIRONMENT, variable, &error);
+		if (r < 0 && options_must_hold((enum key)k))
+			return refuse(ret_error, error);
 		if (r < 0)
-			return r;
+			*MEM_PUSH(m, o->warnings, o->n_warnings) = mem_printf(m, "%s; not heeded", error);
 	}
 	return 0;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "program/command.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <paths.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -100,6 +102,11 @@ static void command_detect_privilege(const struct root *root, int fd, struct com
 		facts->nosuid = filesystem.f_flag & ST_NOSUID ? TRI_YES : TRI_NO;
 }
 
+static bool command_is_script(const struct elf_reader *reader)
+{
+	return reader->head_size >= 4 && memcmp(reader->head, ELFMAG, SELFMAG) != 0;
+}
+
 /*
  * The next file of a "#!" chain: 0 with its path, -errno with what goes wrong. Through
  * "env", to the program that it will find; env itself is glibc's or musl's as that is.
@@ -109,7 +116,14 @@ static int command_next(const struct root *root, struct mem *m, const char *cons
 {
 	char *interpreter, *argument, *program;
 	struct stat st;
-	int r = command_parse_script(m, reader->head, reader->head_size, &interpreter, &argument);
+	int r;
+
+	/* The kernel refuses it, and execvp() gives it to the shell, as every shell does. */
+	if (memcmp(reader->head, "#!", 2) != 0) {
+		*ret_path = mem_strdup(m, _PATH_BSHELL);
+		return facts->n_chain == 1 ? 0 : -ENOEXEC;
+	}
+	r = command_parse_script(m, reader->head, reader->head_size, &interpreter, &argument);
 
 	if (r < 0)
 		return r;
@@ -147,7 +161,7 @@ static void command_follow(const struct root *root, struct mem *m, const char *c
 				command_note_owner(&st, facts);
 			return;
 		}
-		if (reader.head_size < 2 || memcmp(reader.head, "#!", 2) != 0) {
+		if (!command_is_script(&reader)) {
 			elf_parse_reader(&reader, m, &facts->elf, &file);
 			if (facts->elf.problem == 0)
 				facts->malloc_role = malloc_role_of(&file);

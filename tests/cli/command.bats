@@ -142,3 +142,25 @@ expect_as_env() {
     expect_quiet
   done
 }
+
+@test "kind F: a script without its first line: the shell's, and the server behind it has the allocator" {
+  printf '%s -\n' "$show" >"$BATS_TEST_TMPDIR/server"
+  chmod 755 "$BATS_TEST_TMPDIR/server"
+  launch -- "$BATS_TEST_TMPDIR/server"
+  expect_malloc "$(library_of jemalloc)"
+  expect_quiet
+  attempt env PATH="$BATS_TEST_TMPDIR:$PATH" "$allocrun" -- server
+  expect_malloc "$(library_of jemalloc)"
+  explain -- "$BATS_TEST_TMPDIR/server"
+  expect_of '.command.chain[1]' /bin/sh
+}
+
+@test "kind F: allocrun below allocrun: the inner one sees to it, and nothing untrue is said" {
+  make_prefix
+  launch --require preload -- "$other/bin/allocrun" -- "$show" -
+  expect_malloc "$(other_library jemalloc)"
+  expect_quiet
+  launch -- "$allocrun" --allocator mimalloc -- "$show" -
+  expect_malloc "$(library_of mimalloc)"
+  expect_quiet
+}

@@ -8,8 +8,8 @@ load helpers
 
 setup() { policy_named=$BATS_TEST_TMPDIR/site.conf; }
 
-# expect_bad LINE TEXT...: the policy on stdin, named, is refused with FILE:LINE and TEXT;
-# in the default place it is ignored as a whole, which is said.
+# expect_bad LINE TEXT...: the policy on stdin, named by an option, is refused with FILE:LINE and
+# TEXT; by a variable or in the default place it is ignored as a whole, which is said.
 expect_bad() {
   local line=$1
   shift
@@ -18,8 +18,9 @@ expect_bad() {
   expect_refusal "$policy_named:$line: " "$@"
   launch --explain --policy "$policy_named"
   expect_refusal "$policy_named:$line: " "$@"
-  attempt env ALLOCRUN_POLICY="$policy_named" "$allocrun" -- touch "$BATS_TEST_TMPDIR/executed"
-  expect_refusal "$policy_named:$line: " "$@"
+  attempt env ALLOCRUN_POLICY="$policy_named" "$allocrun" -- "$show" -
+  expect_malloc "$(library_of jemalloc)"
+  expect_err "policy ignored as a whole, built-in values used: ALLOCRUN_POLICY: $policy_named:$line: "
   [ ! -e "$BATS_TEST_TMPDIR/executed" ] || fails "$ran" "nothing executed" "the command ran"
   [ -n "$(can_mount)" ] || return 0
   make_etc

@@ -63,8 +63,23 @@ expect_nothing_executed() { [ ! -e "$(mark)" ] || fails "$ran" "nothing executed
   expect_refusal "no profile 'throughputt'" "did you mean 'throughput'?" "--profile"
   launch --profile zzzzzzzz -- touch "$(mark)"
   expect_refusal "no profile 'zzzzzzzz'" balanced memory latency throughput embedding debug
-  attempt env ALLOCRUN_PROFILE=memry "$allocrun" -- touch "$(mark)"
-  expect_refusal "no profile 'memry'" "did you mean 'memory'?" "ALLOCRUN_PROFILE"
+  expect_nothing_executed
+}
+
+# An image whose variable is misspelt would start over and over, and never serve.
+@test "kind F: a variable whose value means nothing: said, not heeded, and the command starts" {
+  local variable
+  for variable in PROFILE=memry OFF=thpp PREFER=all CONF=narenas:two ALLOCATOR=jemaloc NUMA=gpus POLICY=/nowhere OOM_SCORE_ADJ=x; do
+    attempt env "ALLOCRUN_$variable" "$allocrun" -- "$show" -
+    expect_malloc "$(library_of jemalloc)"
+    expect_one_line
+    expect_err "ALLOCRUN_${variable%%=*}"
+  done
+  # What was to stop a start stops it.
+  for variable in USER=::: KEEP_CAPS=everything NO_NEW_PRIVS=perhaps REQUIRE=preloads; do
+    attempt env "ALLOCRUN_$variable" "$allocrun" -- touch "$(mark)"
+    expect_refusal "ALLOCRUN_${variable%%=*}"
+  done
   expect_nothing_executed
 }
 
@@ -93,8 +108,8 @@ expect_nothing_executed() { [ ! -e "$(mark)" ] || fails "$ran" "nothing executed
     launch "$option" thp, -- touch "$(mark)"
     expect_refusal "empty"
   done
-  attempt env ALLOCRUN_OFF=thpp "$allocrun" -- touch "$(mark)"
-  expect_refusal "ALLOCRUN_OFF" "did you mean 'thp'?"
+  attempt env ALLOCRUN_REQUIRE=thpp "$allocrun" -- touch "$(mark)"
+  expect_refusal "ALLOCRUN_REQUIRE" "did you mean 'thp'?"
   expect_nothing_executed
 }
 
@@ -113,8 +128,6 @@ expect_nothing_executed() { [ ! -e "$(mark)" ] || fails "$ran" "nothing executed
     launch --conf "$conf" -- touch "$(mark)"
     expect_refusal "--conf" "bad value '$conf'"
   done
-  attempt env ALLOCRUN_CONF=narenas:two "$allocrun" -- touch "$(mark)"
-  expect_refusal "ALLOCRUN_CONF" "narenas"
   expect_nothing_executed
 }
 
