@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -44,7 +48,16 @@ static size_t main_seed(void)
 	return seed ? seed : 1;
 }
 
-int main(int argc, char **argv)
+/* What the reading of ELF files and sets of CPUs takes, and room to spare. */
+#define MAIN_STACK (1 << 20)
+
+static struct {
+	int argc;
+	char **argv;
+	int code;
+} main_call;
+
+static int main_run(int argc, char **argv)
 {
 	struct mem m = MEM_INIT;
 	struct options options;
@@ -62,4 +75,38 @@ int main(int argc, char **argv)
 	root_close(&options.root);
 	mem_free_all(&m);
 	return code;
+}
+
+static void main_on_own_stack(void)
+{
+	main_call.code = main_run(main_call.argc, main_call.argv);
+}
+
+/*
+ * A limit of the stack that is enough for the command need not be for us (RLIMIT_STACK of 16 KiB:
+ * the command starts, and we would crash). Then a stack of our own is used.
+ */
+static bool main_needs_stack(ucontext_t *own)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur >= MAIN_STACK || getcontext(own) < 0)
+		return false;
+	own->uc_stack.ss_size = MAIN_STACK;
+	own->uc_stack.ss_sp = mmap(NULL, MAIN_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return own->uc_stack.ss_sp != MAP_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	static ucontext_t here, own;
+
+	if (!main_needs_stack(&own))
+		return main_run(argc, argv);
+	main_call.argc = argc;
+	main_call.argv = argv;
+	own.uc_link = &here;
+	makecontext(&own, main_on_own_stack, 0);
+	swapcontext(&here, &own);
+	return main_call.code;
 }

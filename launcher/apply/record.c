@@ -44,8 +44,9 @@ static void record_prune(void)
 	for (struct dirent *entry; removed < RECORDS_PRUNED && (entry = readdir(folder));) {
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
+		bool is_half = strncmp(end, ".json.", 6) == 0; /* a launcher was killed over it */
 
-		if (pid < 1 || pid > INT_MAX || strcmp(end, ".json") != 0 || ++n <= RECORDS_KEPT)
+		if (pid < 1 || pid > INT_MAX || (!is_half && (strcmp(end, ".json") != 0 || ++n <= RECORDS_KEPT)))
 			continue;
 		if (kill((pid_t)pid, 0) < 0 && errno == ESRCH && unlinkat(dirfd(folder), entry->d_name, 0) == 0)
 			removed++;

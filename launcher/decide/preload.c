@@ -11,6 +11,8 @@
 #include "util/text.h"
 
 #define PRELOAD "LD_PRELOAD"
+/* With 16 KiB jemalloc's thread crashes, with 32 KiB at times; every distribution gives 8 MiB. */
+#define PRELOAD_STACK (128 << 10)
 
 static const char *libc_name(enum libc_kind libc)
 {
@@ -101,6 +103,10 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 	other = preload_secure_reason(m, f, o);
 	if (other)
 		return other;
+	if (f->process.limits.stack.soft >= 0 && f->process.limits.stack.soft < PRELOAD_STACK)
+		return mem_printf(m,
+				  "stacks are limited to %lld KiB (RLIMIT_STACK), too little for an allocator's thread",
+				  (long long)f->process.limits.stack.soft / 1024);
 	other = preload_own_malloc(m, f, o);
 	if (other)
 		return other;

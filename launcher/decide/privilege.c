@@ -52,6 +52,8 @@ static void user_decide(const struct decision *d)
 	/* These follow the user, as under systemd's User=. */
 	if (a->home)
 		parts_add(d->m, &op->parts, "HOME", a->home, "of /etc/passwd");
+	else
+		parts_add(d->m, &op->parts, "HOME", "/", "no entry in /etc/passwd: as under a container runtime");
 	if (a->name) {
 		parts_add(d->m, &op->parts, "USER", a->name, "follows the user");
 		parts_add(d->m, &op->parts, "LOGNAME", a->name, "follows the user");

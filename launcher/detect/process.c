@@ -153,11 +153,12 @@ void limits_read(const struct root *root, struct mem *m, const char *folder, str
 	static const struct limit unknown = { FACT_UNKNOWN, FACT_UNKNOWN };
 	char *text;
 
-	*ret = (struct process_limits){ unknown, unknown, unknown, FACT_UNKNOWN };
+	*ret = (struct process_limits){ unknown, unknown, unknown, unknown, FACT_UNKNOWN };
 	root_read_i64(root, &ret->oom_score_adj, "%s/oom_score_adj", folder);
 	if (root_read_record(root, m, mem_printf(m, "%s/limits", folder), &text) < 0)
 		return;
 	limits_parse(text, "Max locked memory", &ret->memlock);
 	limits_parse(text, "Max core file size", &ret->core);
 	limits_parse(text, "Max address space", &ret->address_space);
+	limits_parse(text, "Max stack size", &ret->stack);
 }

@@ -148,7 +148,7 @@ struct process_status {
 
 /* /proc/PID/limits and oom_score_adj. */
 struct process_limits {
-	struct limit memlock, core, address_space;
+	struct limit memlock, core, address_space, stack;
 	int64_t oom_score_adj;
 };
 

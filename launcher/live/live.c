@@ -35,7 +35,7 @@ static void live_set_unknown(struct live_process *p, int64_t pid)
 	p->pid = pid;
 	p->status = process_status_unknown;
 	p->status.inner_pid = pid;
-	p->limits = (struct process_limits){ unknown, unknown, unknown, FACT_UNKNOWN };
+	p->limits = (struct process_limits){ unknown, unknown, unknown, unknown, FACT_UNKNOWN };
 	p->parent = p->start_time = FACT_UNKNOWN;
 	p->name = p->command = "";
 	p->other_mounts = p->is_static = p->is_secure = TRI_UNKNOWN;

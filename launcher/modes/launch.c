@@ -131,6 +131,23 @@ static int launch_exec(struct launch *l)
 	return commands_exec_status(error);
 }
 
+static struct options *launch_options;
+
+/* No memory for a plan: the command starts as without us, unless something may not be missing. */
+static void launch_without_memory(void)
+{
+	execvpe(launch_options->argv[0], launch_options->argv, launch_options->environment);
+}
+
+static bool launch_may_do_without(const struct options *options)
+{
+	for (int s = 0; s < STEP_COUNT; s++) {
+		if (options->ladders[s].ladder == LADDER_REQUIRE && s < STEP_USER)
+			return false;
+	}
+	return !options_gives_up(options);
+}
+
 int cmd_launch(struct mem *m, struct options *options)
 {
 	struct launch l = {
@@ -140,6 +157,9 @@ int cmd_launch(struct mem *m, struct options *options)
 
 	if (options->is_off && !options_gives_up(options))
 		return launch_exec(&l);
+	launch_options = options;
+	if (launch_may_do_without(options))
+		mem_at_end(EXIT_LAUNCHER, launch_without_memory);
 	commands_detect(m, options, &l.facts);
 	commands_decide(m, options, false, &l.facts, &l.plan);
 	blocker = plan_find_blocker(&l.plan);

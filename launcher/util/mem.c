@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,24 @@ struct mem_block {
 	_Alignas(max_align_t) unsigned char data[];
 };
 
+static void (*mem_last_resort)(void);
+static int mem_status = 125;
+
+void mem_at_end(int status, void (*last_resort)(void))
+{
+	mem_status = status;
+	mem_last_resort = last_resort;
+}
+
 static void mem_die(void)
 {
 	static const char message[] = "allocrun: out of memory\n";
 
 	if (write(STDERR_FILENO, message, sizeof message - 1) < 0)
-		_exit(125);
-	_exit(125);
+		errno = 0; /* nobody is left to be told */
+	if (mem_last_resort)
+		mem_last_resort();
+	_exit(mem_status);
 }
 
 void *mem_alloc(struct mem *m, size_t size)

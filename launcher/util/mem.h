@@ -18,6 +18,12 @@ struct mem {
 
 #define MEM_INIT ((struct mem){ NULL })
 
+/*
+ * Without memory: `last_resort` (NULL = none), which must not ask for any, then the end with
+ * `status`. At first 125 and nothing.
+ */
+void mem_at_end(int status, void (*last_resort)(void));
+
 /* Zeroed bytes, owned by the pool. Never NULL. */
 void *mem_alloc(struct mem *m, size_t size);
 void *mem_dup(struct mem *m, const void *bytes, size_t size);

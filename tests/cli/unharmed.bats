@@ -140,3 +140,62 @@ int library_stat(const char *p) { struct stat s; return stat(p, &s); }'
   expect_status 0
   expect_out_is "$nobody"
 }
+
+# sweep OPTION VALUE...: under each limit that the bare command starts with, it starts with allocrun.
+sweep() {
+  local option=$1 value starts=0
+  shift
+  for value in "$@"; do
+    attempt prlimit "--$option=$value" "$show" /dev/null
+    [ "$status" -eq 0 ] || continue
+    starts=$((starts + 1))
+    attempt prlimit "--$option=$value" "$allocrun" -- "$show" /dev/null
+    expect_status 0
+  done
+  [ "$starts" -gt 0 ] || fails "$option" "a value that the bare command starts with" "none of $*"
+}
+
+@test "kind P: limits: whatever starts bare starts" {
+  sweep stack 16384 32768 65536 131072 262144 unlimited
+  sweep as 2500000 3000000 4000000 6000000 8000000 12000000 16000000 32000000 64000000 256000000
+  sweep data 100000 300000 1000000 3000000 10000000 100000000
+  sweep nofile 3 4 5 8 16 64
+  sweep fsize 0 1 100 4096 1000000
+  sweep memlock 0 65536
+  sweep sigpending 0 1
+}
+
+@test "kind P: a limit of processes: whatever starts bare starts" {
+  needs_root "for a limit that a user meets"
+  local value
+  for value in 0 1 2 4; do
+    attempt "${as_nobody[@]}" prlimit --nproc="$value" "$allocrun" -- "$show" /dev/null
+    expect_status 0
+  done
+}
+
+@test "kind P: a user whom /etc/passwd does not know: HOME is not root's" {
+  needs_root "to change the user"
+  attempt env HOME=/root "$allocrun" --user 23456:23456 -- "$show" -
+  expect_status 0
+  expect_variable HOME /
+}
+
+@test "kind P: words to NIS in /etc/passwd are nobody's entry" {
+  needs_mounts "for an /etc of its own"
+  make_etc
+  printf '+::::::\n-bad:x:0:0::/:/bin/sh\n' >>"$etc/passwd"
+  local name
+  for name in + -bad; do
+    attempt in_etc "$allocrun" --user="$name" -- "$show" -
+    expect_refusal "no user '$name' in /etc/passwd"
+  done
+}
+
+@test "kind P: records that a killed launcher left half written go" {
+  needs_mounts "for a /run of its own"
+  attempt in_mounts "mount -t tmpfs none /run; mkdir -p /run/allocrun; echo half >/run/allocrun/4194303.json.4194303.tmp" \
+    sh -c "'$allocrun' --record auto -- true; ls /run/allocrun"
+  expect_status 0
+  expect_no_out 4194303
+}

@@ -152,6 +152,7 @@ teardown() {
   in_root sh -c 'ls /run/allocrun/*.json' >"$BATS_TEST_TMPDIR/records"
   dpkg_in_root -r allocrun
   in_root test -d /run/allocrun
+  in_root sh -c 'mkdir -p /var/lib/allocrun && echo {} >/var/lib/allocrun/tune.json'
   dpkg_in_root -P allocrun
   attempt in_root ls /run/allocrun
   [ "$status" -ne 0 ] || fails "purge" "no /run/allocrun" "$out"

@@ -64,6 +64,11 @@ static void make_old_glibc(void)
 	COMMAND.libc_minor = 17;
 }
 
+static void make_small_stack(void)
+{
+	scenario.machine.facts.process.limits.stack.soft = 64 << 10;
+}
+
 static void make_setuid(void)
 {
 	COMMAND.is_setuid = true;
@@ -120,6 +125,7 @@ static const struct {
 	{ "other machine", make_aarch64, "it is built for x86_64, the command is aarch64" },
 	{ "old glibc", make_old_glibc, "it needs glibc 2.28, the command's is 2.17" },
 	{ "setuid", make_setuid, "/usr/bin/x is setuid: the loader ignores LD_PRELOAD" },
+	{ "stack", make_small_stack, "stacks are limited to 64 KiB" }, /* kind P */
 	{ "ld.so.preload", make_system_preload, "/etc/ld.so.preload loads /lib/libjemalloc.so.1" },
 	{ "linked", make_linked, "the command links libtcmalloc.so.4 itself; " TWO },
 	{ "broken builds", make_both_broken, "jemalloc: x is truncated" },

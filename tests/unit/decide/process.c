@@ -213,7 +213,8 @@ static void test_user(void **state)
 	scenario_decide();
 	op = scenario_find(STEP_USER, "user");
 	assert_string_equal(scenario_result(op), "1234:77 (1234:77, 2 groups)");
-	assert_int_equal(op->parts.n, 0);
+	assert_int_equal(op->parts.n, 1);
+	assert_string_equal(scenario_part(op, "HOME"), "/"); /* kind P: not root's */
 	scenario_close();
 
 	scenario_open(HGX, no_variables, WORDS("--user=nobdy", "x"));
