@@ -268,3 +268,38 @@ POLICY
   explain --sysroot "$BATS_TEST_TMPDIR/machine"
   expect_of .profile memory
 }
+
+@test "kind P: a policy that others may write is not obeyed as root" {
+  needs_root "whom it would be obeyed by"
+  policy_named=$BATS_TEST_TMPDIR/folder/site.conf
+  mkdir "$BATS_TEST_TMPDIR/folder"
+  printf '[launch]\nprofile = memory\n' >"$policy_named"
+  launch --policy "$policy_named" -- true
+  expect_status 0
+  chmod 666 "$policy_named"
+  launch --policy "$policy_named" -- true
+  expect_refusal "$policy_named: not obeyed as root: others may write it"
+  chmod 644 "$policy_named"
+  chown "$nobody" "$policy_named"
+  launch --policy "$policy_named" -- true
+  expect_refusal "it belongs to another user"
+  chown 0 "$policy_named"
+  chmod 777 "$BATS_TEST_TMPDIR/folder"
+  launch --policy "$policy_named" -- true
+  expect_refusal "others may write $BATS_TEST_TMPDIR/folder"
+  # There nobody can take it away.
+  chmod 1777 "$BATS_TEST_TMPDIR/folder"
+  launch --policy "$policy_named" -- true
+  expect_status 0
+  # And for a user it is his own matter.
+  chmod 777 "$BATS_TEST_TMPDIR/folder" "$BATS_TEST_TMPDIR"
+  attempt "${as_nobody[@]}" "$allocrun" --policy "$policy_named" -- true
+  expect_status 0
+}
+
+@test "kind P: a default policy that others may write is ignored as a whole" {
+  needs_mounts "for an /etc of its own"
+  policy <<<$'[launch]\nprofile = memory'
+  chmod 666 "$etc/allocrun/policy.conf"
+  expect_ignored "/etc/allocrun/policy.conf: not obeyed as root: others may write it"
+}
