@@ -74,7 +74,7 @@ load helpers
 
 @test "kind D: a library of a library with a malloc: not a second one beside it" {
   gcc -shared -fPIC -DWITH_MALLOC -Wl,-soname,libinner.so -o "$BATS_TEST_TMPDIR/libinner.so" "$BATS_TEST_DIRNAME/targets/empty.c"
-  gcc -shared -fPIC -Wl,--no-as-needed -Wl,-rpath,'$ORIGIN' -o "$BATS_TEST_TMPDIR/libouter.so" "$BATS_TEST_DIRNAME/targets/empty.c" "$BATS_TEST_TMPDIR/libinner.so"
+  gcc -shared -fPIC -Wl,--no-as-needed -Wl,-rpath,"$BATS_TEST_TMPDIR" -o "$BATS_TEST_TMPDIR/libouter.so" "$BATS_TEST_DIRNAME/targets/empty.c" "$BATS_TEST_TMPDIR/libinner.so"
   gcc -Wl,--no-as-needed -Wl,-rpath,"$BATS_TEST_TMPDIR" -o "$BATS_TEST_TMPDIR/program" "$BATS_TEST_DIRNAME/targets/show.c" \
     "$BATS_TEST_TMPDIR/libouter.so" -ldl
   launch -- "$BATS_TEST_TMPDIR/program" -
