@@ -74,7 +74,7 @@ expect_next() {
 # What follows the dollar is replaced by the loader of glibc, and stays as it is with musl's.
 @test "kind B: a folder whose name has what the loader replaces" {
   local name
-  for name in '$LIB' '$ORIGIN' '${PLATFORM}'; do
+  for name in "\$LIB" "\$ORIGIN" "\${PLATFORM}"; do
     make_prefix "$BATS_TEST_TMPDIR/$name/prefix"
     attempt "$other/bin/allocrun" -- "$show" -
     expect_system_malloc
