@@ -21,9 +21,14 @@ bool live_is_hidden(const struct live_context *c, int64_t pid)
 
 int live_open_root(const struct live_context *c, int64_t pid, struct root *ret)
 {
+	int r;
+
 	if (!c->root->live)
 		return -ENOTSUP;
-	return root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
+	r = root_open(mem_printf(c->m, "/proc/%lld/root", (long long)pid), ret);
+	if (r == 0)
+		ret->is_others = true;
+	return r;
 }
 
 bool live_pause(struct live_context *c)

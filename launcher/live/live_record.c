@@ -173,7 +173,8 @@ void live_record_parse(struct mem *m, const char *text, size_t size, const struc
 
 	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	if (!json) {
-		ret->problem = mem_printf(m, "it is damaged: line %d: %s", error.line, error.text);
+		/* jansson's own words quote the file, which may be another's. */
+		ret->problem = mem_printf(m, "it is damaged: line %d", error.line);
 		return;
 	}
 	problem = record_reject(m, json, process, ret);
@@ -216,10 +217,11 @@ static struct live_record *record_read(const struct live_context *c, const struc
 
 void live_record_detect(const struct live_context *c, struct live_process *process)
 {
-	struct root theirs;
+	struct root theirs = *c->root;
 
 	if (process->other_mounts != TRI_YES) {
-		process->record = record_read(c, c->root, process);
+		theirs.is_others = c->root->live;
+		process->record = record_read(c, &theirs, process);
 	} else if (live_open_root(c, process->pid, &theirs) == 0) {
 		process->record = record_read(c, &theirs, process);
 		root_close(&theirs);

@@ -279,32 +279,32 @@ static const char *tree_select_cgroup(const struct live_context *c, struct pids 
 	return mem_printf(c->m, "there is no cgroup '%s'", path);
 }
 
-/* The folder of this name anywhere below; systemd nests units in slices. */
-static char *unit_find(const struct live_context *c, const char *folder, const char *unit, int depth, struct pids *pids)
+struct unit_folders {
+	char **items;
+	size_t n;
+};
+
+/*
+ * The folders of this name in slices. Below a service or a scope a user, or whoever it was delegated to,
+ * names folders as he likes: a user manager's units are not the system's.
+ */
+static void unit_find(const struct live_context *c, const char *folder, const char *unit, int depth, struct pids *pids,
+		      struct unit_folders *found)
 {
-	char **names, **name;
+	char **names;
 
 	if (depth >= CGROUP_DEPTH_MAX || pids->n_folders++ >= CGROUP_FOLDERS_MAX ||
 	    root_list(c->root, c->m, folder, "", &names) < 0)
-		return NULL;
-	for (name = names; *name; name++) {
+		return;
+	for (char **name = names; *name; name++) {
 		char *below = mem_printf(c->m, "%s/%s", folder, *name);
+		const char *dot = strrchr(*name, '.');
 
 		if (strcmp(*name, unit) == 0 && cgroup_is_folder(c, below))
-			return below;
+			*MEM_PUSH(c->m, found->items, found->n) = below;
+		else if (dot && strcmp(dot, ".slice") == 0)
+			unit_find(c, below, unit, depth + 1, pids, found);
 	}
-	for (name = names; *name; name++) {
-		const char *dot = strrchr(*name, '.');
-		char *found;
-
-		/* Units lie in slices and in the scopes and services of user managers. */
-		if (!dot || (strcmp(dot, ".slice") != 0 && strcmp(dot, ".service") != 0))
-			continue;
-		found = unit_find(c, mem_printf(c->m, "%s/%s", folder, *name), unit, depth + 1, pids);
-		if (found)
-			return found;
-	}
-	return NULL;
 }
 
 static const char *tree_select_unit(const struct live_context *c, struct pids *pids)
@@ -316,11 +316,16 @@ static const char *tree_select_unit(const struct live_context *c, struct pids *p
 	if (!strchr(unit, '.'))
 		unit = mem_printf(c->m, "%s.service", unit);
 	for (const char **top = cgroup_list_tops(c); *top; top++) {
-		char *folder = unit_find(c, *top, unit, 0, pids);
+		struct unit_folders found = { NULL, 0 };
 
-		if (!folder)
+		unit_find(c, *top, unit, 0, pids, &found);
+		if (found.n > 1)
+			return mem_printf(c->m,
+					  "%zu control groups are called %s, as %s and %s: name one with --cgroup",
+					  found.n, unit, found.items[0], found.items[1]);
+		if (!found.n)
 			continue;
-		cgroup_add_all(c, folder, 0, pids);
+		cgroup_add_all(c, found.items[0], 0, pids);
 		if (pids->n)
 			return NULL;
 	}

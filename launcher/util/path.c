@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -100,16 +102,48 @@ static void path_record_open(const struct root *root, const char *path, int flag
 		path_record(root, ROOT_CONTENT, path, "");
 }
 
-int root_openat(const struct root *root, const char *path, int flags)
+static int path_open_plain(const struct root *root, const char *path, int flags)
 {
 	int fd;
 
-	if (root->record)
-		path_record_open(root, path, flags);
 	if (!root->live)
 		return path_openat2(root->fd, path, flags);
 	fd = openat(root->fd, path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * A look first, which opens nothing: to open a device, a terminal or /proc/kmsg does something by
+ * itself. What was looked at is what is opened then, whatever the path is by that time.
+ */
+static int path_open_of_others(const struct root *root, const char *path, int flags)
+{
+	CLEANUP_CLOSE int place = path_open_plain(root, path, O_PATH);
+	char again[32];
+	struct statfs fs;
+	struct stat st;
+	int fd;
+
+	if (place < 0)
+		return place;
+	if (fstat(place, &st) < 0 || fstatfs(place, &fs) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode) || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)
+		return -EINVAL;
+	snprintf(again, sizeof again, "/proc/self/fd/%d", place);
+	fd = open(again, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int root_openat(const struct root *root, const char *path, int flags)
+{
+	if (root->record)
+		path_record_open(root, path, flags);
+	if (root->is_others && !(flags & (O_PATH | O_DIRECTORY)))
+		return path_open_of_others(root, path, flags);
+	return path_open_plain(root, path, flags);
 }
 
 int root_stat(const struct root *root, const char *path, struct stat *ret)

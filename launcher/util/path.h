@@ -15,8 +15,9 @@
  * link leads out of it (openat2 with RESOLVE_IN_ROOT, kernel 5.6).
  */
 struct root {
-	int fd;                     /* AT_FDCWD for the live machine */
-	bool live;                  /* false: live system calls say nothing about this machine */
+	int fd;         /* AT_FDCWD for the live machine */
+	bool live;      /* false: live system calls say nothing about this machine */
+	bool is_others; /* somebody else decides what lies there: only regular files are opened, none of /proc */
 	struct root_record *record; /* NULL, or where each access is noted */
 };
 

@@ -117,7 +117,14 @@ static void test_by_unit(void **state)
 	tree_write(&tree, CGROUPS "/system.slice/old.service/cgroup.procs", "");
 	assert_string_equal(select_pids(LIVE_UNIT, "vllm"), "10 11");
 	assert_string_equal(select_pids(LIVE_UNIT, "vllm.service"), "10 11");
-	assert_string_equal(select_pids(LIVE_UNIT, "sglang"), "20");
+	/* Kind P: a user's own, and what was delegated to a service, are not the system's units. */
+	assert_non_null(strstr(select_pids(LIVE_UNIT, "sglang"), "no process of the unit"));
+	tree_write(&tree, CGROUPS "/system.slice/vllm.service/vllm.service/cgroup.procs", "12\n");
+	assert_string_equal(select_pids(LIVE_UNIT, "vllm"), "10 12 11");
+	tree_write(&tree, CGROUPS "/other.slice/vllm.service/cgroup.procs", "13\n");
+	assert_non_null(strstr(select_pids(LIVE_UNIT, "vllm"), "2 control groups are called vllm.service"));
+	tree_remove(&tree, CGROUPS "/other.slice/vllm.service/cgroup.procs");
+	tree_remove(&tree, CGROUPS "/system.slice/vllm.service/vllm.service/cgroup.procs");
 	assert_string_equal(select_pids(LIVE_UNIT, "system.slice"), "10 11");
 	assert_non_null(strstr(select_pids(LIVE_UNIT, "old"), "no process of the unit old.service"));
 	assert_non_null(strstr(select_pids(LIVE_UNIT, "worker"), "no process of the unit worker.service"));

@@ -159,6 +159,35 @@ static void test_fifo_does_not_block(void **state)
 	tree_close(&t);
 }
 
+/* Kind P: in the root of somebody else only regular files are opened, and none that the kernel answers. */
+static void test_root_of_others(void **state)
+{
+	struct root live = { .fd = AT_FDCWD, .live = true, .is_others = true };
+	struct tree t;
+	char *text;
+	size_t n;
+
+	(void)state;
+	tree_open(&t);
+	t.root.is_others = true;
+	tree_write(&t, "/file", "one\n");
+	tree_symlink(&t, "/link", "file");
+	assert_int_equal(mkfifo(tree_outside(&t, "/fifo"), 0600), 0);
+	assert_int_equal(root_read(&t.root, &t.mem, "/file", 100, &text, &n), 0);
+	assert_string_equal(text, "one\n");
+	assert_int_equal(root_read(&t.root, &t.mem, "/link", 100, &text, &n), 0);
+	assert_int_equal(root_read(&t.root, &t.mem, "/fifo", 100, &text, &n), -EINVAL);
+	assert_int_equal(root_read(&t.root, &t.mem, "/none", 100, &text, &n), -ENOENT);
+	assert_int_equal(root_read(&t.root, &t.mem, "/", 100, &text, &n), -EISDIR);
+	assert_int_equal(root_read(&live, &t.mem, "/dev/null", 100, &text, &n), -EINVAL);
+	assert_int_equal(root_read(&live, &t.mem, "/dev/ptmx", 100, &text, &n), -EINVAL);
+	assert_int_equal(root_read(&live, &t.mem, "/proc/self/status", 4096, &text, &n), -EINVAL);
+	assert_int_equal(root_read(&live, &t.mem, "/sys/kernel/mm/transparent_hugepage/enabled", 100, &text, &n),
+			 -EINVAL);
+	assert_int_equal(root_read(&live, &t.mem, tree_outside(&t, "/file"), 100, &text, &n), 0);
+	tree_close(&t);
+}
+
 static void test_live_root(void **state)
 {
 	struct mem m = MEM_INIT;
@@ -222,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_nothing_leads_out_of_the_root),
 		cmocka_unit_test(test_fifo_does_not_block),
+		cmocka_unit_test(test_root_of_others),
 		cmocka_unit_test(test_live_root),
 		cmocka_unit_test(test_text_fields),
 	};
