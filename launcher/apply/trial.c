@@ -189,13 +189,13 @@ static void trial_read(int fd, int64_t deadline, struct buffer *output)
 /* Its status, or -ETIMEDOUT, when it was ended. */
 static int trial_wait(pid_t pid, int fd, int64_t deadline, struct buffer *output)
 {
+	static const struct timespec pause = { 0, 1000000 };
 	int status = 0, r;
 
 	trial_read(fd, deadline, output);
 	/* All descriptors closed is not yet the end; open ones may be those of somebody it has started. */
-	do
-		r = waitpid(pid, &status, trial_now_ms() < deadline ? 0 : WNOHANG);
-	while (r < 0 && errno == EINTR);
+	while ((r = waitpid(pid, &status, WNOHANG)) == 0 && trial_now_ms() < deadline)
+		nanosleep(&pause, NULL);
 	kill(-pid, SIGKILL);
 	if (r == pid)
 		return status;
