@@ -112,7 +112,7 @@ static int launch_exec_without_options(struct launch *l)
 	l->is_stripped = true;
 	launch_record(l, launch_amend);
 	if (!l->options->is_quiet)
-		output_write(STDERR_FILENO, report_warnings(l->m, &l->plan));
+		output_say(STDERR_FILENO, report_warnings(l->m, &l->plan));
 	return launch_exec(l);
 }
 
@@ -171,13 +171,13 @@ int cmd_launch(struct mem *m, struct options *options)
 	if (blocker)
 		return launch_refuse(&l, blocker);
 	if (options->is_verbose)
-		output_write(STDERR_FILENO,
-			     report_explain(m, &l.facts, options, &l.plan, REPORT_APPLIED, isatty(STDERR_FILENO)));
+		output_say(STDERR_FILENO,
+			   report_explain(m, &l.facts, options, &l.plan, REPORT_APPLIED, isatty(STDERR_FILENO)));
 	/*
 	 * exec has the last word on what it can execute. Where it will most likely refuse,
 	 * its own line is enough; where it knows better, all steps have been taken.
 	 */
 	else if (!options->is_quiet && !commands_command_status(&l.facts))
-		output_write(STDERR_FILENO, report_warnings(m, &l.plan));
+		output_say(STDERR_FILENO, report_warnings(m, &l.plan));
 	return launch_exec(&l);
 }

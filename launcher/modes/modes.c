@@ -51,7 +51,7 @@ void commands_complain(struct mem *m, const char *format, ...)
 	va_start(args, format);
 	line = utf8_clean(m, mem_vprintf(m, format, args));
 	va_end(args);
-	output_write(STDERR_FILENO, mem_printf(m, "allocrun: %s\n", line));
+	output_say(STDERR_FILENO, mem_printf(m, "allocrun: %s\n", line));
 }
 
 int commands_print(struct mem *m, const char *text)

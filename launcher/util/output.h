@@ -10,6 +10,12 @@
 int output_write(int fd, const char *text);
 
 /*
+ * The same for what may be lost: a pipe that nobody empties holds nobody up. -EAGAIN: a part at the
+ * least was not taken.
+ */
+int output_say(int fd, const char *text);
+
+/*
  * Puts a descriptor that can neither be read nor written in place of each of 0, 1
  * and 2 that is closed, so that no file of ours gets that number. It closes at
  * exec: the command finds them closed as we did.

@@ -199,3 +199,13 @@ sweep() {
   expect_status 0
   expect_no_out 4194303
 }
+
+@test "kind P: stderr is a full pipe that nobody reads: the command starts" {
+  # Perl's own pipe, filled; what is executed has it for its stderr.
+  attempt env LD_PRELOAD="$libraries/libjemalloc.so.2" perl -e '
+    use Fcntl; pipe(my $r, my $w) or die; fcntl($w, F_SETFL, O_NONBLOCK); 1 while syswrite($w, "x" x 4096);
+    fcntl($w, F_SETFL, 0); open(STDERR, ">&", $w) or die; fcntl($r, F_SETFD, 0); exec @ARGV' \
+    "$allocrun" --verbose -- sh -c 'echo started'
+  expect_status 0
+  expect_out started
+}
