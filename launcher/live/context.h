@@ -14,6 +14,7 @@
 struct live_original {
 	const struct build_facts *build;
 	struct mapped_file file; /* inode 0: it cannot be looked at */
+	bool is_changed;         /* its bytes are not the manifest's */
 	char *bytes;             /* NULL: not needed yet */
 	size_t size;
 };

@@ -2,7 +2,8 @@
 /*
  * Is a library one of the bundled builds? Its build ID says which one it claims to be, and
  * any file can claim that. It is the build when the kernel has mapped our very file, or
- * when what nothing writes to is in its memory what it is in our file.
+ * when what nothing writes to is in its memory what it is in our file; and when our file is the one
+ * that the manifest knows.
  */
 #include "live/look.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "live/maps.h"
+#include "program/catalog.h"
 
 #define BUILD_FILE_MAX SYMTAB_FILE_MAX
 #define BUILD_CHUNK 4096
@@ -20,6 +22,7 @@
 static struct live_original *build_find_original(struct live_context *c, const struct build_facts *build)
 {
 	struct live_original *original;
+	char *digest = build->digest;
 	struct stat st;
 
 	for (size_t i = 0; i < c->n_originals; i++) {
@@ -30,11 +33,25 @@ static struct live_original *build_find_original(struct live_context *c, const s
 	original->build = build;
 	if (root_stat(c->root, build->path, &st) == 0)
 		original->file = (struct mapped_file){ st.st_dev, st.st_ino };
+	if (build->sha256 && (digest || digest_file(c->root, c->m, build->path, &digest) == 0))
+		original->is_changed = strcmp(digest, build->sha256) != 0;
 	return original;
 }
 
-/* How many of the bytes differ; all of them where they cannot be read. */
-static size_t build_count_different(struct serving *s, uint64_t address, const char *bytes, size_t size)
+/* INT3 of x86, BRK of aarch64, of which `at` is a byte. */
+static bool build_is_breakpoint(const struct build_facts *build, const char *found, size_t at)
+{
+	uint32_t word;
+
+	if (!build->machine || strcmp(build->machine, "aarch64") != 0)
+		return (unsigned char)found[at] == 0xcc;
+	memcpy(&word, found + (at & ~(size_t)3), sizeof word);
+	return (word & 0xffe0001f) == 0xd4200000;
+}
+
+/* How many of the bytes differ, `size` where one is no breakpoint's or they cannot be read. */
+static size_t build_count_different(struct serving *s, const struct build_facts *build, uint64_t address,
+				    const char *bytes, size_t size)
 {
 	char found[BUILD_CHUNK];
 	size_t n = 0;
@@ -46,15 +63,20 @@ static size_t build_count_different(struct serving *s, uint64_t address, const c
 			return size;
 		if (memcmp(found, bytes + at, chunk) == 0)
 			continue;
-		for (size_t i = 0; i < chunk; i++)
-			n += found[i] != bytes[at + i];
+		for (size_t i = 0; i < chunk; i++) {
+			if (found[i] == bytes[at + i])
+				continue;
+			if (!build_is_breakpoint(build, found, i))
+				return size;
+			n++;
+		}
 	}
 	return n;
 }
 
 /* One segment; the ELF header's own words on sections change where a copy was stripped. */
-static bool build_has_segment(struct serving *s, const struct live_object *object, const Elf64_Phdr *segment,
-			      const char *bytes, size_t size)
+static bool build_has_segment(struct serving *s, const struct build_facts *build, const struct live_object *object,
+			      const Elf64_Phdr *segment, const char *bytes, size_t size)
 {
 	uint64_t skipped = segment->p_offset < sizeof(Elf64_Ehdr) ? sizeof(Elf64_Ehdr) - segment->p_offset : 0;
 	size_t limit = segment->p_flags & PF_X ? BUILD_BREAKPOINT_BYTES_MAX : 0;
@@ -62,11 +84,12 @@ static bool build_has_segment(struct serving *s, const struct live_object *objec
 	if (segment->p_offset > size || segment->p_filesz > size - segment->p_offset)
 		return false;
 	return skipped >= segment->p_filesz ||
-	       build_count_different(s, object->base + segment->p_vaddr + skipped, bytes + segment->p_offset + skipped,
-				     segment->p_filesz - skipped) <= limit;
+	       build_count_different(s, build, object->base + segment->p_vaddr + skipped,
+				     bytes + segment->p_offset + skipped, segment->p_filesz - skipped) <= limit;
 }
 
-static bool build_is_copy(struct serving *s, const struct live_object *object, const char *bytes, size_t size)
+static bool build_is_copy(struct serving *s, const struct build_facts *build, const struct live_object *object,
+			  const char *bytes, size_t size)
 {
 	bool has_code = false;
 	Elf64_Ehdr header;
@@ -83,7 +106,7 @@ static bool build_is_copy(struct serving *s, const struct live_object *object, c
 		memcpy(&segment, bytes + header.e_phoff + i * sizeof segment, sizeof segment);
 		if (segment.p_type != PT_LOAD || segment.p_flags & PF_W)
 			continue;
-		if (!build_has_segment(s, object, &segment, bytes, size))
+		if (!build_has_segment(s, build, object, &segment, bytes, size))
 			return false;
 		has_code |= segment.p_flags & PF_X;
 	}
@@ -105,7 +128,7 @@ static enum tristate build_compare(struct serving *s, const struct live_object *
 	if (!original->bytes && (build->problem || root_read(s->c->root, s->c->m, build->path, BUILD_FILE_MAX,
 							     &original->bytes, &original->size) < 0))
 		return TRI_UNKNOWN;
-	return build_is_copy(s, object, original->bytes, original->size) ? TRI_YES : TRI_NO;
+	return build_is_copy(s, build, object, original->bytes, original->size) ? TRI_YES : TRI_NO;
 }
 
 /* Is it what its build ID says? A file that many processes have is compared once. */
@@ -116,6 +139,8 @@ static enum tristate build_is_it(struct serving *s, const struct live_object *ob
 	struct mapped_file file;
 	enum tristate is_it;
 
+	if (original->is_changed)
+		return TRI_NO;
 	if (!build_find_file(s, object, &file))
 		return build_compare(s, object, original);
 	if (file.inode == original->file.inode && file.device == original->file.device)

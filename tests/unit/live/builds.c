@@ -2,6 +2,7 @@
 /* live_detect() on libraries that claim to be one of the bundled builds, and on who loads them how. */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "live/maps.h"
+#include "program/catalog.h"
 #include "support/live_child.h"
 
 #define SLEEP "/bin/sleep"
@@ -113,14 +115,18 @@ static void test_changed_code(void **state)
 	char *copy = tree_outside(&tree, "/libcopy.so");
 	struct build_facts build = { .id = "true", .path = library, .build_id = "abcd", .is_bundled = true };
 	struct catalog_facts catalog = { .builds = &build, .n_builds = 1 };
-	static const size_t counts[] = { 1, 65 };
+	static const struct {
+		size_t n;
+		int byte;
+		bool is_it;
+	} changes[] = { { 1, 0xcc, true }, { 65, 0xcc, false }, { 1, 0xc3, false } };
 	Elf64_Ehdr header;
 	Elf64_Phdr segment;
 
 	(void)state;
 	if (!library)
 		skip();
-	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		const struct live_process *p;
 		FILE *file;
 
@@ -135,13 +141,36 @@ static void test_changed_code(void **state)
 		}
 		/* The end of the code: among what does nothing. */
 		assert_int_equal(fseek(file, (long)(segment.p_offset + segment.p_filesz) - 2048, SEEK_SET), 0);
-		for (size_t k = 0; k < counts[i]; k++)
-			assert_int_equal(fputc(0xcc, file), 0xcc);
+		for (size_t k = 0; k < changes[i].n; k++)
+			assert_int_equal(fputc(changes[i].byte, file), changes[i].byte);
 		assert_int_equal(fclose(file), 0);
 		p = look_at_preloaded(copy, &catalog);
-		assert_row_int("differing bytes", p->malloc->build ? 1 : 0, counts[i] == 1);
-		assert_row_int("differing bytes", p->malloc->is_impostor, counts[i] != 1);
+		assert_row_int("differing bytes", p->malloc->build ? 1 : 0, changes[i].is_it);
+		assert_row_int("differing bytes", p->malloc->is_impostor, !changes[i].is_it);
 	}
+}
+
+/* Kind P: the installed file itself was patched; its build ID, and what is mapped, are the same. */
+static void test_changed_on_disk(void **state)
+{
+	char *library = compile("/libtrue.so", allocator, "-shared -fPIC " BUILD_ID), *digest;
+	struct build_facts build = { .id = "true",
+				     .path = library,
+				     .machine = mem_strdup(&pool, "x86_64"),
+				     .build_id = "abcd",
+				     .is_bundled = true };
+	struct catalog_facts catalog = { .builds = &build, .n_builds = 1 };
+	const struct root live = { .fd = AT_FDCWD, .live = true };
+
+	(void)state;
+	if (!library)
+		skip();
+	assert_int_equal(digest_file(&live, &pool, library, &digest), 0);
+	build.sha256 = digest;
+	assert_ptr_equal(look_at_preloaded(library, &catalog)->malloc->build, &build);
+	build.sha256 = mem_strdup(&pool, "0000");
+	assert_null(look_at_preloaded(library, &catalog)->malloc->build);
+	assert_true(look_at_preloaded(library, &catalog)->malloc->is_impostor);
 }
 
 /* The loader as the program: what it has loaded is in its own list. */
@@ -214,6 +243,7 @@ int main(void)
 		CHILD_TEST(test_claims),
 		CHILD_TEST(test_mapped_files),
 		CHILD_TEST(test_changed_code),
+		CHILD_TEST(test_changed_on_disk),
 		CHILD_TEST(test_started_through_the_loader),
 		CHILD_TEST(test_named_as_the_loader),
 		CHILD_TEST(test_dlmopen),
