@@ -142,12 +142,11 @@ static int command_next(const struct root *root, struct mem *m, const char *cons
 }
 
 /* Follows the chain to the file that the kernel loads in the end. */
-static void command_follow(const struct root *root, struct mem *m, const char *const *environment,
+static void command_follow(const struct root *root, struct mem *m, const char *const *environment, char *path,
 			   struct command_facts *facts)
 {
 	struct elf_reader reader;
 	struct elf_file file;
-	char *path = facts->path;
 	struct stat st;
 
 	for (;;) {
@@ -180,9 +179,28 @@ static void command_follow(const struct root *root, struct mem *m, const char *c
 	elf_reader_close(&reader);
 }
 
+static bool command_is_env(const struct command_facts *facts)
+{
+	return facts->n_chain == 1 && !facts->elf.problem && strcmp(text_basename(facts->chain[0]), "env") == 0;
+}
+
+/*
+ * The program in "env NAME=VALUE... PROGRAM"; NULL where env has options, or changes where programs and
+ * libraries are found: then env itself is what is known.
+ */
+static const char *command_behind_env(const char *const *argv)
+{
+	for (argv++; *argv && **argv != '-' && strchr(*argv, '='); argv++) {
+		if (text_starts_with(*argv, "PATH=") || text_starts_with(*argv, "LD_"))
+			return NULL;
+	}
+	return *argv && **argv != '-' ? *argv : NULL;
+}
+
 void command_detect(const struct root *root, struct mem *m, const char *const *argv, const char *const *environment,
 		    struct command_facts *ret)
 {
+	const char *program;
 	char *path = NULL;
 
 	*ret = (struct command_facts){
@@ -204,7 +222,11 @@ void command_detect(const struct root *root, struct mem *m, const char *const *a
 		ret->elf.problem = ret->error;
 		return;
 	}
-	command_follow(root, m, environment, ret);
+	command_follow(root, m, environment, path, ret);
+	program = command_is_env(ret) ? command_behind_env(argv) : NULL;
+	/* A program that env will not find is env's to speak of. */
+	if (program && command_find(root, m, environment, program, &path) == 0)
+		command_follow(root, m, environment, path, ret);
 	if (ret->elf.problem == 0)
 		command_detect_libc(root, m, ret);
 }

@@ -164,3 +164,19 @@ expect_as_env() {
   expect_malloc "$(library_of mimalloc)"
   expect_quiet
 }
+
+@test "kind F: env in front of the command: it is the command behind it that counts" {
+  launch -- env MORE=1 "$show" -
+  expect_malloc "$(library_of jemalloc)"
+  expect_variable MORE 1
+  launch -- env MORE=1 "$programs/show-static" -
+  expect_status 0
+  expect_err "$programs/show-static is statically linked"
+  launch -- env MORE=1 "$programs/own"
+  expect_status 7
+  expect_err "has a malloc of its own"
+  # What only env can know, nothing is said of.
+  launch -- env -u HOME "$show" -
+  expect_malloc "$(library_of jemalloc)"
+  expect_quiet
+}

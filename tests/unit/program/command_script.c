@@ -182,12 +182,48 @@ static void test_env_arguments(void **state)
 	mem_free_all(&m);
 }
 
+/* Kind F: env as the command. */
+static void test_env_command(void **state)
+{
+	static const struct {
+		const char *argv[6];
+		const char *last;
+	} cases[] = {
+		{ { "env", "python3" }, "/usr/bin/python3" },
+		{ { "env", "A=1", "B=", "python3", "x=1" }, "/usr/bin/python3" },
+		{ { "env", "A=1", "/script" }, "/usr/bin/python3" },
+		{ { "env" }, "/usr/bin/env" },
+		{ { "env", "A=1" }, "/usr/bin/env" },
+		{ { "env", "-i", "python3" }, "/usr/bin/env" },
+		{ { "env", "PATH=/x", "python3" }, "/usr/bin/env" },
+		{ { "env", "LD_PRELOAD=", "python3" }, "/usr/bin/env" },
+		{ { "env", "none" }, "/usr/bin/env" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct command_facts facts;
+		struct tree t;
+
+		tree_open(&t);
+		tree_write_elf(&t, "/usr/bin/python3", &elf_glibc_program);
+		tree_write_elf(&t, "/usr/bin/env", &elf_glibc_program);
+		tree_write(&t, "/script", "#!/usr/bin/python3\n");
+		command_detect(&t.root, &t.mem, cases[i].argv, path_environment, &facts);
+		print_message("row %zu\n", i);
+		assert_string_equal(facts.chain[facts.n_chain - 1], cases[i].last);
+		assert_string_equal(facts.path, "/usr/bin/env");
+		assert_int_equal(facts.elf.problem, 0);
+		tree_close(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chains),        cmocka_unit_test(test_chain_of_scripts_ends),
-		cmocka_unit_test(test_script_lines),  cmocka_unit_test(test_long_script_lines),
-		cmocka_unit_test(test_env_arguments),
+		cmocka_unit_test(test_env_command),           cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_chain_of_scripts_ends), cmocka_unit_test(test_script_lines),
+		cmocka_unit_test(test_long_script_lines),     cmocka_unit_test(test_env_arguments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
