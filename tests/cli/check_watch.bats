@@ -15,7 +15,6 @@ teardown() {
 }
 started=()
 
-# Bit 1 of the caught signals: SIGINT has a handler.
 # The audit looks in a child, to which it hands signals on: that one has to heed both.
 catches_interrupts() {
   local mask
