@@ -156,13 +156,23 @@ sweep() {
 }
 
 @test "kind P: limits: whatever starts bare starts" {
-  sweep stack 16384 32768 65536 131072 262144 unlimited
+  # Below 64 KiB the program itself lives by chance.
+  sweep stack 65536 131072 262144 unlimited
   sweep as 2500000 3000000 4000000 6000000 8000000 12000000 16000000 32000000 64000000 256000000
   sweep data 100000 300000 1000000 3000000 10000000 100000000
   sweep nofile 3 4 5 8 16 64
   sweep fsize 0 1 100 4096 1000000
   sweep memlock 0 65536
   sweep sigpending 0 1
+}
+
+@test "kind P: a stack that is too small for the launcher, and not for the command" {
+  local value
+  gcc -static -o "$BATS_TEST_TMPDIR/exit42" -x c - <<<'int main(void) { return 42; }'
+  for value in 16384 32768; do
+    attempt prlimit --stack="$value" "$allocrun" -- "$BATS_TEST_TMPDIR/exit42"
+    expect_status 42
+  done
 }
 
 @test "kind P: a limit of processes: whatever starts bare starts" {
@@ -202,6 +212,7 @@ sweep() {
 
 @test "kind P: stderr is a full pipe that nobody reads: the command starts" {
   # Perl's own pipe, filled; what is executed has it for its stderr.
+  # shellcheck disable=SC2016 # Perl's variables
   attempt env LD_PRELOAD="$libraries/libjemalloc.so.2" perl -e '
     use Fcntl; pipe(my $r, my $w) or die; fcntl($w, F_SETFL, O_NONBLOCK); 1 while syswrite($w, "x" x 4096);
     fcntl($w, F_SETFL, 0); open(STDERR, ">&", $w) or die; fcntl($r, F_SETFD, 0); exec @ARGV' \
