@@ -16,6 +16,7 @@
 #include "apply/apply.h"
 #include "probe/status.h"
 #include "util/buffer.h"
+#include "util/clock.h"
 #include "util/environment.h"
 #include "util/output.h"
 #include "util/text.h"
@@ -159,21 +160,13 @@ static void trial_run(struct mem *m, const struct facts *facts, const struct pla
 	_exit(PROBE_NOT_STARTED);
 }
 
-static int64_t trial_now_ms(void)
-{
-	struct timespec now = { 0, 0 };
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* What was written, until the end of all who can write or of the time. */
 static void trial_read(int fd, int64_t deadline, struct buffer *output)
 {
 	struct pollfd pollfd = { fd, POLLIN, 0 };
 	int64_t left;
 
-	while ((left = deadline - trial_now_ms()) > 0 && poll(&pollfd, 1, (int)left) != 0) {
+	while ((left = deadline - clock_now_ms()) > 0 && poll(&pollfd, 1, (int)left) != 0) {
 		char bytes[512];
 		ssize_t n = read(fd, bytes, sizeof bytes - 1);
 
@@ -194,13 +187,13 @@ static int trial_wait(pid_t pid, int fd, int64_t deadline, struct buffer *output
 
 	trial_read(fd, deadline, output);
 	/* All descriptors closed is not yet the end; open ones may be those of somebody it has started. */
-	while ((r = waitpid(pid, &status, WNOHANG)) == 0 && trial_now_ms() < deadline)
+	while ((r = waitpid(pid, &status, WNOHANG)) == 0 && clock_now_ms() < deadline)
 		nanosleep(&pause, NULL);
 	kill(-pid, SIGKILL);
 	if (r == pid)
 		return status;
 	kill(pid, SIGKILL);
-	trial_read(fd, trial_now_ms() + TRIAL_KILL_MS, output);
+	trial_read(fd, clock_now_ms() + TRIAL_KILL_MS, output);
 	waitpid(pid, NULL, WNOHANG);
 	return -ETIMEDOUT;
 }
@@ -247,7 +240,7 @@ static const char *trial_explain(struct mem *m, int status, const char *output)
 static int trial_fork(struct mem *m, const struct facts *facts, const struct plan *plan, char **environment,
 		      struct buffer *output)
 {
-	int64_t deadline = trial_now_ms() + TRIAL_MS;
+	int64_t deadline = clock_now_ms() + TRIAL_MS;
 	int fds[2], r;
 	pid_t pid;
 

@@ -331,7 +331,8 @@ static bool options_glibc_serves(const struct decision *d)
 	bool is_system = strcmp(policy_setting(d, KEY_ALLOCATOR).text, "system") == 0;
 
 	if (f->command.malloc_role == MALLOC_SERVES || f->command.malloc_role == MALLOC_SANITIZES ||
-	    preload_find_library(&f->command, MALLOC_SERVES) || preload_find_library(&f->command, MALLOC_SANITIZES) ||
+	    preload_find_library(&f->command, MALLOC_SERVES, NULL) ||
+	    preload_find_library(&f->command, MALLOC_SANITIZES, NULL) ||
 	    preload_find_role(d->m, &f->preloads, current, MALLOC_SANITIZES) ||
 	    (!is_system && preload_find_role(d->m, &f->preloads, current, MALLOC_SERVES)))
 		return false;

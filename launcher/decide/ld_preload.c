@@ -36,14 +36,20 @@ const char *preload_find_role(struct mem *m, const struct malloc_files *read, co
 	return NULL;
 }
 
-const char *preload_find_library(const struct command_facts *command, enum malloc_role role)
+static bool preload_is_library(const struct command_facts *command, const char *name, enum malloc_role role,
+			       const char *but)
+{
+	return preload_role_of(&command->libraries, name) == role && !(but && strcmp(name, but) == 0);
+}
+
+const char *preload_find_library(const struct command_facts *command, enum malloc_role role, const char *but)
 {
 	for (size_t i = 0; i < command->elf.n_needed; i++) {
-		if (preload_role_of(&command->libraries, command->elf.needed[i]) == role)
+		if (preload_is_library(command, command->elf.needed[i], role, but))
 			return command->elf.needed[i];
 	}
 	for (size_t i = 0; i < command->libraries.n; i++) {
-		if (preload_role_of(&command->libraries, command->libraries.items[i].name) == role)
+		if (preload_is_library(command, command->libraries.items[i].name, role, but))
 			return command->libraries.items[i].name;
 	}
 	return NULL;

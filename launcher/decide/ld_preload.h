@@ -15,8 +15,11 @@ enum malloc_role preload_role_of(const struct malloc_files *read, const char *en
 /* The first entry of an LD_PRELOAD or ld.so.preload value that has this role, in the pool; NULL = none. */
 const char *preload_find_role(struct mem *m, const struct malloc_files *read, const char *entries,
 			      enum malloc_role role);
-/* The first of the command's libraries that has it; where they were not read, of those that it names. */
-const char *preload_find_library(const struct command_facts *command, enum malloc_role role);
+/*
+ * The first of the command's libraries that has it; where they were not read, of those that it names.
+ * `but`: not this one; NULL = any.
+ */
+const char *preload_find_library(const struct command_facts *command, enum malloc_role role, const char *but);
 
 /*
  * Ours first, then what was there in its order, without other allocators and

@@ -56,7 +56,7 @@ static const char *preload_secure_reason(struct mem *m, const struct facts *f, c
 static const char *preload_sanitizer(struct mem *m, const struct facts *f, const struct options *o)
 {
 	const char *current = environment_get((const char *const *)o->environment, PRELOAD);
-	const char *library = preload_find_library(&f->command, MALLOC_SANITIZES);
+	const char *library = preload_find_library(&f->command, MALLOC_SANITIZES, NULL);
 
 	if (f->command.malloc_role == MALLOC_SANITIZES)
 		return f->command.chain[f->command.n_chain - 1];
@@ -122,10 +122,8 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 /* The command links an allocator of its own, other than this build. */
 static const char *preload_linked_allocator(const struct facts *f, const struct build_facts *b)
 {
-	const char *needed = preload_find_library(&f->command, MALLOC_SERVES);
-
 	/* With the same soname the loader takes ours in its place. */
-	return needed && strcmp(needed, text_basename(b->path)) != 0 ? needed : NULL;
+	return preload_find_library(&f->command, MALLOC_SERVES, text_basename(b->path));
 }
 
 const char *policy_reject_build(struct mem *m, const struct facts *f, const struct build_facts *b)

@@ -21,7 +21,7 @@ void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_fa
 /* Of a huge page of the page tables; FACT_UNKNOWN. */
 int64_t thp_read_pmd_size(const struct root *root);
 void thp_detect(const struct root *root, struct mem *m, bool thorough, struct thp_facts *ret);
-/* `pool_bytes`: /proc/meminfo, Hugetlb: 0 = every pool is empty; FACT_UNKNOWN = ask each. */
+/* Of `memory`, hugetlb: 0 = every pool is empty; FACT_UNKNOWN = ask each. Its own pool, where /sys has none. */
 void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, const struct meminfo *memory,
 		    struct hugetlb_facts *ret);
 void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret);

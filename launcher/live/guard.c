@@ -15,6 +15,7 @@
 
 #include "live/context.h"
 #include "util/buffer.h"
+#include "util/clock.h"
 #include "util/output.h"
 
 /* How often the parent looks at its child. */
@@ -78,14 +79,6 @@ void guard_leave(struct guard *guard)
 		atomic_store(&guard->pid, 0);
 }
 
-static int64_t guard_read_ns(clockid_t clock)
-{
-	struct timespec now = { 0, 0 };
-
-	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* It waits in the kernel: neither does it run, nor does it wait for a CPU, nor was it stopped. */
 static bool guard_is_waiting(pid_t pid)
 {
@@ -99,12 +92,12 @@ static bool guard_is_waiting(pid_t pid)
 /* Has it used no CPU for too long, in one and the same look? Whoever pauses wakes up in between. */
 static bool guard_stands_still(struct guard *guard, struct guard_child *child)
 {
-	int64_t now = guard_read_ns(CLOCK_MONOTONIC) / 1000000, cpu = 0;
+	int64_t now = clock_now_ms(), cpu = 0;
 	int64_t looked_at = atomic_load(&guard->pid), n_looks = atomic_load(&guard->n_looks);
 	clockid_t clock;
 
 	if (clock_getcpuclockid(child->pid, &clock) == 0)
-		cpu = guard_read_ns(clock);
+		cpu = clock_read_ns(clock);
 	if (looked_at && looked_at == child->looked_at && n_looks == child->n_looks && cpu == child->cpu_ns &&
 	    guard_is_waiting(child->pid))
 		return now - child->since_ms >= guard->patience_ms;

@@ -6,6 +6,8 @@
 #include <link.h>
 #include <string.h>
 
+#include "program/elf_reader.h"
+
 /* Far above any real program; lists that run in a circle end here. */
 #define OBJECTS_MAX 8192
 #define OBJECT_DYNAMIC_MAX 512
@@ -272,22 +274,13 @@ static uint64_t object_match(struct live_memory *memory, const struct live_objec
 	return object->base + symbol.st_value;
 }
 
-static uint32_t object_gnu_hash(const char *name)
-{
-	uint32_t hash = 5381;
-
-	for (; *name; name++)
-		hash = hash * 33 + (unsigned char)*name;
-	return hash;
-}
-
 /* The table of DT_GNU_HASH: header, bloom filter, buckets, chains. */
 static uint64_t object_find_gnu(struct live_memory *memory, const struct live_object *object, const char *name)
 {
 	struct {
 		uint32_t n_buckets, first, n_words, shift;
 	} header;
-	uint32_t hash = object_gnu_hash(name), index, found;
+	uint32_t hash = elf_hash_gnu(name), index, found;
 	uint64_t word, buckets, chains;
 
 	if (memory_read(memory, object->gnu_hash, &header, sizeof header) < 0 || !header.n_buckets || !header.n_words)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "live/live.h"
+#include "util/clock.h"
 #include "util/size.h"
 
 static volatile sig_atomic_t watch_is_interrupted;
@@ -113,11 +114,8 @@ static void watch_interrupt(int signal)
 
 static int64_t watch_now_ms(void *user)
 {
-	struct timespec now;
-
 	(void)user;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return 1000 * (int64_t)now.tv_sec + now.tv_nsec / 1000000;
+	return clock_now_ms();
 }
 
 /* A signal that comes before the waiting is held back until it, and is not lost. */

@@ -16,8 +16,8 @@ void commands_decide(struct mem *m, const struct options *options, bool always_t
 		     struct plan *ret)
 {
 	policy_decide(m, facts, options, ret);
-	/* Without a command there is no loader to ask. */
-	while (ret->build && facts->command.elf.interpreter) {
+	/* On another machine, or without a command, there is no loader to ask. */
+	while (ret->build && facts->is_live && facts->command.elf.interpreter) {
 		const char *reason = trial_find_reason(m, facts, ret, options->environment), *problem;
 
 		if (!reason && !always_try)

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
-#include "decide/policy.h"
 #include "modes/modes.h"
 #include "options/privileges.h"
 #include "report/report.h"
@@ -89,10 +88,7 @@ int cmd_explain(struct mem *m, struct options *options)
 		return commands_print(m, options->is_json ? "{\"off\": true}\n" :
 							    "ALLOCRUN=off: the command is executed unchanged\n");
 	commands_detect(m, options, &facts);
-	if (facts.is_live)
-		commands_decide(m, options, true, &facts, &plan);
-	else
-		policy_decide(m, &facts, options, &plan);
+	commands_decide(m, options, true, &facts, &plan);
 	if (facts.is_live && explain_try(m, &plan, options->environment) == 0)
 		stage = REPORT_TRIED;
 	if (!options->is_json) {

@@ -75,6 +75,9 @@ int elf_glibc_needed(const struct elf_file *file, struct mem *m, int64_t *ret);
 bool elf_defines(const struct elf_file *file, const char *symbol);
 bool elf_asks_for(const struct elf_file *file, const char *symbol);
 
+/* Of a name, as DT_GNU_HASH has it. */
+uint32_t elf_hash_gnu(const char *name);
+
 uint16_t elf_get16(const struct elf_file *file, const unsigned char *at);
 uint32_t elf_get32(const struct elf_file *file, const unsigned char *at);
 uint64_t elf_get64(const struct elf_file *file, const unsigned char *at);

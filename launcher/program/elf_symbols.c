@@ -44,7 +44,7 @@ static bool elf_has_name(const struct elf_file *file, uint32_t at, const char *n
 	return bytes && memcmp(bytes, name, size) == 0;
 }
 
-static uint32_t elf_hash_gnu(const char *name)
+uint32_t elf_hash_gnu(const char *name)
 {
 	uint32_t hash = 5381;
 

@@ -12,6 +12,7 @@
 
 #include "report/json_values.h"
 #include "report/report.h"
+#include "util/clock.h"
 #include "util/json.h"
 #include "util/replace.h"
 #include "util/text.h"
@@ -206,18 +207,10 @@ static int state_make_folder(const char *folder)
 	return r;
 }
 
-static int64_t state_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int tune_state_lock(const char *folder, int64_t wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = STATE_LOCK_PAUSE_NS };
-	const int64_t end = state_now_ms() + wait_ms;
+	const int64_t end = clock_now_ms() + wait_ms;
 	struct mem m = MEM_INIT;
 	/* On a read-only file system mkdir(2) says so even of what is there. */
 	int r = state_make_folder(folder), fd;
@@ -228,7 +221,7 @@ int tune_state_lock(const char *folder, int64_t wait_ms)
 	if (r < 0)
 		return r;
 	/* flock(2) itself knows no limit, and who holds the lock may never end. */
-	while ((r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0) == -EWOULDBLOCK && state_now_ms() < end)
+	while ((r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0) == -EWOULDBLOCK && clock_now_ms() < end)
 		nanosleep(&pause, NULL);
 	if (r < 0) {
 		close(fd);

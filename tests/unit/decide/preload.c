@@ -90,6 +90,13 @@ static void make_linked(void)
 	COMMAND.elf.n_needed = 2;
 }
 
+/* One with the soname of ours, which gives way, and one more. */
+static void make_linked_twice(void)
+{
+	make_linked();
+	COMMAND.elf.needed[0] = mem_strdup(&pool, "libjemalloc.so.2");
+}
+
 static void make_both_broken(void)
 {
 	scenario.builds[0].problem = mem_strdup(&pool, "x is truncated");
@@ -128,6 +135,7 @@ static const struct {
 	{ "stack", make_small_stack, "stacks are limited to 64 KiB" }, /* kind P */
 	{ "ld.so.preload", make_system_preload, "/etc/ld.so.preload loads /lib/libjemalloc.so.1" },
 	{ "linked", make_linked, "the command links libtcmalloc.so.4 itself; " TWO },
+	{ "linked twice", make_linked_twice, "the command links libtcmalloc.so.4 itself; " TWO },
 	{ "broken builds", make_both_broken, "jemalloc: x is truncated" },
 	{ "no builds", make_no_builds, "manifest.json is missing" },
 	{ "prefix with a space", make_prefix_with_space, "has a space or a colon" },
