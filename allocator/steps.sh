@@ -21,7 +21,8 @@ unpack() {
     [ ! -e "$patch" ] || patch -p1 --fuzz=0 --forward <"$patch"
   done
   mkdir allocrun
-  cp -- "$allocator_dir/operators/"* "$allocator_dir/runtime/"* "$allocator_dir/$name/"*.[ch] allocrun/
+  cp -- "$allocator_dir/operators/"* "$allocator_dir/runtime/"* "$allocator_dir/purge/"* \
+    "$allocator_dir/$name/"*.[ch] allocrun/
   printf '"-ffile-prefix-map=%s=/usr/src/%s-%s"\n' "$(pwd -P | sed 's/[\\"]/\\&/g')" "$name" "$src_version" >allocrun/paths
   [ ${#SYSROOT_SOURCES[@]} -eq 0 ] || ln -s "$SYSROOT" allocrun/sysroot
 }

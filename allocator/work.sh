@@ -68,7 +68,7 @@ build_key() {
     local source
     for source in "${SYSROOT_SOURCES[@]}"; do (lock_read "$source" && printf '%s\n' "$src_sha256"); done
     cd -- "$allocator_dir"
-    find steps.sh operators runtime "targets/$target".* "$name" -type f -print0 | sort -z | xargs -0 sha256sum
+    find steps.sh operators runtime purge "targets/$target".* "$name" -type f -print0 | sort -z | xargs -0 sha256sum
     [ -z "$overlay" ] || sha256sum <"$overlay"
   } | sha256sum | cut -d' ' -f1
 }

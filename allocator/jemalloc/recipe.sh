@@ -5,7 +5,7 @@ LIBRARY=libjemalloc.so.2          # upstream's soname: tools and vLLM look for i
 LICENCE_SOURCE=COPYING
 VARIANTS=('' prof)                # prof: with heap profiling, for the debug profile
 PAGES=fixed                       # the page size is compiled in
-FEATURES=(stats background_thread cxx)
+FEATURES=(stats background_thread cxx purge_thread)
 
 CONFIGURE_FLAGS=(
   # The archive is the bare tree; without this the version would read 0.0.0.
@@ -97,8 +97,9 @@ jemalloc_configure() {
 jemalloc_compile() {
   local source
   : >include/jemalloc/internal/private_namespace.h
-  # zone.c is for macOS; layout.c is ours: a table for allocrun --check --pid.
-  for source in src/*.c allocrun/layout.c; do
+  # zone.c is for macOS; what comes after them is ours: a table for allocrun --check --pid, and
+  # the purge thread.
+  for source in src/*.c allocrun/{layout,options,policy,limit,heap,purge}.c; do
     [ "$source" = src/zone.c ] || printf '#include "%s"\n' "$source"
   done >jemalloc.c
   clean_env "${CC[@]}" -std=gnu11 -D_GNU_SOURCE -D_REENTRANT "${cflags[@]}" -Werror -fPIC -DPIC \

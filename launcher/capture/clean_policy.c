@@ -104,6 +104,8 @@ static const char *clean_launch_value(struct policy_cleaner *c, enum key key, co
 		return clean_conf(c->m, CONF_MIMALLOC, value);
 	case KEY_GLIBC:
 		return clean_conf(c->m, CONF_GLIBC, value);
+	case KEY_PURGE_THREAD:
+		return clean_conf(c->m, CONF_PURGE, value);
 	case KEY_RECORD:
 		return strcmp(value, "auto") == 0 || strcmp(value, "none") == 0 ? value : "/" LEFT_OUT_WORD;
 	default:

@@ -21,8 +21,8 @@ _allocrun_units() {
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
   local modes='--explain --list --check --tune --capture --help --version'
-  local options='--profile --allocator --conf --mimalloc --glibc --numa --numa-strict
-    --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
+  local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --numa
+    --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch
     --list-checks --explain-check'
@@ -77,7 +77,7 @@ _allocrun() {
     --keep-caps) _allocrun_list 'all none' ;;
     --policy | --record | --output) compopt -o default ;;
     --sysroot | --capture) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    --conf | --mimalloc | --glibc | --watch) ;;
+    --conf | --mimalloc | --glibc | --purge-thread | --watch) ;;
     *)
       if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check $of_tune" -- "$cur")

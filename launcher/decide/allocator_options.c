@@ -3,10 +3,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "decide/decision.h"
+#include "decide/conf_layers.h"
 #include "decide/ld_preload.h"
 #include "util/buffer.h"
-#include "util/environment.h"
 #include "util/text.h"
 
 #define OPTIONS "allocator options"
@@ -21,57 +20,6 @@
 #define DECAY_UNDER_LIMIT_MS 10000
 #define DECAY_UNDER_SMALL_LIMIT_MS 1000
 #define SMALL_LIMIT (INT64_C(2) << 30)
-
-static const char *options_variable(const struct decision *d, const char *name)
-{
-	return environment_get((const char *const *)d->options->environment, name);
-}
-
-static struct operation *options_add(const struct decision *d, const char *variable, const char *value, const char *why)
-{
-	struct operation *op = policy_add(d, STEP_OPTIONS, OP_ENVIRONMENT, variable);
-
-	op->u.environment.variable = variable;
-	op->u.environment.text = value;
-	op->value = value;
-	op->why = why;
-	return op;
-}
-
-/* "key:value" pieces of one layer over *conf; what cannot be used is said. */
-static void options_layer(const struct decision *d, enum conf_kind kind, const char *text, const char *where,
-			  struct conf *conf)
-{
-	struct conf_problems problems = { NULL, 0 };
-
-	if (!text)
-		return;
-	conf_parse(d->m, kind, text, where, conf, &problems);
-	for (size_t i = 0; i < problems.n; i++)
-		plan_warn(d->m, d->plan, "%s: %s; left out", where, problems.items[i].text);
-}
-
-/*
- * All layers of one kind: profile, section of the policy file, [launch], then the
- * user's own variable, then ALLOCRUN_* and the command line. The user's variable
- * wins over the policy's and makes way only for what names allocrun.
- */
-static void options_merge_layers(const struct decision *d, enum conf_kind kind, const struct conf_item *built_in,
-				 const char *variable, struct conf *conf)
-{
-	enum key key = (enum key)(KEY_CONF + kind);
-	const struct setting *layers = d->options->confs[kind];
-
-	for (; built_in->key; built_in++)
-		conf_set(d->m, conf, built_in->key, built_in->value, built_in->why);
-	if (d->section)
-		options_layer(d, kind, d->section->settings[key].text, d->section->settings[key].where, conf);
-	options_layer(d, kind, layers[ORIGIN_POLICY_FILE].text, layers[ORIGIN_POLICY_FILE].where, conf);
-	if (variable)
-		options_layer(d, kind, options_variable(d, variable), variable, conf);
-	options_layer(d, kind, layers[ORIGIN_ENVIRONMENT].text, layers[ORIGIN_ENVIRONMENT].where, conf);
-	options_layer(d, kind, layers[ORIGIN_COMMAND_LINE].text, layers[ORIGIN_COMMAND_LINE].where, conf);
-}
 
 /* The CPUs that the server will have: after the plan's own affinity. */
 static int64_t options_count_cpus(const struct decision *d)
@@ -103,7 +51,8 @@ static void options_set_arenas(const struct decision *d, struct conf *conf)
 			 cpus == 1 ? "" : "s"));
 }
 
-static void options_set_decay(const struct decision *d, struct conf *conf)
+/* Returns why: the decay is still ours as long as that is its reason. */
+static const char *options_set_decay(const struct decision *d, struct conf *conf)
 {
 	int64_t limit = d->facts->cgroup.memory_max, decay = d->profile->dirty_decay_ms;
 	const char *why = d->profile->decay_why;
@@ -120,6 +69,21 @@ static void options_set_decay(const struct decision *d, struct conf *conf)
 		}
 	}
 	conf_set(d->m, conf, "dirty_decay_ms", mem_printf(d->m, "%lld", (long long)decay), why);
+	return why;
+}
+
+/*
+ * jemalloc's own thread is made at load, in every process below, needed or not, and is missing
+ * where it is needed: in the child of a fork. A library without ours has nothing better.
+ */
+static void options_set_background(const struct decision *d, struct conf *conf)
+{
+	if (text_is_among((const char *const *)d->plan->build->features, BUILD_FEATURE_PURGE))
+		conf_set(d->m, conf, "background_thread", "false",
+			 "the purge thread takes its place (" PURGE_VARIABLE ")");
+	else
+		conf_set(d->m, conf, "background_thread", "true",
+			 "purges off the request path, and when the server is idle (bench c)");
 }
 
 /*
@@ -200,12 +164,14 @@ static void options_decide_jemalloc(const struct decision *d)
 {
 	struct conf conf = { NULL, 0 };
 	struct operation *op;
+	const char *decay_why;
 
 	/* The computed ones first: every layer above the profile may change them. */
 	options_set_arenas(d, &conf);
-	options_set_decay(d, &conf);
+	decay_why = options_set_decay(d, &conf);
 	options_set_retain(d, &conf);
 	options_set_thp(d, &conf);
+	options_set_background(d, &conf);
 	options_merge_layers(d, CONF_JEMALLOC, d->profile->jemalloc, MALLOC_CONF, &conf);
 	options_drop_compiled_out(d, &conf);
 	options_warn_unbounded(d, &conf);
@@ -214,17 +180,7 @@ static void options_decide_jemalloc(const struct decision *d)
 				    d->plan->profile));
 	for (size_t i = 0; i < conf.n; i++)
 		parts_add(d->m, &op->parts, conf.items[i].key, conf.items[i].value, conf.items[i].why);
-}
-
-/* Only what names allocrun: ALLOCRUN_* and the command line go over the user's own variables. */
-static struct conf options_read_explicit(const struct decision *d, enum conf_kind kind)
-{
-	const struct setting *layers = d->options->confs[kind];
-	struct conf conf = { NULL, 0 };
-
-	options_layer(d, kind, layers[ORIGIN_ENVIRONMENT].text, layers[ORIGIN_ENVIRONMENT].where, &conf);
-	options_layer(d, kind, layers[ORIGIN_COMMAND_LINE].text, layers[ORIGIN_COMMAND_LINE].where, &conf);
-	return conf;
+	options_decide_purge(d, &conf, decay_why);
 }
 
 static void options_decide_mimalloc(const struct decision *d)
@@ -271,7 +227,6 @@ static void options_settle_aliases(const struct decision *d, const struct conf *
 {
 	for (size_t i = 0; i < sizeof glibc_aliases / sizeof *glibc_aliases; i++) {
 		const char *variable = glibc_aliases[i].variable;
-		struct operation *op;
 
 		if (!options_variable(d, variable))
 			continue;
@@ -279,8 +234,7 @@ static void options_settle_aliases(const struct decision *d, const struct conf *
 			conf_remove(conf, glibc_aliases[i].key);
 			continue;
 		}
-		op = options_add(d, variable, NULL, mem_printf(d->m, "makes way for %s", glibc_aliases[i].key));
-		op->value = "(unset)";
+		options_add(d, variable, NULL, mem_printf(d->m, "makes way for %s", glibc_aliases[i].key));
 	}
 }
 

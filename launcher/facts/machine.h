@@ -218,6 +218,7 @@ struct command_facts {
 };
 
 #define BUILD_FEATURE_PROF "prof"
+#define BUILD_FEATURE_PURGE "purge_thread" /* allocator/purge */
 
 /* One bundled build (manifest.json), or the library named by a path. */
 struct build_facts {

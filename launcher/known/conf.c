@@ -24,6 +24,7 @@ static const struct conf_grammar {
 	[CONF_JEMALLOC] = { "jemalloc option", conf_jemalloc_keys, ':', "", ',' },
 	[CONF_MIMALLOC] = { "mimalloc option", conf_mimalloc_keys, '=', "", ',' },
 	[CONF_GLIBC] = { "glibc tunable", conf_glibc_keys, '=', GLIBC_PREFIX, ':' },
+	[CONF_PURGE] = { "purge thread option", conf_purge_keys, ':', "", ',' },
 };
 
 static bool conf_is_number(const char *text)
@@ -52,6 +53,20 @@ static bool conf_is_decimal(const char *text, bool is_size)
 	return *text == '\0';
 }
 
+/* "1 100" */
+static const char *conf_check_range(struct mem *m, const char *range, const char *value)
+{
+	char *end;
+	unsigned long long least = strtoull(range, &end, 10), most = strtoull(end, NULL, 10), number;
+
+	if (conf_is_decimal(value, false) && *value != '-') {
+		number = strtoull(value, NULL, 10);
+		if (number >= least && number <= most)
+			return NULL;
+	}
+	return mem_printf(m, "a number from %llu to %llu", least, most);
+}
+
 /* NULL when the value is one that the allocator takes, else what it should be. */
 static const char *conf_check_value(struct mem *m, const struct conf_key *key, const char *value)
 {
@@ -64,6 +79,8 @@ static const char *conf_check_value(struct mem *m, const struct conf_key *key, c
 		return conf_is_number(value) ? NULL : "a number";
 	case FORM_POSITIVE:
 		return conf_is_number(value) && strtoull(value, NULL, 0) > 0 ? NULL : "a number above 0";
+	case FORM_RANGE:
+		return conf_check_range(m, key->words, value);
 	case FORM_SIGNED:
 		return conf_is_number(value) || strcmp(value, "-1") == 0 ? NULL : "a number or -1";
 	case FORM_OPTION:

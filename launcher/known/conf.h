@@ -9,11 +9,12 @@
 
 /*
  * Allocators' option strings: jemalloc's MALLOC_CONF ("key:value,key:value"), and
- * "key=value,key=value" for the MIMALLOC_* variables and glibc.malloc tunables.
+ * "key=value,key=value" for the MIMALLOC_* variables and glibc.malloc tunables; and in
+ * jemalloc's manner those of the purge thread of the bundled builds (allocator/purge).
  * Pure.
  */
 
-enum conf_kind { CONF_JEMALLOC, CONF_MIMALLOC, CONF_GLIBC };
+enum conf_kind { CONF_JEMALLOC, CONF_MIMALLOC, CONF_GLIBC, CONF_PURGE, CONF_KINDS };
 
 struct conf_item {
 	const char *key;
@@ -56,6 +57,8 @@ struct conf_tunable {
 	const char *key, *value;
 };
 bool conf_next_tunable(struct mem *m, const char **cursor, struct conf_tunable *ret);
+/* Where the purge thread of the bundled builds reads its options. */
+#define PURGE_VARIABLE "ALLOCRUN_PURGE"
 #define CONF_MIMALLOC_PREFIX "MIMALLOC_"
 /* "MIMALLOC_PURGE_DELAY=0" -> "purge_delay=0"; NULL: another variable. */
 char *conf_mimalloc_piece(struct mem *m, const char *variable);

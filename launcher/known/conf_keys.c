@@ -161,6 +161,13 @@ const struct conf_key conf_glibc_keys[] = {
 	{ NULL, FORM_TEXT, NULL },
 };
 
+/* allocator/purge/options.c, whose ranges these are; "thread" is for the launcher alone. */
+const struct conf_key conf_purge_keys[] = {
+	{ "thread", FORM_BOOL, NULL },           { "window_ms", FORM_RANGE, "100 3600000" },
+	{ "idle_ms", FORM_RANGE, "50 3600000" }, { "busy_percent", FORM_RANGE, "1 100" },
+	{ "heap_mb", FORM_RANGE, "1 1048576" },  { NULL, FORM_TEXT, NULL },
+};
+
 const struct conf_key *conf_find_key(const struct conf_key *keys, const char *name)
 {
 	for (; keys->name; keys++) {

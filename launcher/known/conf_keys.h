@@ -9,6 +9,7 @@ enum form {
 	FORM_BOOL,
 	FORM_UNSIGNED, /* in C's notation, as jemalloc and glibc read numbers */
 	FORM_POSITIVE, /* one or more */
+	FORM_RANGE,    /* between the two that stand in `words` */
 	FORM_SIGNED,   /* or -1, "never" or "no limit" */
 	FORM_OPTION,   /* mimalloc: a decimal number, or a word for 1 or 0 */
 	FORM_SIZE,     /* mimalloc: the same with a unit */
@@ -26,6 +27,7 @@ struct conf_key {
 extern const struct conf_key conf_jemalloc_keys[];
 extern const struct conf_key conf_mimalloc_keys[];
 extern const struct conf_key conf_glibc_keys[];
+extern const struct conf_key conf_purge_keys[];
 
 /* NULL = there is no key of this name. */
 const struct conf_key *conf_find_key(const struct conf_key *keys, const char *name);

@@ -58,6 +58,7 @@ static const char *options_decode(struct mem *m, const struct conf_key *key, uin
 		return size != 1 || value > 1 ? NULL : value ? "true" : "false";
 	case FORM_UNSIGNED:
 	case FORM_POSITIVE:
+	case FORM_RANGE:
 		return mem_printf(m, "%llu", (unsigned long long)value);
 	case FORM_SIGNED:
 		return mem_printf(m, "%lld", size == 4 ? (long long)(int32_t)value : (long long)value);

@@ -153,6 +153,11 @@ static int check_glibc(struct mem *m, const char *text, const char **ret_error)
 	return check_conf_kind(m, CONF_GLIBC, text, ret_error);
 }
 
+static int check_purge_thread(struct mem *m, const char *text, const char **ret_error)
+{
+	return check_conf_kind(m, CONF_PURGE, text, ret_error);
+}
+
 static int check_limit(struct mem *m, const char *text, const char **ret_error)
 {
 	int64_t size;
@@ -230,6 +235,8 @@ static const struct key_row keys[KEY_COUNT] = {
 	[KEY_CONF] = { "conf", "K:V,...", check_conf, "jemalloc options over the profile's and MALLOC_CONF's" },
 	[KEY_MIMALLOC] = { "mimalloc", "K=V,...", check_mimalloc, "mimalloc options over the profile's" },
 	[KEY_GLIBC] = { "glibc", "K=V,...", check_glibc, "glibc.malloc tunables over the profile's" },
+	[KEY_PURGE_THREAD] = { "purge-thread", "K:V,...", check_purge_thread,
+			       "options of the thread that gives memory back, over\nthe profile's: window_ms, idle_ms, thread:false, ..." },
 	[KEY_NUMA] = { "numa", "WHERE", check_numa, "auto (default), off, gpu, interleave, or nodes (0,2-3)" },
 	[KEY_NUMA_STRICT] = { "numa-strict", "[=yes|no]", check_switch, "bind memory instead of preferring its nodes" },
 	[KEY_THP] = { "thp", "MODE", check_thp, "transparent hugepages: inherit, off, advised, on" },

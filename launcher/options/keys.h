@@ -25,6 +25,7 @@ enum key {
 	KEY_CONF,
 	KEY_MIMALLOC,
 	KEY_GLIBC,
+	KEY_PURGE_THREAD,
 	KEY_NUMA,
 	KEY_THP,
 	KEY_PROFILE,
@@ -41,6 +42,8 @@ enum key {
 	KEY_OFF,
 	KEY_COUNT,
 };
+/* Lists of an allocator's options, in the order of enum conf_kind: they add up. */
+#define KEY_IS_CONF(key) ((key) >= KEY_CONF && (key) <= KEY_PURGE_THREAD)
 #define KEY_PROFILE_COUNT KEY_PROFILE /* keys below this one may stand in [profile NAME] */
 
 struct setting {

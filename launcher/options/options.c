@@ -32,7 +32,7 @@ int options_assign(struct mem *m, struct options *o, enum key key, const char *t
 			      mem_printf(m, "%s: bad value '%s' for %s %s", where, text, key_name(key), error));
 	if (key == KEY_REQUIRE || key == KEY_PREFER || key == KEY_OFF)
 		options_set_ladders(m, o, key, text, origin, where);
-	if (key >= KEY_CONF && key <= KEY_GLIBC) {
+	if (KEY_IS_CONF(key)) {
 		struct setting *conf = &o->confs[key - KEY_CONF][origin];
 
 		/* --conf a:1 --conf b:2 is --conf a:1,b:2 */

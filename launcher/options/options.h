@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "known/conf.h"
 #include "options/check_options.h"
 #include "options/check_policy.h"
 #include "options/keys.h"
@@ -65,8 +66,8 @@ struct options {
 	const char **policy_files;  /* those that were read, in order */
 	size_t n_policy_files;
 	struct setting settings[KEY_COUNT];
-	/* KEY_CONF, KEY_MIMALLOC and KEY_GLIBC are merged key by key over their origins. */
-	struct setting confs[3][ORIGIN_COMMAND_LINE + 1];
+	/* KEY_CONF to KEY_PURGE_THREAD are merged key by key over their origins. */
+	struct setting confs[CONF_KINDS][ORIGIN_COMMAND_LINE + 1];
 	struct ladder_setting ladders[STEP_COUNT];
 	struct profile_section *profiles;
 	size_t n_profiles;

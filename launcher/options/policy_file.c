@@ -158,7 +158,7 @@ static int policy_set_profile(struct policy_reader *p, const char *section, cons
 	if (key_check_value(p->m, key, value, &error) < 0)
 		return policy_refuse(p, mem_printf(p->m, "bad value '%s' for %s %s", value, key_name(key), error));
 	/* As under [launch]: options add up, the later of two equal keys wins. */
-	if (key >= KEY_CONF && key <= KEY_GLIBC && target->settings[key].text)
+	if (KEY_IS_CONF(key) && target->settings[key].text)
 		value = mem_printf(p->m, "%s,%s", target->settings[key].text, value);
 	target->settings[key] = (struct setting){ mem_strdup(p->m, value), ORIGIN_POLICY_FILE,
 						  mem_printf(p->m, "%s:%d", p->name, p->line) };

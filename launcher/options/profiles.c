@@ -13,8 +13,6 @@
 #include "facts/machine.h"
 
 /* clang-format off */
-#define BACKGROUND \
-	{ "background_thread", "true", "purges off the request path, and when the server is idle (bench c)" }
 /* Smaller blocks would crowd that arena's lock where there are many CPUs. */
 #define SHARE_OVERSIZE \
 	{ "oversize_threshold", "1048576", "big tensors of all threads come from one arena: a third fewer page faults (bench a)" }
@@ -22,6 +20,16 @@
 	{ "tcache_nslots_small_max", "50", "what idle threads keep of small blocks holds whole pages back (bench c)" }
 #define NO_MUZZY \
 	{ "muzzy_decay_ms", "0", "what is purged leaves RSS at once, so that RSS tells the truth (bench a)" }
+/* Window: one burst's peak is remembered until the next one comes; see `make bench`, a and r. */
+#define PURGE_WITHIN_SECONDS \
+	{ { "window_ms", "5000", "what no peak of five seconds needs goes back, busy or not (bench a, r)" }, \
+	  { "idle_ms", "1500", "and all of it once the process is idle for that long (bench c, r)" } }
+#define PURGE_SOON \
+	{ { "window_ms", "2000", "what no peak of two seconds needs goes back, busy or not (bench a)" }, \
+	  { "idle_ms", "500", "and all of it once the process is idle for that long (bench c)" } }
+#define PURGE_LATE \
+	{ { "window_ms", "15000", "what no peak of fifteen seconds needs goes back: fewer faults, a little more kept (bench a)" }, \
+	  { "idle_ms", "1500", "and all of it once the process is idle for that long (bench c, r)" } }
 #define METADATA_THP \
 	{ "metadata_thp", "auto", "the allocator's own tables on hugepages once they are big (jemalloc TUNING.md)" }
 #define MIMALLOC_RETURNS \
@@ -37,10 +45,10 @@ const struct profile profiles[] = {
 		.summary = "memory back within seconds, at the speed of the fastest",
 		.allocator = ORDER, .variant = "", .numa = "auto", .thp = "inherit",
 		.arenas_percent = 100,
-		/* The purging thread may sleep through one decay before it sees a burst. */
 		.dirty_decay_ms = 5000,
 		.decay_why = "five seconds bridge the gaps between requests; after ten it is all back (bench a, c)",
-		.jemalloc = { BACKGROUND, NO_MUZZY, SHARE_OVERSIZE, SMALL_CACHES },
+		.purge = PURGE_WITHIN_SECONDS,
+		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE, SMALL_CACHES },
 		.mimalloc = { MIMALLOC_RETURNS },
 		.glibc = { GLIBC_TWO_ARENAS },
 	},
@@ -51,7 +59,8 @@ const struct profile profiles[] = {
 		.arenas_percent = 50,
 		.dirty_decay_ms = 1000,
 		.decay_why = "freed memory goes back within two seconds, for twice the page faults (bench a)",
-		.jemalloc = { BACKGROUND, NO_MUZZY, SHARE_OVERSIZE,
+		.purge = PURGE_SOON,
+		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE,
 			      { "tcache_max", "4096", "threads keep only small blocks to themselves (jemalloc TUNING.md)" },
 			      { "tcache_nslots_small_max", "20", "and few of each size: those hold whole pages back (bench c)" } },
 		.mimalloc = { MIMALLOC_RETURNS },
@@ -66,7 +75,8 @@ const struct profile profiles[] = {
 		.arenas_percent = 100,
 		.dirty_decay_ms = 30000,
 		.decay_why = "half a minute: pages outlive the pauses of uneven traffic (jemalloc TUNING.md)",
-		.jemalloc = { BACKGROUND, NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
+		.purge = PURGE_LATE,
+		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
 		.mimalloc = { { NULL, NULL, NULL } },
 		.glibc = { { NULL, NULL, NULL } },
 	},
@@ -77,7 +87,8 @@ const struct profile profiles[] = {
 		.arenas_percent = 100,
 		.dirty_decay_ms = 60000,
 		.decay_why = "a minute: purging starts only in real idleness; never (-1) would keep 2.4 times as much (bench a)",
-		.jemalloc = { BACKGROUND, NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
+		.purge = PURGE_LATE,
+		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
 		.mimalloc = { { NULL, NULL, NULL } },
 		.glibc = { { NULL, NULL, NULL } },
 	},
@@ -88,7 +99,8 @@ const struct profile profiles[] = {
 		.arenas_percent = 100,
 		.dirty_decay_ms = 5000,
 		.decay_why = "as balanced: rows live long, so little is purged either way",
-		.jemalloc = { BACKGROUND, NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
+		.purge = PURGE_WITHIN_SECONDS,
+		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
 		.mimalloc = { MIMALLOC_RETURNS },
 		.glibc = { { NULL, NULL, NULL } },
 	},
@@ -100,7 +112,8 @@ const struct profile profiles[] = {
 		.arenas_percent = 100,
 		.dirty_decay_ms = 5000,
 		.decay_why = "as balanced, so that the profile shows the usual behaviour",
-		.jemalloc = { BACKGROUND, NO_MUZZY, SHARE_OVERSIZE, SMALL_CACHES,
+		.purge = PURGE_WITHIN_SECONDS,
+		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE, SMALL_CACHES,
 			      { "prof", "true", "heap profiling is compiled in and ready (jemalloc manual)" },
 			      { "prof_active", "false", "off until it is switched on by mallctl prof.active (jemalloc manual)" },
 			      { "lg_prof_sample", "19", "one sample per 512 KiB when it is on: jemalloc's default (jemalloc manual)" } },

@@ -20,7 +20,8 @@ struct profile {
 	int arenas_percent;     /* narenas as a share of the usable CPUs, rounded up */
 	int64_t dirty_decay_ms; /* before the memory limit is looked at */
 	const char *decay_why;
-	struct conf_item jemalloc[8]; /* ended by key NULL */
+	struct conf_item purge[4];    /* of the purge thread of the bundled builds; ended by key NULL */
+	struct conf_item jemalloc[8]; /* and so on */
 	struct conf_item mimalloc[4];
 	struct conf_item glibc[4];
 };

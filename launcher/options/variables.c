@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "known/conf.h"
 #include "options/privileges.h"
 #include "util/environment.h"
 #include "util/nearest.h"
@@ -57,11 +58,13 @@ int options_read_environment(struct mem *m, struct options *o, const char **ret_
 void options_warn_variables(struct mem *m, struct options *o)
 {
 	const size_t prefix = strlen(VARIABLE_PREFIX);
-	const char *names[KEY_COUNT + 2] = { NULL };
+	const char *names[KEY_COUNT + 3] = { NULL };
 
 	for (int k = 0; k < KEY_COUNT; k++)
 		names[k] = options_variable(m, key_name((enum key)k)) + prefix;
 	names[KEY_COUNT] = "POLICY";
+	/* An allocrun above this one has set it, for the library. */
+	names[KEY_COUNT + 1] = &PURGE_VARIABLE[prefix];
 	for (const char *const *e = o->variables; *e; e++) {
 		const char *name = mem_strndup(m, *e, strcspn(*e, "="));
 		const char *near;

@@ -58,7 +58,7 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
   expect_conf dirty_decay_ms 3
   expect_conf muzzy_decay_ms 2
   expect_conf tcache_max 1024
-  expect_conf background_thread true
+  expect_conf background_thread false
   attempt env ALLOCRUN_CONF=dirty_decay_ms:4,tcache_max:2048 "$allocrun" --policy "$BATS_TEST_TMPDIR/policy" --conf dirty_decay_ms:5 -- "$show" -
   expect_conf dirty_decay_ms 5
   expect_conf tcache_max 2048
@@ -78,7 +78,7 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
   expect_status 0
   expect_err "opt.narenas: 3"
   expect_err "opt.dirty_decay_ms: 1234"
-  expect_err "opt.background_thread: true"
+  expect_err "opt.background_thread: false"
 }
 
 @test "--conf several times: all count, the later of equal keys wins" {
@@ -164,7 +164,7 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
     launch --profile "$profile" -- "$show" -
     expect_malloc "$(library_of jemalloc "$variant")"
     expect_no_err "<jemalloc>"
-    expect_conf background_thread true
+    expect_conf background_thread false
     expect_conf oversize_threshold 1048576
   done
   launch --profile memory -- "$show" -

@@ -66,7 +66,7 @@ static void test_jemalloc(void **state)
 		assert_row_string(row, conf_of("narenas"), c->narenas);
 		assert_row_string(row, conf_of("dirty_decay_ms"), c->decay);
 		assert_row_string(row, conf_of("thp"), c->thp);
-		assert_row_string(row, conf_of("background_thread"), "true");
+		assert_row_string(row, conf_of("background_thread"), "false");
 		assert_row_string(row, conf_of("muzzy_decay_ms"), "0");
 		assert_row_string(row, conf_of("oversize_threshold"), "1048576");
 		/* Breaks under CPU affinity: never ours. */
@@ -124,8 +124,8 @@ static void test_layers(void **state)
 					"p.conf:2", &error),
 			 0);
 	scenario_decide();
-	assert_string_equal(conf_of("background_thread"), "true"); /* profile */
-	assert_string_equal(conf_of("muzzy_decay_ms"), "1");       /* policy file over profile */
+	assert_string_equal(conf_of("background_thread"), "false"); /* profile */
+	assert_string_equal(conf_of("muzzy_decay_ms"), "1");        /* policy file over profile */
 	assert_string_equal(conf_of("lg_tcache_max"), "9");
 	assert_string_equal(conf_of("tcache_max"), "64");       /* user over policy file */
 	assert_string_equal(conf_of("dirty_decay_ms"), "5000"); /* user over profile */
@@ -195,7 +195,7 @@ static void test_malformed_malloc_conf(void **state)
 	scenario_open("laptop-one-node", WORDS("MALLOC_CONF="), WORDS("x"));
 	scenario_decide();
 	assert_int_equal(scenario.plan.n_warnings, 0);
-	assert_string_equal(conf_text(), "narenas:16,dirty_decay_ms:5000,background_thread:true,"
+	assert_string_equal(conf_text(), "narenas:16,dirty_decay_ms:5000,background_thread:false,"
 					 "muzzy_decay_ms:0,oversize_threshold:1048576,tcache_nslots_small_max:50");
 	scenario_close();
 }

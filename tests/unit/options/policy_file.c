@@ -125,12 +125,12 @@ static const struct {
 	{ "[profile a]\nbase = balancd\n", "p.conf:2: no built-in profile 'balancd' (did you mean 'balanced'?)" },
 	/* Only what a profile is about; the rest belongs to [launch]. */
 	{ "[profile a]\nmemlock = 64M\n",
-	  "p.conf:2: no key 'memlock' in [profile a] (one of: allocator, conf, mimalloc, glibc, numa, thp, base)" },
+	  "p.conf:2: no key 'memlock' in [profile a] (one of: allocator, conf, mimalloc, glibc, purge-thread, numa, thp, base)" },
 	{ "[profile a]\nprofile = b\n",
-	  "p.conf:2: no key 'profile' in [profile a] (one of: allocator, conf, mimalloc, glibc, numa, thp, base)" },
+	  "p.conf:2: no key 'profile' in [profile a] (one of: allocator, conf, mimalloc, glibc, purge-thread, numa, thp, base)" },
 	{ "[profile a]\nthp = offf\n", "p.conf:2: bad value 'offf' for thp (did you mean 'off'?)" },
 	{ LINE_63 LINE_63 LINE_63 "[launch]\n" LINE_63 "x = y\n",
-	  "p.conf:6: no key 'x' in [launch] (one of: allocator, conf, mimalloc, glibc, numa, thp, "
+	  "p.conf:6: no key 'x' in [launch] (one of: allocator, conf, mimalloc, glibc, purge-thread, numa, thp, "
 	  "profile, numa-strict, memlock, core, oom-score-adj, user, keep-caps, no-new-privs, record, "
 	  "require, prefer, off)" },
 	/* Of two errors the first; nothing behind it is read. */

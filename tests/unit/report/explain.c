@@ -278,7 +278,7 @@ static void test_builds(void **state)
 	scenario.builds[1].problem = mem_strdup(&pool, "it is missing");
 	assert_string_equal(report_builds(&pool, &scenario.machine.facts, &scenario.options),
 			    "jemalloc-5.3.1-x86_64-glibc        fits\n"
-			    "  x86_64, glibc 2.28 or newer; pages up to 64 KiB\n"
+			    "  x86_64, glibc 2.28 or newer; pages up to 64 KiB; purge_thread\n"
 			    "  /opt/allocrun/lib/allocrun/jemalloc/libjemalloc.so.2\n"
 			    "  build ID abcd; sha256 not checked\n"
 			    "mimalloc-3.5.0-x86_64-glibc        does not fit: it is missing\n"

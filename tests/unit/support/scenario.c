@@ -8,6 +8,7 @@ struct scenario_state scenario;
 void scenario_make_build(struct build_facts *build, const char *allocator, const char *version, const char *soname)
 {
 	const char *machine = scenario.machine.facts.command.elf.machine;
+	static char feature[] = BUILD_FEATURE_PURGE, *purges[] = { feature, NULL };
 
 	*build = (struct build_facts){
 		.id = mem_printf(&pool, "%s-%s-%s-glibc", allocator, version, machine),
@@ -21,6 +22,7 @@ void scenario_make_build(struct build_facts *build, const char *allocator, const
 		.page_size = 65536,
 		.x86_level = FACT_UNKNOWN,
 		.is_bundled = true,
+		.features = strcmp(allocator, "jemalloc") == 0 ? purges : NULL,
 	};
 }
 
