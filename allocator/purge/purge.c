@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +26,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of linux/futex.h, which musl's compiler does not find: private to the process. */
+#define PURGE_FUTEX_WAIT (0 | 128)
+#define PURGE_FUTEX_WAKE (1 | 128)
 
 /* About 3 ms of madvise: what a fork, or a thread that needs room, may have to wait. */
 #define STEP_BYTES ((size_t)8 << 20)
@@ -254,7 +257,7 @@ static void purge_sleep(void)
 	__atomic_store_n(&purge.given, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&purge.sleeping, 1, __ATOMIC_SEQ_CST);
 	hook_set(&purge_hooks.giving, true);
-	syscall(SYS_futex, &purge.sleeping, FUTEX_WAIT_PRIVATE, 1, &most, NULL, 0);
+	syscall(SYS_futex, &purge.sleeping, PURGE_FUTEX_WAIT, 1, &most, NULL, 0);
 	hook_set(&purge_hooks.giving, false);
 	__atomic_store_n(&purge.sleeping, 0, __ATOMIC_SEQ_CST);
 }
@@ -267,7 +270,7 @@ static void purge_count_given(size_t bytes)
 		return;
 	hook_set(&purge_hooks.giving, false);
 	__atomic_store_n(&purge.sleeping, 0, __ATOMIC_SEQ_CST);
-	syscall(SYS_futex, &purge.sleeping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	syscall(SYS_futex, &purge.sleeping, PURGE_FUTEX_WAKE, 1, NULL, NULL, 0);
 	errno = error;
 }
 
