@@ -14,7 +14,11 @@
  * the process's first allocation: whoever registers later has his prepare handler run
  * before ours, while he may still allocate.
  */
+#define _GNU_SOURCE /* secure_getenv */
+
 static void allocrun_fork_init(void);
+
+#include "arena_hooks.h"
 
 #include "static.c"
 
@@ -71,18 +75,37 @@ static void before_fork(void)
 {
 	acquire_lists();
 	for_each_other_lock(mi_lock_acquire);
+	purge_before_fork();
 }
 
 /* In the parent, and in the child too, where the calling thread lives on as the owner.
  * What the other threads had in their hands is lost to the child, as with any
  * allocator: that is memory, not a lock. */
-static void after_fork(void)
+static void release_all(void)
 {
 	for_each_other_lock(mi_lock_release);
 	release_lists();
 }
 
+static void after_fork_parent(void)
+{
+	purge_after_fork_parent();
+	release_all();
+}
+
+static void after_fork_child(void)
+{
+	release_all();
+	purge_after_fork_child();
+}
+
 static void allocrun_fork_init(void)
 {
-	pthread_atfork(before_fork, after_fork, after_fork);
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
+
+#include "options.c"
+#include "policy.c"
+#include "limit.c"
+#include "heap.c"
+#include "purge.c"

@@ -3,7 +3,7 @@
 
 LIBRARY=libmimalloc.so.3          # upstream's soname
 LICENCE_SOURCE=LICENSE
-FEATURES=(stats cxx)
+FEATURES=(stats cxx purge_thread)
 
 # The system's page size is asked at start-up. The largest that works is that of its
 # own unit of memory, 64 KiB (MI_ARENA_SLICE_SIZE): the largest that any target has.
@@ -32,7 +32,7 @@ COMPILE_FLAGS=(
 
 # Leaves the position-independent objects in the array OBJECTS.
 recipe_compile() {
-  stage compile clean_env "${CC[@]}" -std=gnu11 "${cflags[@]}" -fPIC -Iinclude -Isrc \
+  stage compile clean_env "${CC[@]}" -std=gnu11 "${cflags[@]}" -Werror=implicit -Werror=int-conversion -fPIC -Iinclude -Isrc \
     -c allocrun/fork.c -o mimalloc.o
   OBJECTS=(mimalloc.o)
 }

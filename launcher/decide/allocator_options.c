@@ -78,7 +78,7 @@ static const char *options_set_decay(const struct decision *d, struct conf *conf
  */
 static void options_set_background(const struct decision *d, struct conf *conf)
 {
-	if (text_is_among((const char *const *)d->plan->build->features, BUILD_FEATURE_PURGE))
+	if (options_has_purge_thread(d))
 		conf_set(d->m, conf, "background_thread", "false",
 			 "the purge thread takes its place (" PURGE_VARIABLE ")");
 	else
@@ -185,28 +185,37 @@ static void options_decide_jemalloc(const struct decision *d)
 
 static void options_decide_mimalloc(const struct decision *d)
 {
-	struct conf conf = { NULL, 0 }, explicit = options_read_explicit(d, CONF_MIMALLOC);
+	static const struct conf_item nothing[] = { { NULL, NULL, NULL } };
+	struct conf conf = { NULL, 0 }, all = { NULL, 0 }, explicit = options_read_explicit(d, CONF_MIMALLOC);
+	const char *variable = options_variable(d, "MIMALLOC_PURGE_DELAY");
 	struct setting thp = policy_setting(d, KEY_THP);
 
 	/* With the prctl done by the thp step this only keeps mimalloc from asking again. */
 	if (strcmp(thp.text, "off") == 0 && d->options->ladders[STEP_THP].ladder != LADDER_OFF)
 		conf_set(d->m, &conf, "allow_thp", "0", "goes with thp off");
-	options_merge_layers(d, CONF_MIMALLOC, d->profile->mimalloc, NULL, &conf);
+	/* What the profile says is for a build that has nobody to purge while it is idle. */
+	options_merge_layers(d, CONF_MIMALLOC, options_has_purge_thread(d) ? nothing : d->profile->mimalloc, NULL,
+			     &conf);
+	if (variable)
+		conf_set(d->m, &all, "purge_delay", variable, "MIMALLOC_PURGE_DELAY");
+	for (size_t i = 0; i < conf.n; i++)
+		conf_set(d->m, &all, conf.items[i].key, conf.items[i].value, conf.items[i].why);
 	for (size_t i = 0; i < conf.n; i++) {
-		char *variable = mem_printf(d->m, CONF_MIMALLOC_PREFIX "%s", conf.items[i].key);
+		char *name = mem_printf(d->m, CONF_MIMALLOC_PREFIX "%s", conf.items[i].key);
 
-		for (char *c = variable; *c; c++)
+		for (char *c = name; *c; c++)
 			*c = (char)toupper((unsigned char)*c);
-		if (options_variable(d, variable) && !conf_find(&explicit, conf.items[i].key))
-			policy_leave(d, STEP_OPTIONS, variable,
+		if (options_variable(d, name) && !conf_find(&explicit, conf.items[i].key))
+			policy_leave(d, STEP_OPTIONS, name,
 				     mem_printf(d->m, "set to %s already; the user's own value wins",
-						options_variable(d, variable)));
+						options_variable(d, name)));
 		else
-			options_add(d, variable, conf.items[i].value, conf.items[i].why);
+			options_add(d, name, conf.items[i].value, conf.items[i].why);
 	}
 	if (conf.n == 0)
 		policy_leave(d, STEP_OPTIONS, OPTIONS,
 			     mem_printf(d->m, "profile %s leaves mimalloc at its defaults", d->plan->profile));
+	options_decide_purge(d, &all, NULL);
 }
 
 /* The older spellings of the tunables (glibc manual). */

@@ -25,10 +25,13 @@ void options_merge_layers(const struct decision *d, enum conf_kind kind, const s
 /* Only what names allocrun: ALLOCRUN_* and the command line go over the user's own variables. */
 struct conf options_read_explicit(const struct decision *d, enum conf_kind kind);
 
+/* Can the chosen build give memory back by a thread of ours? */
+bool options_has_purge_thread(const struct decision *d);
+
 /*
- * The purge thread of a bundled build, beside jemalloc's options as they came out. `ours` is the
- * reason of the decay that is ours to replace: another decay is somebody's own.
+ * That thread, beside the allocator's options as they came out. `ours` is the reason of the decay
+ * that is ours to replace (NULL: of none): another is somebody's own.
  */
-void options_decide_purge(const struct decision *d, const struct conf *jemalloc, const char *ours);
+void options_decide_purge(const struct decision *d, const struct conf *allocator, const char *ours);
 
 #endif

@@ -5,36 +5,54 @@
 #include "decide/conf_layers.h"
 #include "util/text.h"
 
-/* Who says himself when jemalloc purges is not overruled by a thread that knows better. */
-static const char *purge_find_reason(const struct decision *d, const struct conf *jemalloc, const char *ours,
+/* "dirty_decay_ms:5000 (MALLOC_CONF)": who says himself when to purge; NULL: nobody. */
+static const char *purge_find_own_clock(const struct decision *d, const struct conf *allocator, const char *ours)
+{
+	static const char *const clocks[] = { "dirty_decay_ms", "purge_delay" };
+
+	for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
+		const struct conf_item *item = conf_find(allocator, clocks[i]);
+
+		if (item && item->why != ours)
+			return mem_printf(d->m, "%s:%s (%s)", item->key, item->value, item->why);
+	}
+	return NULL;
+}
+
+/* Such a one is not overruled by a thread that knows better; NULL: it may come. */
+static const char *purge_find_reason(const struct decision *d, const struct conf *allocator, const char *ours,
 				     const struct conf *conf)
 {
-	const struct conf_item *decay = conf_find(jemalloc, "dirty_decay_ms");
-	const struct conf_item *background = conf_find(jemalloc, "background_thread");
+	const struct conf_item *background = conf_find(allocator, "background_thread");
 	const struct conf_item *thread = conf_find(conf, "thread");
+	const char *clock = purge_find_own_clock(d, allocator, ours);
 
 	if (thread && strcmp(thread->value, "false") == 0)
 		return mem_printf(d->m, "no purge thread: thread:false (%s)", thread->why);
 	if (background && strcmp(background->value, "true") == 0)
 		return mem_printf(d->m, "no purge thread: background_thread:true (%s) asks for jemalloc's own",
 				  background->why);
-	/* An explicit thread:true takes the decay for what it then is: the safety net. */
-	if (decay && decay->why != ours && !thread)
-		return mem_printf(d->m, "no purge thread: dirty_decay_ms:%s (%s) says when to purge", decay->value,
-				  decay->why);
+	/* An explicit thread:true takes the clock for what it then is: the safety net. */
+	if (clock && !thread)
+		return mem_printf(d->m, "no purge thread: %s says when to purge", clock);
 	return NULL;
 }
 
-void options_decide_purge(const struct decision *d, const struct conf *jemalloc, const char *ours)
+bool options_has_purge_thread(const struct decision *d)
+{
+	return text_is_among((const char *const *)d->plan->build->features, BUILD_FEATURE_PURGE);
+}
+
+void options_decide_purge(const struct decision *d, const struct conf *allocator, const char *ours)
 {
 	struct conf conf = { NULL, 0 };
 	struct operation *op;
 	const char *reason;
 
-	if (!text_is_among((const char *const *)d->plan->build->features, BUILD_FEATURE_PURGE))
+	if (!options_has_purge_thread(d))
 		return;
 	options_merge_layers(d, CONF_PURGE, d->profile->purge, NULL, &conf);
-	reason = purge_find_reason(d, jemalloc, ours, &conf);
+	reason = purge_find_reason(d, allocator, ours, &conf);
 	if (reason && options_variable(d, PURGE_VARIABLE)) {
 		options_add(d, PURGE_VARIABLE, NULL, reason);
 		return;

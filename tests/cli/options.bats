@@ -98,7 +98,8 @@ expect_conf() { expect_equal "$ran: $1 in '$(variable MALLOC_CONF)'" "$2" "$(con
 @test "mimalloc: options as variables, the user's own win" {
   launch --allocator mimalloc -- "$show" -
   expect_malloc "$(library_of mimalloc)"
-  expect_variable MIMALLOC_PURGE_DELAY 0
+  expect_no_variable MIMALLOC_PURGE_DELAY
+  expect_variable ALLOCRUN_PURGE window_ms:5000,idle_ms:1500
   expect_no_variable MALLOC_CONF
   attempt env MIMALLOC_PURGE_DELAY=77 "$allocrun" --allocator mimalloc -- "$show" -
   expect_variable MIMALLOC_PURGE_DELAY 77

@@ -47,6 +47,16 @@ static const struct purge_case cases[] = {
 	  { "--purge-thread=thread:false", "x" },
 	  NULL,
 	  "no purge thread: thread:false (--purge-thread)" },
+	/* mimalloc has no decay, and a delay of its own. */
+	{ { NULL }, { "--allocator=mimalloc", "x" }, "window_ms:5000,idle_ms:1500", NULL },
+	{ { "MIMALLOC_PURGE_DELAY=0" },
+	  { "--allocator=mimalloc", "x" },
+	  NULL,
+	  "no purge thread: purge_delay:0 (MIMALLOC_PURGE_DELAY) says when to purge" },
+	{ { NULL },
+	  { "--allocator=mimalloc", "--mimalloc=purge_delay=7", "x" },
+	  NULL,
+	  "no purge thread: purge_delay:7 (--mimalloc) says when to purge" },
 	/* jemalloc's own is off wherever ours may be made. */
 	{ { "MALLOC_CONF=narenas:3" }, { "x" }, "window_ms:5000,idle_ms:1500", NULL },
 };

@@ -282,7 +282,7 @@ static void test_builds(void **state)
 			    "  /opt/allocrun/lib/allocrun/jemalloc/libjemalloc.so.2\n"
 			    "  build ID abcd; sha256 not checked\n"
 			    "mimalloc-3.5.0-x86_64-glibc        does not fit: it is missing\n"
-			    "  x86_64, glibc 2.28 or newer; pages up to 64 KiB\n"
+			    "  x86_64, glibc 2.28 or newer; pages up to 64 KiB; purge_thread\n"
 			    "  /opt/allocrun/lib/allocrun/mimalloc/libmimalloc.so.3\n"
 			    "  build ID unknown; sha256 not checked\n");
 	scenario.machine.facts.command.elf.interpreter = NULL;

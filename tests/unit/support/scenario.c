@@ -22,7 +22,7 @@ void scenario_make_build(struct build_facts *build, const char *allocator, const
 		.page_size = 65536,
 		.x86_level = FACT_UNKNOWN,
 		.is_bundled = true,
-		.features = strcmp(allocator, "jemalloc") == 0 ? purges : NULL,
+		.features = purges,
 	};
 }
 
