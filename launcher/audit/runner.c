@@ -220,6 +220,9 @@ static void run_process_found(struct run *run)
 
 	if (!runner_is_selected(&run->request->selection, &runner_checks[OWN_PROCESS_FOUND]))
 		return;
+	if (!problem && live->n_left_out)
+		problem = mem_printf(run->m, "%zu processes, and %zu more that are too many to be looked at",
+				     live->n_processes, live->n_left_out);
 	f = problem ? run_own(CHECK_UNKNOWN, mem_printf(run->m, "%s: %s", asked, problem)) :
 		      run_own(CHECK_OK, mem_printf(run->m, "%s: %zu process%s", asked, live->n_processes,
 						   live->n_processes == 1 ? "" : "es"));

@@ -24,7 +24,7 @@ _allocrun() {
   local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --numa
     --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
-  local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch
+  local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch --timeout
     --list-checks --explain-check'
   local of_tune='--dry-run --revert --atomic'
   local formats='text json' checking=''
@@ -77,7 +77,7 @@ _allocrun() {
     --keep-caps) _allocrun_list 'all none' ;;
     --policy | --record | --output) compopt -o default ;;
     --sysroot | --capture) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    --conf | --mimalloc | --glibc | --purge-thread | --watch) ;;
+    --conf | --mimalloc | --glibc | --purge-thread | --watch | --timeout) ;;
     *)
       if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check $of_tune" -- "$cur")

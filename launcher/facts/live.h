@@ -149,6 +149,7 @@ struct live_facts {
 	char *problem;                  /* NULL, or why nobody could be looked at */
 	struct live_process *processes; /* parents before children */
 	size_t n_processes;
+	size_t n_left_out; /* there were more than can be looked at */
 	int64_t page_size;
 };
 

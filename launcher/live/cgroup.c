@@ -21,9 +21,9 @@ static struct live_cgroup *live_cgroup_read(struct live_context *c, const char *
 
 void live_cgroup_detect(struct live_context *c, struct live_process *process)
 {
-	char *folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid), *text;
+	char *folder = mem_printf(&c->scratch, "/proc/%lld", (long long)process->pid), *text;
 
-	if (root_read_record(c->root, &c->scratch, mem_printf(c->m, "%s/cgroup", folder), &text) < 0)
+	if (root_read_record(c->root, &c->scratch, mem_printf(&c->scratch, "%s/cgroup", folder), &text) < 0)
 		return;
 	for (size_t i = 0; i < c->n_cgroups && !process->cgroup; i++) {
 		if (strcmp(c->cgroups[i]->text, text) == 0)

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define LIVE_PAUSE_NS 5000000
-/* For all processes together: those that are stopped there hold nobody up. */
+/* For all processes of an owner together: those that are stopped there hold nobody up. */
 #define LIVE_PAUSES_MAX 160
 
 bool live_is_hidden(const struct live_context *c, int64_t pid)
@@ -35,7 +35,7 @@ bool live_pause(struct live_context *c)
 {
 	static const struct timespec pause = { 0, LIVE_PAUSE_NS };
 
-	if (c->pauses++ >= LIVE_PAUSES_MAX)
+	if (c->waits->pauses++ >= LIVE_PAUSES_MAX)
 		return false;
 	nanosleep(&pause, NULL);
 	return true;

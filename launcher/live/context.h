@@ -10,25 +10,27 @@
 
 /* The parts of live_detect(). */
 
-/* Our own file of a bundled build, and what was found of others that claim to be it. */
+/* Our own file of a bundled build, and others that claim to be it and are. */
 struct live_original {
 	const struct build_facts *build;
 	struct mapped_file file; /* inode 0: it cannot be looked at */
 	bool is_changed;         /* its bytes are not the manifest's */
-	char *bytes;             /* NULL: not needed yet */
+	char *bytes;             /* in the pool `kept` */
 	size_t size;
+	int64_t reader; /* the process in which they are; 0: not needed yet */
 };
 struct live_compared {
 	const struct build_facts *build;
 	struct mapped_file file;
-	enum tristate is_it;
 };
 
 /* What lasts over all processes of one look: read once, used often. */
 struct live_context {
 	const struct root *root;
-	struct mem *m;
+	struct mem *m;      /* of what is found */
 	struct mem scratch; /* for one process at a time: its maps can be megabytes */
+	struct mem kept;    /* for as long as the looking process lives, `keeper` */
+	int64_t keeper;
 	struct live_memory *memory;
 	const struct live_request *request;
 	struct symtab *tables; /* by build ID */
@@ -39,9 +41,22 @@ struct live_context {
 	size_t n_compared;
 	struct live_cgroup **cgroups;
 	size_t n_cgroups;
-	int pauses;     /* that were made for loaders at work */
-	int exec_waits; /* and for launchers before their exec */
+	struct live_waits *waits; /* for the owner of the process at hand */
 };
+
+/* How often was waited, for all processes of one owner together. */
+struct live_waits {
+	int pauses;     /* for loaders at work */
+	int exec_waits; /* for launchers before their exec */
+};
+
+/* Whose processes hold each other up, and nobody else's. Owners are numbered from 0. */
+#define LIVE_OWNERS_MAX 1024
+struct live_owner {
+	int64_t uid;    /* real; of processes in another user namespace that of who made it */
+	uint64_t space; /* the PID namespace: containers whose processes are all root's are told apart by it */
+};
+struct live_owner owner_detect(const struct live_context *c, int64_t pid);
 
 /*
  * The root folder of a process, as itself sees it. -ENOTSUP below a sysroot: its /proc
@@ -55,6 +70,11 @@ int live_open_root(const struct live_context *c, int64_t pid, struct root *ret);
  */
 bool live_is_hidden(const struct live_context *c, int64_t pid);
 
+/* One process, at `p`. */
+void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p);
+/* What can be said of one that is not looked into: that it is there, and `problem`, in the pool. */
+void live_leave_out(const struct live_context *c, int64_t pid, char *problem, struct live_process *p);
+
 /* A few milliseconds for what is in the making. False: there were enough pauses. */
 bool live_pause(struct live_context *c);
 
@@ -65,9 +85,9 @@ int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **r
  * The start of /proc/PID/cmdline: words with zeros between, no zero behind the last of
  * `size` bytes. Their number, or -errno.
  */
-ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, size_t size);
+ssize_t status_read_words(struct live_context *c, int64_t pid, char *ret, size_t size);
 /* /proc/PID/status, limits and the rest that needs no look into the memory. */
-void status_detect(const struct live_context *c, struct live_process *process);
+void status_detect(struct live_context *c, struct live_process *process);
 
 /*
  * /proc/PID/auxv, the kernel's words to a program at its start. Addresses are random and

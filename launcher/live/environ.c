@@ -67,7 +67,7 @@ void environ_read(struct live_memory *memory, struct mem *m, const struct live_o
 
 void environ_assume(struct live_context *c, struct live_process *process)
 {
-	char *path = mem_printf(c->m, "/proc/%lld/environ", (long long)process->pid), *bytes;
+	char *path = mem_printf(&c->scratch, "/proc/%lld/environ", (long long)process->pid), *bytes;
 	char **environment = NULL;
 	size_t size, n = 0;
 

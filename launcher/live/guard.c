@@ -7,76 +7,190 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "live/context.h"
-#include "util/buffer.h"
 #include "util/clock.h"
 #include "util/output.h"
 
-/* How often the parent looks at its child. */
-#define GUARD_POLL_MS 100
+/* How often the parent looks at its helper. */
+#define GUARD_POLL_MS 50
 /* What has not ended so long after SIGKILL will not. */
 #define GUARD_KILL_MS 500
 #define GUARD_DESCRIPTORS 1024
+/* What a helper ends with: all is done; there was no more memory. */
+#define GUARD_DONE 0
+#define GUARD_NO_MEMORY 1
+/* On an account, a millisecond is 1; a look costs so much at the least, and a MiB that it found as much as that. */
+#define GUARD_COST_LOOK 1
+#define GUARD_COST_MIB 1000
+
+/* What helpers write and the audit reads. */
+struct guard_state {
+	_Atomic size_t at;        /* the turn that is looked at; SIZE_MAX = none */
+	_Atomic int64_t since_ms; /* since when */
+	_Atomic uint64_t n_looks;
+	_Atomic size_t used; /* memory, before the look */
+};
 
 struct guard {
-	int64_t patience_ms;
+	struct guard_budget budget;
+	struct guard_state *state;
+	int64_t deadline_ms;
 	pid_t parent;
-	_Atomic int64_t pid;     /* that is looked at; 0 = none */
-	_Atomic int64_t n_looks; /* of this child */
-	int64_t looks_max;
-	int64_t skipped[GUARD_SKIPPED_MAX];
-	int n_skipped;
+	pid_t left[GUARD_LEFT_MAX];
+	uint32_t left_at[GUARD_LEFT_MAX]; /* whose process */
+	size_t n_left;
+	int64_t silent[GUARD_SILENT_MAX];
+	size_t n_silent;
 };
 
-/* What the parent has seen of its child. */
-struct guard_child {
+struct guard_run {
+	struct guard *guard;
+	struct mem_shared *shared;
+	struct turns *turns;
+	guard_work *work;
+	void *user;
+	struct guard_state *state; /* NULL: nobody watches */
+};
+
+/* What the parent has seen of a helper. */
+struct guard_helper {
 	pid_t pid;
-	int end; /* of a pipe: what it has to tell; and its end, when it ends */
-	int64_t looked_at, n_looks, cpu_ns, since_ms;
+	int end; /* of a pipe, which ends with it */
+	uint64_t n_looks;
+	int64_t cpu_ns, still_since_ms;
 };
 
-static volatile sig_atomic_t guard_child_pid;
-
-struct guard *guard_new(int64_t patience_ms)
+struct guard *guard_new(struct mem *m, const struct guard_budget *budget)
 {
-	struct guard *guard = mmap(NULL, sizeof *guard, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct mem_shared *shared = mem_share(m, sizeof(struct guard_state));
+	struct mem pool = mem_of_shared(shared);
+	struct guard *guard;
 
-	if (guard == MAP_FAILED)
+	if (!shared)
 		return NULL;
-	guard->patience_ms = patience_ms;
-	guard->looks_max = INT64_MAX;
+	guard = mem_alloc(m, sizeof *guard);
+	guard->state = mem_alloc(&pool, sizeof *guard->state);
+	guard->budget = *budget;
+	guard->parent = getpid();
 	return guard;
+}
+
+int64_t guard_timeout_ms(const struct guard *guard)
+{
+	return guard ? guard->budget.timeout_ms : 0;
+}
+
+struct mem_shared *guard_begin(struct guard *guard, struct mem *m)
+{
+	if (!guard)
+		return NULL;
+	guard->deadline_ms = clock_now_ms() + guard->budget.timeout_ms;
+	if (guard->deadline_ms > guard->budget.end_ms)
+		guard->deadline_ms = guard->budget.end_ms;
+	return mem_share(m, guard->budget.memory);
+}
+
+void guard_note_silent(struct guard *guard, int64_t pid)
+{
+	if (guard && guard->n_silent < GUARD_SILENT_MAX && !guard_is_silent(guard, pid))
+		guard->silent[guard->n_silent++] = pid;
+}
+
+bool guard_is_silent(const struct guard *guard, int64_t pid)
+{
+	for (size_t i = 0; guard && i < guard->n_silent; i++) {
+		if (guard->silent[i] == pid)
+			return true;
+	}
+	return false;
 }
 
 bool guard_is_audit(const struct guard *guard, int64_t pid)
 {
-	return guard && (pid == guard->parent || pid == getpid());
-}
-
-bool guard_enter(struct guard *guard, int64_t pid)
-{
 	if (!guard)
-		return true;
-	if (atomic_fetch_add(&guard->n_looks, 1) >= guard->looks_max)
 		return false;
-	for (int i = 0; i < guard->n_skipped; i++) {
-		if (guard->skipped[i] == pid)
-			return false;
+	for (size_t i = 0; i < guard->n_left; i++) {
+		if (guard->left[i] == pid)
+			return true;
 	}
-	atomic_store(&guard->pid, pid);
-	return true;
+	return pid == guard->parent;
 }
 
-void guard_leave(struct guard *guard)
+/* A helper that is left behind must not keep open what others wait for the end of. */
+static void guard_close_all_but(int fd)
 {
-	if (guard)
-		atomic_store(&guard->pid, 0);
+	if (close_range((unsigned int)fd + 1, ~0U, 0) < 0) {
+		/* Before Linux 5.9: those that programs have. */
+		for (int other = fd + 1; other < GUARD_DESCRIPTORS; other++)
+			close(other);
+	}
+	for (int other = 0; other < fd; other++)
+		close(other);
+	output_guard_standard_descriptors();
+}
+
+/* All turns that wait, one after the other. What they cost is on the accounts when they are over. */
+static void guard_look_at_all(const struct guard_run *run)
+{
+	struct turns *turns = run->turns;
+
+	for (size_t at; (at = turns_next(turns)) < turns->n;) {
+		int64_t start = clock_now_ms();
+		size_t used = run->shared ? mem_shared_used(run->shared) : 0;
+
+		if (run->state) {
+			atomic_store(&run->state->since_ms, start);
+			atomic_store(&run->state->used, used);
+			atomic_fetch_add(&run->state->n_looks, 1);
+			mem_shared_limit(run->shared, run->guard->budget.look_memory);
+			atomic_store(&run->state->at, at);
+		}
+		run->work(run->user, at);
+		if (run->state)
+			atomic_store(&run->state->at, SIZE_MAX);
+		turns->items[at].state = TURN_DONE;
+		used = run->shared ? mem_shared_used(run->shared) - used : 0;
+		turns_charge(turns, at,
+			     GUARD_COST_LOOK + clock_now_ms() - start + (int64_t)(used * GUARD_COST_MIB >> 20));
+	}
+}
+
+static _Noreturn void guard_help(const struct guard_run *run, int pipe)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != run->guard->parent)
+		_exit(EXIT_FAILURE);
+	/* A terminal's signals are for the audit, which decides what becomes of them. */
+	setpgid(0, 0);
+	guard_close_all_but(pipe);
+	mem_at_end(GUARD_NO_MEMORY, NULL);
+	guard_look_at_all(run);
+	_exit(GUARD_DONE);
+}
+
+static int guard_start(const struct guard_run *run, struct guard_helper *ret)
+{
+	int fds[2];
+	pid_t pid;
+
+	atomic_store(&run->state->at, SIZE_MAX);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		guard_help(run, fds[1]);
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return -EAGAIN;
+	}
+	*ret = (struct guard_helper){ .pid = pid, .end = fds[0], .still_since_ms = clock_now_ms() };
+	return 0;
 }
 
 /* It waits in the kernel: neither does it run, nor does it wait for a CPU, nor was it stopped. */
@@ -90,176 +204,163 @@ static bool guard_is_waiting(pid_t pid)
 }
 
 /* Has it used no CPU for too long, in one and the same look? Whoever pauses wakes up in between. */
-static bool guard_stands_still(struct guard *guard, struct guard_child *child)
+static bool guard_stands_still(const struct guard_run *run, struct guard_helper *helper)
 {
 	int64_t now = clock_now_ms(), cpu = 0;
-	int64_t looked_at = atomic_load(&guard->pid), n_looks = atomic_load(&guard->n_looks);
+	uint64_t n_looks = atomic_load(&run->state->n_looks);
 	clockid_t clock;
 
-	if (clock_getcpuclockid(child->pid, &clock) == 0)
+	if (clock_getcpuclockid(helper->pid, &clock) == 0)
 		cpu = clock_read_ns(clock);
-	if (looked_at && looked_at == child->looked_at && n_looks == child->n_looks && cpu == child->cpu_ns &&
-	    guard_is_waiting(child->pid))
-		return now - child->since_ms >= guard->patience_ms;
-	child->looked_at = looked_at;
-	child->n_looks = n_looks;
-	child->cpu_ns = cpu;
-	child->since_ms = now;
+	if (n_looks == helper->n_looks && cpu == helper->cpu_ns && guard_is_waiting(helper->pid))
+		return now - helper->still_since_ms >= run->guard->budget.patience_ms;
+	helper->n_looks = n_looks;
+	helper->cpu_ns = cpu;
+	helper->still_since_ms = now;
 	return false;
 }
 
-static void guard_hand_on(int number)
+/* Is the look too long, while others wait? */
+static bool guard_is_slow(const struct guard_run *run, size_t at)
 {
-	pid_t pid = (pid_t)guard_child_pid;
+	unsigned int tries = run->turns->items[at].tries;
+	int64_t slice = run->guard->budget.slice_ms << (tries < 16 ? tries : 16);
 
-	if (pid > 0)
-		kill(pid, number);
+	return clock_now_ms() - atomic_load(&run->state->since_ms) >= slice && turns_has_rival(run->turns, at);
 }
 
-/* A child that is left behind must not keep open what others wait for the end of. */
-static void guard_close_all_but(int fd)
+/* Until the helper has ended, or for so long. */
+static bool guard_has_ended(const struct guard_helper *helper, int64_t ms)
 {
-	if (close_range((unsigned int)fd + 1, ~0U, 0) < 0) {
-		/* Before Linux 5.9: those that programs have. */
-		for (int other = fd + 1; other < GUARD_DESCRIPTORS; other++)
-			close(other);
+	struct pollfd fd = { helper->end, POLLIN, 0 };
+	int64_t until = clock_now_ms() + ms;
+	int r = -1;
+
+	while (r < 0 && ms >= 0) {
+		r = poll(&fd, 1, (int)ms);
+		ms = until - clock_now_ms();
 	}
-	for (int other = 0; other < fd; other++)
-		close(other);
-	output_guard_standard_descriptors();
+	return r > 0;
 }
 
-static void guard_work_in_child(struct mem *m, guard_work *work, void *user, pid_t parent, int pipe)
+/* What has become of the look at turn `at`; the accounts and what still waits are as that says. */
+static void guard_settle(const struct guard_run *run, size_t at, enum turn_state state)
 {
-	const char *text = "";
-	int r;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
-	/* A terminal's signals come through the parent: twice the same would mean "at once". */
-	setpgid(0, 0);
-	guard_close_all_but(pipe);
-	r = work(m, user, &text);
-	_exit(output_write(pipe, text) < 0 ? EXIT_FAILURE : r);
+	if (at == SIZE_MAX)
+		return;
+	/* Nobody knows of what it found. */
+	mem_shared_rewind(run->shared, atomic_load(&run->state->used));
+	turns_charge(run->turns, at, GUARD_COST_LOOK + clock_now_ms() - atomic_load(&run->state->since_ms));
+	run->turns->items[at].state = (uint8_t)state;
+	run->turns->items[at].tries++;
 }
 
-static int guard_start(struct guard *guard, struct mem *m, guard_work *work, void *user, struct guard_child *ret)
+/* Left behind at a process of this owner's, who has no more turns when there are enough of them. */
+static void guard_leave(const struct guard_run *run, pid_t pid, uint32_t owner)
 {
-	struct guard_child child = { .pid = -1 };
-	int fds[2];
+	struct guard *guard = run->guard;
+	int n = 0;
 
-	atomic_store(&guard->pid, 0);
-	atomic_store(&guard->n_looks, 0);
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
-	child.pid = fork();
-	if (child.pid == 0)
-		guard_work_in_child(m, work, user, guard->parent, fds[1]);
-	close(fds[1]);
-	if (child.pid < 0) {
-		close(fds[0]);
-		return -EAGAIN;
+	if (guard->n_left < GUARD_LEFT_MAX) {
+		guard->left_at[guard->n_left] = owner;
+		guard->left[guard->n_left++] = pid;
 	}
-	child.end = fds[0];
-	*ret = child;
-	return 0;
+	for (size_t i = 0; i < guard->n_left; i++)
+		n += guard->left_at[i] == owner;
+	if (n >= GUARD_LEFT_OF_OWNER_MAX)
+		turns_end(run->turns, owner, TURN_FORSAKEN);
+	if (guard->n_left == GUARD_LEFT_MAX)
+		turns_end(run->turns, SIZE_MAX, TURN_FORSAKEN);
 }
 
-/* What has been written since. -EAGAIN: nothing so far, -EPIPE: there will be no more. */
-static int guard_read(const struct guard_child *child, int ms, struct buffer *text)
+static void guard_kill(const struct guard_run *run, const struct guard_helper *helper, enum turn_state state)
 {
-	struct pollfd fd = { child->end, POLLIN, 0 };
-	char bytes[4096];
-	ssize_t n;
+	bool has_ended;
+	size_t at;
 
-	if (poll(&fd, 1, ms) <= 0)
-		return -EAGAIN;
-	n = read(child->end, bytes, sizeof bytes - 1);
-	if (n < 0)
-		return errno == EINTR ? -EAGAIN : -EPIPE;
-	if (n == 0)
-		return -EPIPE;
-	bytes[n] = '\0';
-	buffer_append(text, bytes);
-	return 0;
+	kill(helper->pid, SIGKILL);
+	has_ended = guard_has_ended(helper, GUARD_KILL_MS);
+	/* Over in the last moment: nothing is wrong with that one. */
+	at = atomic_load(&run->state->at);
+	guard_settle(run, at, has_ended || state == TURN_LATE ? state : TURN_SILENT);
+	if (has_ended)
+		waitpid(helper->pid, NULL, 0);
+	else if (at != SIZE_MAX)
+		guard_leave(run, helper->pid, run->turns->items[at].owner);
 }
 
-/* Its status; -ETIMEDOUT: it stood still, and is none of ours any more. */
-static int guard_watch(struct guard *guard, struct guard_child *child, struct buffer *text)
+/* It has ended by itself: all is done, or something was wrong with what it looked at. */
+static void guard_reap(const struct guard_run *run, const struct guard_helper *helper)
 {
-	int status = 0, r = 0;
+	size_t at = atomic_load(&run->state->at);
+	int status = 0;
 
-	while (r != -EPIPE) {
-		r = guard_read(child, GUARD_POLL_MS, text);
-		if (r != -EAGAIN || !guard_stands_still(guard, child))
+	while (waitpid(helper->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == GUARD_DONE)
+		return;
+	/* Outside of a look there is nothing that could be left out next time. */
+	if (at == SIZE_MAX)
+		turns_end(run->turns, SIZE_MAX, TURN_FATAL);
+	guard_settle(run, at, WIFEXITED(status) && WEXITSTATUS(status) == GUARD_NO_MEMORY ? TURN_TOO_BIG : TURN_FATAL);
+}
+
+static void guard_watch(const struct guard_run *run, struct guard_helper *helper)
+{
+	for (;;) {
+		bool is_silent;
+		size_t at;
+
+		if (guard_has_ended(helper, GUARD_POLL_MS)) {
+			guard_reap(run, helper);
+			return;
+		}
+		at = atomic_load(&run->state->at);
+		if (clock_now_ms() >= run->guard->deadline_ms) {
+			guard_kill(run, helper, TURN_LATE);
+			turns_end(run->turns, SIZE_MAX, TURN_LATE);
+			return;
+		}
+		if (at == SIZE_MAX)
 			continue;
-		kill(child->pid, SIGKILL);
-		if (guard_read(child, GUARD_KILL_MS, text) != -EAGAIN)
-			waitpid(child->pid, NULL, 0);
-		return -ETIMEDOUT;
+		is_silent = guard_stands_still(run, helper);
+		if (is_silent || guard_is_slow(run, at)) {
+			guard_kill(run, helper, is_silent ? TURN_SILENT : TURN_WAITS);
+			return;
+		}
 	}
-	do
-		r = waitpid(child->pid, &status, 0);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : status;
 }
 
-/* The next child leaves it out; when there have been enough of them, also all behind it. */
-static void guard_skip(struct guard *guard)
+/* Where no child can be had, the time at least has an end: that of the audit. */
+static void guard_look_unaided(struct guard_run *run)
 {
-	if (guard->n_skipped == GUARD_SKIPPED_MAX) {
-		guard->looks_max = 0;
+	int64_t left_ms = run->guard->deadline_ms - clock_now_ms();
+
+	run->state = NULL;
+	alarm(left_ms < 1000 ? 1 : (unsigned int)(left_ms / 1000));
+	guard_look_at_all(run);
+	alarm(0);
+}
+
+void guard_run(struct guard *guard, struct mem_shared *shared, struct turns *turns, guard_work *work, void *user)
+{
+	static const struct sigaction heeded = { .sa_handler = SIG_DFL };
+	struct guard_run run = { guard, shared, turns, work, user, NULL };
+	struct guard_helper helper;
+
+	if (!guard || !shared) {
+		guard_look_at_all(&run);
 		return;
 	}
-	guard->skipped[guard->n_skipped++] = atomic_load(&guard->pid);
-	if (guard->n_skipped == GUARD_SKIPPED_MAX)
-		guard->looks_max = atomic_load(&guard->n_looks);
-}
-
-/* As the child ended, so does the parent. */
-static int guard_end(int status)
-{
-	static const struct sigaction ordinary = { .sa_handler = SIG_DFL };
-
-	if (status < 0)
-		return EXIT_FAILURE;
-	if (WIFSIGNALED(status)) {
-		sigaction(WTERMSIG(status), &ordinary, NULL);
-		raise(WTERMSIG(status));
+	run.state = guard->state;
+	/* Where SIGCHLD is ignored there is no status of a child. */
+	sigaction(SIGCHLD, &heeded, NULL);
+	while (turns_next(turns) < turns->n) {
+		if (guard_start(&run, &helper) < 0) {
+			guard_look_unaided(&run);
+			return;
+		}
+		guard_watch(&run, &helper);
+		close(helper.end);
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
-}
-
-int guard_run(struct guard *guard, struct mem *m, guard_work *work, void *user, const char **ret_text)
-{
-	const struct sigaction hand_on = { .sa_handler = guard_hand_on, .sa_flags = (int)SA_RESTART };
-	const struct sigaction heeded = { .sa_handler = SIG_DFL };
-	struct guard_child child = { .pid = -1, .end = -1 };
-	struct sigaction ints, terms;
-	struct buffer text = { .m = m };
-	int status = -ETIMEDOUT;
-
-	if (guard) {
-		guard->parent = getpid();
-		/* Where SIGCHLD is ignored there is no status of a child. */
-		sigaction(SIGCHLD, &heeded, NULL);
-	}
-	while (status == -ETIMEDOUT) {
-		text = (struct buffer){ .m = m };
-		if (!guard || guard_start(guard, m, work, user, &child) < 0)
-			return work(m, user, ret_text);
-		guard_child_pid = child.pid;
-		sigaction(SIGINT, &hand_on, &ints);
-		sigaction(SIGTERM, &hand_on, &terms);
-		status = guard_watch(guard, &child, &text);
-		guard_child_pid = 0;
-		sigaction(SIGINT, &ints, NULL);
-		sigaction(SIGTERM, &terms, NULL);
-		close(child.end);
-		if (status == -ETIMEDOUT)
-			guard_skip(guard);
-	}
-	*ret_text = buffer_text(&text);
-	return guard_end(status);
 }

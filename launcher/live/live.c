@@ -1,286 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "live/live.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "live/context.h"
 #include "live/guard.h"
-#include "program/elf_reader.h"
-#include "util/text.h"
 
 /* A tree that grows while it is looked at is followed so many times. */
 #define LIVE_ROUNDS 4
 #define LIVE_GENERATIONS_MAX 16
-/* A process that executes one program after another is looked at so many times. */
-#define LIVE_LOOKS 8
-#define LIVE_AUXV_MAX 4096
-/*
- * A launch takes a few milliseconds; for those that wait for a dead file system nobody
- * waits longer than this, for all of them together.
- */
-#define LIVE_EXEC_TRIES 600
-#define LIVE_EXEC_PAUSE_NS 5000000
-
-static void live_set_unknown(struct live_process *p, int64_t pid)
-{
-	static const struct limit unknown = { FACT_UNKNOWN, FACT_UNKNOWN };
-
-	p->pid = pid;
-	p->status = process_status_unknown;
-	p->status.inner_pid = pid;
-	p->limits = (struct process_limits){ unknown, unknown, unknown, unknown, FACT_UNKNOWN };
-	p->parent = p->start_time = FACT_UNKNOWN;
-	p->name = p->command = "";
-	p->other_mounts = p->is_static = p->is_secure = TRI_UNKNOWN;
-	p->anon_huge = p->n_mappings = p->memory_policy = FACT_UNKNOWN;
-	p->allocator_resident = p->allocator_dirty = p->allocator_live = p->purge_threads = FACT_UNKNOWN;
-}
-
-/* A first thread that has ended is a zombie as well, while others run. */
-static bool live_has_ended(const struct process_stat *stat)
-{
-	return (stat->state == 'Z' || stat->state == 'X') && stat->n_threads < 2;
-}
-
-/* What its /proc/PID/stat cannot say. */
-static void live_explain_unread(struct live_context *c, int error, struct live_process *p)
-{
-	bool is_nobody = error == -ENOENT || error == -ESRCH;
-
-	p->state = LIVE_GONE;
-	if (is_nobody && !live_is_hidden(c, p->pid))
-		return;
-	p->state = LIVE_DENIED;
-	p->problem = is_nobody ? mem_strdup(c->m, "it is hidden from this user: /proc is mounted with hidepid") :
-				 mem_printf(c->m, "it may not be looked at: %s", strerrordesc_np(-error));
-}
-
-/* Still the process that it was? Between two reads it may have ended, and its PID be used again. */
-static bool live_is_same(const struct live_context *c, const struct live_process *p)
-{
-	struct process_stat stat;
-
-	return stat_read(c->root, p->pid, &stat) == 0 && stat.start_time == p->start_time && !live_has_ended(&stat);
-}
-
-static const char *live_describe(enum live_state state)
-{
-	static const char *const words[] = {
-		[LIVE_RUNNING] = NULL,
-		[LIVE_GONE] = "it ended while it was looked at",
-		[LIVE_ZOMBIE] = "it has ended and waits for its parent (a zombie)",
-		[LIVE_KERNEL_THREAD] = "it is a thread of the kernel",
-		[LIVE_UNREADABLE] = "it cannot be looked into",
-		[LIVE_DENIED] = "it may not be looked into by this user",
-	};
-
-	return words[state];
-}
-
-/* Another audit executes nothing: two that waited for each other would wait to the end. */
-static bool live_is_audit(const struct live_context *c, int64_t pid)
-{
-	char words[1024];
-	ssize_t n = status_read_words(c, pid, words, sizeof words - 1);
-
-	if (n < 0)
-		return false;
-	words[n] = '\0';
-	for (const char *word = words; word < words + n && strcmp(word, "--") != 0; word += strlen(word) + 1) {
-		if (strcmp(word, "--check") == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The program that runs here: the same file, or in a container a copy of the same build. */
-static bool live_is_own_program(const struct live_context *c, const char *link)
-{
-	static const char own_link[] = "/proc/self/exe";
-	struct elf_facts own, theirs;
-	struct stat ours, st;
-
-	if (root_stat(c->root, own_link, &ours) < 0 || root_stat(c->root, link, &st) < 0)
-		return false;
-	if (st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)
-		return true;
-	elf_read(c->root, c->m, own_link, &own);
-	elf_read(c->root, c->m, link, &theirs);
-	return own.build_id && theirs.build_id && strcmp(own.build_id, theirs.build_id) == 0;
-}
+/* So many are looked at: nobody reads a report about more, and each takes 4 KiB and more. */
+#define LIVE_PROCESSES_MAX 3072
 
 /*
- * A launcher that has not executed its command yet: whoever asks right after a start,
- * as systemd's ExecStartPost does, means the server that comes of it.
+ * One live_detect(). Helpers write into it, and it lies in memory that they share. One that is
+ * ended in the middle of a look leaves what was known before it: contexts[known].
  */
-static void live_await_exec(struct live_context *c, int64_t pid)
-{
-	static const struct timespec pause = { 0, LIVE_EXEC_PAUSE_NS };
-	char *link = mem_printf(c->m, "/proc/%lld/exe", (long long)pid), target[PATH_MAX];
-	bool is_known = false;
-
-	while (c->request->awaits_exec && c->exec_waits < LIVE_EXEC_TRIES && c->root->live && pid != getpid()) {
-		if (root_readlink(c->root, link, target, sizeof target) < 0 ||
-		    strcmp(text_basename(target), "allocrun") != 0 || live_is_audit(c, pid) ||
-		    (!is_known && !live_is_own_program(c, link)))
-			return;
-		is_known = true;
-		c->exec_waits++;
-		nanosleep(&pause, NULL);
-	}
-}
-
-static void live_read_program(struct live_context *c, int64_t pid, struct live_program *ret)
-{
-	*ret = (struct live_program){ NULL, 0, 0 };
-	ret->problem = root_read(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/auxv", (long long)pid),
-				 LIVE_AUXV_MAX, &ret->words, &ret->size);
-}
-
-/* False: it runs another program by now. What has ended, or may not be seen, runs no other. */
-static bool live_runs_same(struct live_context *c, const struct live_program *before, int64_t pid,
-			   struct live_process *p)
-{
-	struct live_program now;
-
-	if (!c->root->live || p->state != LIVE_RUNNING || !before->size)
-		return true;
-	live_read_program(c, p->pid, &now);
-	/* Of a process that lives on without the thread that was asked another can be. */
-	if ((now.problem == -ENOENT || now.problem == -ESRCH || (now.problem == 0 && now.size == 0)) && p->pid == pid)
-		p->state = LIVE_GONE;
-	return p->state == LIVE_GONE ||
-	       (now.problem == 0 && now.size == before->size && memcmp(now.words, before->words, now.size) == 0);
-}
-
-/*
- * Whose folder in /proc tells of the process: that of a thread that runs, where the first
- * one has ended, and with it all that the kernel says under the process's own number.
- */
-static int64_t live_find_voice(struct live_context *c, int64_t pid, const struct process_stat *first)
-{
-	struct process_stat stat;
-	char **names;
-
-	if ((first->state != 'Z' && first->state != 'X') ||
-	    root_list(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/task", (long long)pid), "", &names) < 0)
-		return pid;
-	for (; *names; names++) {
-		int64_t thread = strtoll(*names, NULL, 10);
-
-		if (thread != pid && stat_read(c->root, thread, &stat) == 0 && stat.state != 'Z' && stat.state != 'X')
-			return thread;
-	}
-	return pid;
-}
-
-static bool live_look_into(struct live_context *c, int64_t pid, const struct live_program *program,
-			   struct live_process *p)
-{
-	bool is_whole;
-
-	status_detect(c, p);
-	is_whole = serving_detect(c, program, p);
-	live_record_detect(c, p);
-	if (c->request->thorough)
-		live_cgroup_detect(c, p);
-	if (c->request->thorough && p->state == LIVE_RUNNING)
-		usage_detect(c, p);
-	is_whole = live_runs_same(c, program, pid, p) && is_whole;
-	p->pid = pid;
-	if (!live_is_same(c, p))
-		p->state = LIVE_GONE;
-	return is_whole || p->state == LIVE_GONE;
-}
-
-/* False: it has executed another program meanwhile, and what was read is of two. */
-static bool live_look_at(struct live_context *c, int64_t pid, struct live_process *p)
-{
-	struct live_program program;
-	struct process_stat stat;
-	int r;
-
-	/* First: all that is read from here on is compared with it at the end. */
-	live_read_program(c, pid, &program);
-	*p = (struct live_process){ 0 };
-	live_set_unknown(p, pid);
-	r = stat_read(c->root, pid, &stat);
-	if (r < 0) {
-		live_explain_unread(c, r, p);
-		return true;
-	}
-	p->parent = stat.parent;
-	p->start_time = stat.start_time;
-	p->name = mem_strdup(c->m, stat.name);
-	p->state = live_has_ended(&stat) ? LIVE_ZOMBIE : stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
-	if (p->state != LIVE_RUNNING)
-		return true;
-	p->pid = live_find_voice(c, pid, &stat);
-	if (p->pid != pid)
-		live_read_program(c, p->pid, &program);
-	return live_look_into(c, pid, &program, p);
-}
-
-/* Nothing but who it is can be said of a process that never stays what it is. */
-static void live_set_restless(struct mem *m, struct live_process *p)
-{
-	const struct live_process seen = *p;
-
-	*p = (struct live_process){ .state = LIVE_UNREADABLE };
-	live_set_unknown(p, seen.pid);
-	p->name = seen.name;
-	p->command = seen.command;
-	p->status.inner_pid = seen.status.inner_pid;
-	p->parent = seen.parent;
-	p->status.uid = seen.status.uid;
-	p->start_time = seen.start_time;
-	p->problem = mem_strdup(m, "it executes one program after another");
-}
-
-/* Nor of one at which the audit stood still. What the kernel knows without its memory is safe to ask for. */
-static void live_set_stuck(struct live_context *c, int64_t pid, struct live_process *p)
-{
-	struct process_stat stat;
-
-	*p = (struct live_process){ .state = LIVE_UNREADABLE };
-	live_set_unknown(p, pid);
-	p->problem = mem_strdup(c->m, "reading it did not end: a file system that it uses does not answer, or its "
-				      "memory is locked");
-	if (stat_read(c->root, pid, &stat) < 0)
-		return;
-	p->parent = stat.parent;
-	p->start_time = stat.start_time;
-	p->name = mem_strdup(c->m, stat.name);
-}
-
-static void live_detect_process(struct live_context *c, int64_t pid, struct live_process *p)
-{
-	bool is_whole = false;
-	const char *words;
-
-	if (!guard_enter(c->request->guard, pid)) {
-		live_set_stuck(c, pid, p);
-		return;
-	}
-	live_await_exec(c, pid);
-	for (int i = 0; i < LIVE_LOOKS && !is_whole; i++) {
-		mem_free_all(&c->scratch);
-		is_whole = live_look_at(c, pid, p);
-	}
-	guard_leave(c->request->guard);
-	if (!is_whole)
-		live_set_restless(c->m, p);
-	words = live_describe(p->state);
-	if (words && ((p->state != LIVE_DENIED && p->state != LIVE_UNREADABLE) || !p->problem))
-		p->problem = mem_strdup(c->m, words);
-}
+struct live_run {
+	struct live_context contexts[2];
+	_Atomic int known;
+	struct live_owner owners[LIVE_OWNERS_MAX];
+	struct live_waits waits[LIVE_OWNERS_MAX]; /* by owner, as are the accounts */
+	int64_t accounts[LIVE_OWNERS_MAX];
+	struct turns turns;
+	struct turn items[LIVE_PROCESSES_MAX];
+	int64_t pids[LIVE_PROCESSES_MAX]; /* by turn, as are the processes */
+	struct live_process processes[LIVE_PROCESSES_MAX];
+};
 
 static const struct live_process *live_find(const struct live_facts *facts, int64_t pid)
 {
@@ -297,6 +47,15 @@ bool live_has_anybody(const struct live_facts *live)
 		enum live_state state = live->processes[i].state;
 
 		if (state == LIVE_RUNNING || state == LIVE_DENIED || state == LIVE_UNREADABLE)
+			return true;
+	}
+	return false;
+}
+
+static bool live_is_known(const struct live_run *run, int64_t pid)
+{
+	for (size_t at = 0; at < run->turns.n; at++) {
+		if (run->pids[at] == pid)
 			return true;
 	}
 	return false;
@@ -325,33 +84,138 @@ static const char *live_name_asked(struct mem *m, const struct live_request *req
 	return mem_printf(m, "PID %s (a thread of process %lld)", request->text, (long long)pids[0]);
 }
 
+/* Why a process was not looked at, or not to the end. */
+static char *live_explain_turn(struct mem *m, const struct live_request *request, enum turn_state state)
+{
+	static const char *const words[] = {
+		[TURN_SILENT] = "reading it did not end: a file system that it uses does not answer in "
+				"time, or its memory is locked",
+		[TURN_TOO_BIG] = "looking at it takes more memory than the audit allows itself",
+		[TURN_FATAL] = "the helper of the audit that looked at it ended",
+		[TURN_FORSAKEN] = "not looked at: reading others of its owner's hangs, and cannot be ended",
+	};
+
+	if (state != TURN_LATE)
+		return mem_strdup(m, words[state]);
+	return mem_printf(m, "not looked at, or not to the end: its %lld s were over (--timeout)",
+			  (long long)(guard_timeout_ms(request->guard) / 1000));
+}
+
+static void live_look(void *user, size_t at)
+{
+	struct live_run *run = user;
+	int known = atomic_load(&run->known);
+	struct live_context *c = &run->contexts[!known];
+
+	*c = run->contexts[known];
+	c->scratch = MEM_INIT;
+	if (c->keeper != getpid()) {
+		c->keeper = getpid();
+		c->kept = MEM_INIT;
+	}
+	c->waits = &run->waits[run->items[at].owner];
+	live_detect_process(c, run->pids[at], &run->processes[at]);
+	mem_free_all(&c->scratch);
+	atomic_store(&run->known, !known);
+}
+
+/* The number of its owner; those beyond the last one share it. */
+static uint32_t live_number_owner(struct live_run *run, const struct live_context *c, int64_t pid)
+{
+	const struct live_owner owner = owner_detect(c, pid);
+	size_t i = 0;
+
+	while (i < run->turns.n_owners && (run->owners[i].uid != owner.uid || run->owners[i].space != owner.space))
+		i++;
+	if (i == LIVE_OWNERS_MAX)
+		return LIVE_OWNERS_MAX - 1;
+	if (i == run->turns.n_owners)
+		run->owners[run->turns.n_owners++] = owner;
+	return (uint32_t)i;
+}
+
+/* Of `n` processes those that there is room for, as many of each owner as of any other; how many are left out. */
+static size_t live_add_turns(struct live_run *run, struct live_context *c, const int64_t *pids, size_t n)
+{
+	size_t counts[LIVE_OWNERS_MAX] = { 0 }, room = LIVE_PROCESSES_MAX - run->turns.n, before = run->turns.n;
+	uint32_t *owners = mem_alloc(c->m, n * sizeof *owners + 1);
+	size_t share;
+
+	for (size_t i = 0; i < n; i++) {
+		owners[i] = live_number_owner(run, c, pids[i]);
+		counts[owners[i]]++;
+	}
+	share = turns_share(counts, run->turns.n_owners, room);
+	memset(counts, 0, sizeof counts);
+	for (size_t i = 0; i < n; i++) {
+		if (counts[owners[i]]++ >= share)
+			continue;
+		run->pids[run->turns.n] = pids[i];
+		run->items[run->turns.n++] = (struct turn){ .owner = owners[i],
+							    .state = guard_is_silent(c->request->guard, pids[i]) ?
+									     TURN_SILENT :
+									     TURN_WAITS };
+	}
+	return n - (run->turns.n - before);
+}
+
+/* All that the request asks for and that is not known yet. False: nobody. */
+static bool live_select(struct live_run *run, struct live_context *c, struct mem *m, struct live_facts *facts)
+{
+	const struct live_request *request = c->request;
+	const char *problem = NULL;
+	size_t n, n_new = 0, before = run->turns.n;
+	int64_t *pids = tree_select(c, &n, &problem);
+
+	if (before == 0) {
+		facts->problem = problem ? mem_strdup(m, problem) : NULL;
+		facts->asked = live_name_asked(m, request, pids, n);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!live_is_known(run, pids[i]) && !guard_is_audit(request->guard, pids[i]))
+			pids[n_new++] = pids[i];
+	}
+	facts->n_left_out = live_add_turns(run, c, pids, n_new);
+	return run->turns.n > before;
+}
+
+/* What there is to say of those at which no look came to its end. */
+static void live_explain_rest(struct live_run *run, const struct live_context *c)
+{
+	for (size_t at = 0; at < run->turns.n; at++) {
+		enum turn_state state = run->items[at].state;
+
+		if (state == TURN_DONE)
+			continue;
+		live_leave_out(c, run->pids[at], live_explain_turn(c->m, c->request, state), &run->processes[at]);
+		if (state == TURN_SILENT)
+			guard_note_silent(c->request->guard, run->pids[at]);
+	}
+}
+
 void live_detect(const struct root *root, struct mem *m, const struct live_request *request, struct live_facts *ret)
 {
-	struct live_context c = {
-		.root = root, .m = m, .request = request, .scratch = MEM_INIT, .memory = mem_alloc(m, sizeof *c.memory)
+	struct mem_shared *shared = guard_begin(request->guard, m);
+	struct mem stock = mem_of_shared(shared), *found = shared ? &stock : m, passing = MEM_INIT;
+	struct live_run *run = mem_alloc(found, sizeof *run);
+	struct live_context selecting = { .root = root, .m = &passing, .request = request };
+	const struct live_context ours = { .root = root, .m = m, .request = request };
+	struct live_facts facts = { .page_size = (int64_t)getauxval(AT_PAGESZ), .processes = run->processes };
+
+	run->contexts[0] = (struct live_context){
+		.root = root, .m = found, .request = request, .memory = mem_alloc(found, sizeof(struct live_memory))
 	};
-	struct live_facts facts = { .page_size = (int64_t)getauxval(AT_PAGESZ) };
-	bool has_new = true;
-
+	run->turns = (struct turns){ .items = run->items, .accounts = run->accounts };
 	/* Again until nothing new has turned up: a server starts workers while we look. */
-	for (int round = 0; round < LIVE_ROUNDS && has_new; round++) {
-		const char *problem = NULL;
-		size_t n;
-		int64_t *pids = tree_select(&c, &n, &problem);
-
-		has_new = false;
-		if (problem && round == 0)
-			facts.problem = mem_strdup(m, problem);
-		if (round == 0)
-			facts.asked = live_name_asked(m, request, pids, n);
-		for (size_t i = 0; i < n; i++) {
-			if (live_find(&facts, pids[i]) || guard_is_audit(request->guard, pids[i]))
-				continue;
-			has_new = true;
-			live_detect_process(&c, pids[i], MEM_PUSH(m, facts.processes, facts.n_processes));
-			mem_free_all(&c.scratch);
-		}
+	for (int round = 0; round < LIVE_ROUNDS && live_select(run, &selecting, m, &facts); round++) {
+		mem_free_all(&passing);
+		guard_run(request->guard, shared, &run->turns, live_look, run);
 	}
+	mem_free_all(&passing);
+	if (!shared)
+		mem_free_all(&run->contexts[run->known].kept);
+	live_explain_rest(run, &ours);
+	facts.n_processes = run->turns.n;
 	live_inherit_records(&facts);
 	*ret = facts;
 }

@@ -143,26 +143,24 @@ char **maps_list_libraries(struct mem *m, const char *text)
 	return paths;
 }
 
-int64_t smaps_sum_named(const char *text, const char *name)
+void smaps_add(struct smaps_sum *sum, const char *text)
 {
 	static const char prefix[] = "[anon:";
-	int64_t sum = FACT_UNKNOWN, bytes;
-	bool is_named = false;
+	int64_t bytes;
 
 	for (const char *line = text; line; line = text_next_line(line)) {
 		struct mapping mapping;
 
 		if (maps_parse_line(line, &mapping) == 0) {
-			is_named = mapping.path_length > sizeof prefix - 1 + strlen(name) &&
-				   text_starts_with(mapping.path, prefix) &&
-				   text_starts_with(mapping.path + sizeof prefix - 1, name);
-			if (is_named && sum == FACT_UNKNOWN)
-				sum = 0;
-		} else if (is_named && text_starts_with(line, "Anonymous:") &&
+			sum->is_named = mapping.path_length > sizeof prefix - 1 + strlen(sum->name) &&
+					text_starts_with(mapping.path, prefix) &&
+					text_starts_with(mapping.path + sizeof prefix - 1, sum->name);
+			if (sum->is_named && sum->bytes == FACT_UNKNOWN)
+				sum->bytes = 0;
+		} else if (sum->is_named && text_starts_with(line, "Anonymous:") &&
 			   text_parse_kib(line + strlen("Anonymous:"), &bytes) == 0 && bytes >= 0 &&
-			   bytes <= INT64_MAX - sum) {
-			sum += bytes;
+			   bytes <= INT64_MAX - sum->bytes) {
+			sum->bytes += bytes;
 		}
 	}
-	return sum;
 }

@@ -9,8 +9,11 @@
 
 /* The text of /proc/PID/maps, smaps and numa_maps. Pure; the fuzzer's entries. */
 
-/* /proc/PID/maps of 70,000 lines is 7 MB; the kernel's own limit on mappings is 65,530. */
-#define MAPS_MAX (64 * 1024 * 1024)
+/*
+ * /proc/PID/maps of 70,000 lines is 7 MB; the kernel's own limit on mappings is 65,530. A process that
+ * maps files with the longest of names has 270 MB of it, which are counted and not read.
+ */
+#define MAPS_MAX (12 * 1024 * 1024)
 
 struct mapping {
 	uint64_t start, end;
@@ -43,10 +46,15 @@ char *maps_dup_path(struct mem *m, const struct mapping *mapping, bool *ret_is_d
 char **maps_list_libraries(struct mem *m, const char *text);
 
 /*
- * smaps: the resident anonymous bytes of mappings whose name ("[anon:jemalloc_pg]")
- * begins with `name` behind "[anon:"; FACT_UNKNOWN when none has such a name.
+ * smaps, which is ten times as long, in pieces of whole lines: the resident anonymous bytes of mappings
+ * whose name ("[anon:jemalloc_pg]") begins with `name` behind "[anon:".
  */
-int64_t smaps_sum_named(const char *text, const char *name);
+struct smaps_sum {
+	const char *name;
+	int64_t bytes; /* begins as FACT_UNKNOWN, and stays that when none has such a name */
+	bool is_named; /* the mapping at hand */
+};
+void smaps_add(struct smaps_sum *sum, const char *text);
 
 /* numa_maps: what all mappings together have on each node, and the policy of the largest. */
 struct numa_maps {

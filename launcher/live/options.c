@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "live/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "known/conf_keys.h"
@@ -17,13 +18,16 @@ static const struct {
 	{ "prof_time_resolution", "je_opt_prof_time_res" },
 };
 
-static const struct symtab_entry *options_find(struct mem *m, const struct symtab *table, const char *key)
+static const struct symtab_entry *options_find(const struct symtab *table, const char *key)
 {
+	char symbol[OPTION_NAME_MAX];
+
 	for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
 		if (strcmp(key, renamed[i].key) == 0)
 			return symtab_find(table, renamed[i].symbol);
 	}
-	return symtab_find(table, mem_printf(m, "je_opt_%s", key));
+	snprintf(symbol, sizeof symbol, "je_opt_%s", key);
+	return symtab_find(table, symbol);
 }
 
 /* The `index`th of "disabled auto always". */
@@ -76,7 +80,7 @@ void options_read_jemalloc(struct live_memory *memory, struct mem *m, const stru
 			   struct conf *ret)
 {
 	for (const struct conf_key *key = conf_jemalloc_keys; key->name; key++) {
-		const struct symtab_entry *entry = options_find(m, table, key->name);
+		const struct symtab_entry *entry = options_find(table, key->name);
 		const char *text;
 		uint64_t value = 0; /* little endian, as all machines that we build for */
 

@@ -27,7 +27,7 @@ static void serving_find_program(struct serving *s)
 {
 	struct live_process *p = s->process;
 	char target[PATH_MAX];
-	int r = root_readlink(s->c->root, mem_printf(s->c->m, "%s/exe", s->folder), target, sizeof target);
+	int r = root_readlink(s->c->root, mem_printf(&s->c->scratch, "%s/exe", s->folder), target, sizeof target);
 
 	if (r == -EACCES || r == -EPERM) {
 		p->state = LIVE_DENIED;
@@ -140,15 +140,24 @@ static int serving_read_objects(struct serving *s, const struct live_auxv *auxv)
 	return r;
 }
 
+static void serving_count_lines(void *user, const char *text)
+{
+	*(int64_t *)user += maps_count(text);
+}
+
 /* Into the scratch pool: megabytes, for this process alone. */
 static void serving_read_maps(struct serving *s)
 {
-	char *maps;
+	char *path = mem_printf(&s->c->scratch, "%s/maps", s->folder), *maps;
+	int r = root_read(s->c->root, &s->c->scratch, path, MAPS_MAX, &maps, NULL);
+	int64_t n = 0;
 
-	if (root_read(s->c->root, &s->c->scratch, mem_printf(s->c->m, "%s/maps", s->folder), MAPS_MAX, &maps, NULL) < 0)
-		return;
-	s->maps = maps;
-	s->process->n_mappings = maps_count(maps);
+	if (r == 0) {
+		s->maps = maps;
+		s->process->n_mappings = maps_count(maps);
+	} else if (r == -EFBIG && root_read_pieces(s->c->root, path, serving_count_lines, &n) == 0) {
+		s->process->n_mappings = n;
+	}
 }
 
 /* Where its files in /proc may be read, and its memory not, Yama stands in between. */
@@ -185,14 +194,14 @@ static bool serving_seems_static(struct serving *s, const struct live_auxv *auxv
 	serving_read_maps(s);
 	if (auxv->base || !s->maps)
 		return false;
-	loaded = maps_list_libraries(s->c->m, s->maps);
+	loaded = maps_list_libraries(&s->c->scratch, s->maps);
 	return loaded[0] && !loaded[1];
 }
 
 static int serving_read_memory(struct serving *s, const struct live_auxv *auxv)
 {
 	struct live_process *p = s->process;
-	int r = memory_open(s->c->root, s->c->m, p->pid, s->memory);
+	int r = memory_open(s->c->root, &s->c->scratch, p->pid, s->memory);
 
 	if (r < 0) {
 		if (!serving_seems_static(s, auxv))
@@ -255,7 +264,7 @@ bool serving_detect(struct live_context *c, const struct live_program *program, 
 			     .process = process,
 			     .program = program,
 			     .memory = c->memory,
-			     .folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid) };
+			     .folder = mem_printf(&c->scratch, "/proc/%lld", (long long)process->pid) };
 
 	serving_find_program(&s);
 	if (process->state != LIVE_RUNNING)

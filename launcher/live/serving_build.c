@@ -9,11 +9,12 @@
 
 #include <elf.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "live/maps.h"
 #include "program/catalog.h"
 
-#define BUILD_FILE_MAX SYMTAB_FILE_MAX
+#define BUILD_FILE_MAX (64 * 1024 * 1024)
 #define BUILD_CHUNK 4096
 /* Debuggers and uprobes write a breakpoint over an instruction here and there. */
 #define BUILD_BREAKPOINT_BYTES_MAX 64
@@ -33,7 +34,7 @@ static struct live_original *build_find_original(struct live_context *c, const s
 	original->build = build;
 	if (root_stat(c->root, build->path, &st) == 0)
 		original->file = (struct mapped_file){ st.st_dev, st.st_ino };
-	if (build->sha256 && (digest || digest_file(c->root, c->m, build->path, &digest) == 0))
+	if (build->sha256 && (digest || digest_file(c->root, &c->kept, build->path, &digest) == 0))
 		original->is_changed = strcmp(digest, build->sha256) != 0;
 	return original;
 }
@@ -125,9 +126,12 @@ static enum tristate build_compare(struct serving *s, const struct live_object *
 {
 	const struct build_facts *build = original->build;
 
-	if (!original->bytes && (build->problem || root_read(s->c->root, s->c->m, build->path, BUILD_FILE_MAX,
-							     &original->bytes, &original->size) < 0))
-		return TRI_UNKNOWN;
+	if (original->reader != getpid()) {
+		if (build->problem || root_read(s->c->root, &s->c->kept, build->path, BUILD_FILE_MAX, &original->bytes,
+						&original->size) < 0)
+			return TRI_UNKNOWN;
+		original->reader = getpid();
+	}
 	return build_is_copy(s, build, object, original->bytes, original->size) ? TRI_YES : TRI_NO;
 }
 
@@ -149,10 +153,12 @@ static enum tristate build_is_it(struct serving *s, const struct live_object *ob
 		const struct live_compared *known = &c->compared[i];
 
 		if (known->build == build && known->file.inode == file.inode && known->file.device == file.device)
-			return known->is_it;
+			return TRI_YES;
 	}
 	is_it = build_compare(s, object, original);
-	*MEM_PUSH(c->m, c->compared, c->n_compared) = (struct live_compared){ build, file, is_it };
+	/* What one has done to its own copy is not to be said of others that have mapped the same file. */
+	if (is_it == TRI_YES)
+		*MEM_PUSH(c->m, c->compared, c->n_compared) = (struct live_compared){ build, file };
 	return is_it;
 }
 

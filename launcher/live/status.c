@@ -27,9 +27,9 @@ static char *status_join_command(struct mem *m, const char *bytes, size_t size)
 	return line;
 }
 
-ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, size_t size)
+ssize_t status_read_words(struct live_context *c, int64_t pid, char *ret, size_t size)
 {
-	int fd = root_openat(c->root, mem_printf(c->m, "/proc/%lld/cmdline", (long long)pid),
+	int fd = root_openat(c->root, mem_printf(&c->scratch, "/proc/%lld/cmdline", (long long)pid),
 			     O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	ssize_t n;
 
@@ -41,7 +41,7 @@ ssize_t status_read_words(const struct live_context *c, int64_t pid, char *ret, 
 }
 
 /* The first COMMAND_MAX bytes: enough to know a process by. */
-static void status_read_command(const struct live_context *c, struct live_process *process)
+static void status_read_command(struct live_context *c, struct live_process *process)
 {
 	char bytes[COMMAND_MAX];
 	ssize_t n = status_read_words(c, process->pid, bytes, sizeof bytes);
@@ -51,10 +51,10 @@ static void status_read_command(const struct live_context *c, struct live_proces
 }
 
 /* Are two processes in the same namespace? The links' targets name it. */
-static enum tristate status_compare_mounts(const struct live_context *c, int64_t pid)
+static enum tristate status_compare_mounts(struct live_context *c, int64_t pid)
 {
 	char ours[64], theirs[64];
-	char *link = mem_printf(c->m, "/proc/%lld/ns/mnt", (long long)pid);
+	char *link = mem_printf(&c->scratch, "/proc/%lld/ns/mnt", (long long)pid);
 	int r = root_readlink(c->root, "/proc/self/ns/mnt", ours, sizeof ours);
 
 	if (r == 0)
@@ -62,15 +62,15 @@ static enum tristate status_compare_mounts(const struct live_context *c, int64_t
 	return r < 0 ? TRI_UNKNOWN : strcmp(ours, theirs) == 0 ? TRI_NO : TRI_YES;
 }
 
-void status_detect(const struct live_context *c, struct live_process *process)
+void status_detect(struct live_context *c, struct live_process *process)
 {
-	char *folder = mem_printf(c->m, "/proc/%lld", (long long)process->pid);
+	char *folder = mem_printf(&c->scratch, "/proc/%lld", (long long)process->pid);
 
 	process->status.inner_pid = process->pid;
-	status_read(c->root, c->m, folder, &process->status);
+	status_read(c->root, &c->scratch, folder, &process->status);
 	status_read_command(c, process);
 	process->other_mounts = status_compare_mounts(c, process->pid);
 	if (!c->request->thorough)
 		return;
-	limits_read(c->root, c->m, folder, &process->limits);
+	limits_read(c->root, &c->scratch, folder, &process->limits);
 }

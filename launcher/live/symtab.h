@@ -26,7 +26,7 @@ struct symtab {
 };
 
 /* The largest library that is read for its symbols. */
-#define SYMTAB_FILE_MAX (64 * 1024 * 1024)
+#define SYMTAB_FILE_MAX (16 * 1024 * 1024)
 
 /*
  * The data symbols that options are kept in. -ENODATA when the file has no .symtab

@@ -11,8 +11,8 @@ static char *usage_read(struct live_context *c, int64_t pid, const char *file)
 {
 	char *text;
 
-	if (root_read(c->root, &c->scratch, mem_printf(c->m, "/proc/%lld/%s", (long long)pid, file), MAPS_MAX, &text,
-		      NULL) < 0)
+	if (root_read(c->root, &c->scratch, mem_printf(&c->scratch, "/proc/%lld/%s", (long long)pid, file), MAPS_MAX,
+		      &text, NULL) < 0)
 		return NULL;
 	return text;
 }
@@ -40,17 +40,28 @@ static const char *usage_mapping_name(const struct live_process *process)
 	return strcmp(allocator, "jemalloc") == 0 ? "jemalloc" : strcmp(allocator, "mimalloc") == 0 ? "mimalloc" : NULL;
 }
 
+static void usage_add_piece(void *user, const char *text)
+{
+	smaps_add(user, text);
+}
+
+static int64_t usage_sum_named(struct live_context *c, int64_t pid, const char *name)
+{
+	struct smaps_sum sum = { name, FACT_UNKNOWN, false };
+	const char *path = mem_printf(&c->scratch, "/proc/%lld/smaps", (long long)pid);
+
+	return root_read_pieces(c->root, path, usage_add_piece, &sum) < 0 ? FACT_UNKNOWN : sum.bytes;
+}
+
 void usage_detect(struct live_context *c, struct live_process *process)
 {
 	const char *rollup = usage_read(c, process->pid, "smaps_rollup");
 	const char *name = usage_mapping_name(process);
-	const char *smaps;
 
 	if (rollup)
 		text_read_kib(rollup, "AnonHugePages", &process->anon_huge);
 	/* Seconds for a large process: only where the allocator's own counters are not known. */
-	smaps = name && process->allocator_resident == FACT_UNKNOWN ? usage_read(c, process->pid, "smaps") : NULL;
-	if (smaps)
-		process->allocator_resident = smaps_sum_named(smaps, name);
+	if (name && process->allocator_resident == FACT_UNKNOWN)
+		process->allocator_resident = usage_sum_named(c, process->pid, name);
 	usage_read_nodes(c, process);
 }

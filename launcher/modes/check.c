@@ -13,7 +13,16 @@
 #include "live/live.h"
 #include "live/watch.h"
 #include "modes/modes.h"
+#include "util/clock.h"
+#include "util/output.h"
 #include "util/replace.h"
+
+/*
+ * What is found of processes, 4 to 8 KiB for each and what hostile ones add to it. With what the audit
+ * needs besides it stays below 64 MiB; --watch has two looks in hand.
+ */
+#define CHECK_MEMORY (28 << 20)
+#define CHECK_LOOK_MEMORY (512 << 10)
 
 /* One look at the processes, for the watch as well. */
 struct check_look {
@@ -48,20 +57,45 @@ static void check_look(void *user, struct mem *m, bool thorough, struct live_fac
 		ret->asked = check_asked(m, &request);
 }
 
-/* `text` where it was asked for: 0, or EXIT_LAUNCHER with a complaint. */
-static int check_write(struct mem *m, const struct options *o, const char *text)
+/* `r`: what writing to --output came to. 0, or EXIT_LAUNCHER with a complaint. */
+static int check_end_output(struct mem *m, const char *path, int r)
 {
-	const char *path = o->check.output;
-	int r;
-
-	if (!path)
-		return commands_print(m, text);
-	r = replace_file(m, path, text);
 	if (r == 0)
 		return 0;
 	commands_complain(m, "--output: '%s' cannot be written: %s", path,
 			  r == -EEXIST ? "something that is no regular file has this name" : strerror(-r));
 	return EXIT_LAUNCHER;
+}
+
+/* `text` where it was asked for: 0, or EXIT_LAUNCHER with a complaint. */
+static int check_write(struct mem *m, const struct options *o, const char *text)
+{
+	const char *path = o->check.output;
+
+	return path ? check_end_output(m, path, replace_file(m, path, text)) : commands_print(m, text);
+}
+
+static int check_write_piece(void *user, const char *text)
+{
+	return output_write(*(const int *)user, text);
+}
+
+/* The report, piece by piece: 0, or EXIT_LAUNCHER with a complaint. */
+static int check_write_report(struct mem *m, const struct options *o, const struct audit_report *report)
+{
+	struct replacement replacement = { NULL, NULL, STDOUT_FILENO };
+	struct format_sink sink = { check_write_piece, &replacement.fd, 0, MEM_INIT };
+	struct audit_report to_sink = *report;
+	const char *path = o->check.output;
+	int r = path ? replace_begin(m, path, &replacement) : 0;
+
+	if (r < 0)
+		return check_end_output(m, path, r);
+	to_sink.sink = &sink;
+	r = format_finish(&sink, format_audit(m, o->check.format, &to_sink));
+	if (path)
+		return check_end_output(m, path, replace_end(&replacement, r));
+	return r < 0 ? commands_cannot_print(m, r) : 0;
 }
 
 static int check_describe(struct mem *m, const struct options *o)
@@ -79,29 +113,26 @@ struct check_run {
 	const struct audit_request *request;
 	struct audit_facts facts;
 	struct check_look look;
-	time_t start;
 	bool has_color;
 };
 
 static void check_detect_live(struct mem *m, struct check_run *run, struct live_facts *ret,
 			      struct live_samples *ret_samples)
 {
-	int64_t left = run->options->check.watch_seconds;
+	int64_t seconds = run->options->check.watch_seconds;
 	struct watch_hooks hooks;
 
-	if (!left) {
+	if (!seconds) {
 		check_look(&run->look, m, true, ret);
 		return;
 	}
-	/* Begun anew where a process stood still, it does not last longer for that. */
-	left -= time(NULL) - run->start;
 	hooks = watch_hooks_live(&run->look, check_look);
-	*ret_samples = watch_processes(m, &hooks, left > 0 ? left : 1, ret);
+	*ret_samples = watch_processes(m, &hooks, seconds, ret);
 }
 
-static int check_report(struct mem *m, void *user, const char **ret_text)
+/* Looks at the processes, judges and reports: the exit code. */
+static int check_report(struct mem *m, struct check_run *run)
 {
-	struct check_run *run = user;
 	const struct options *o = run->options;
 	struct live_samples samples = { NULL, 0 };
 	struct audit_result result;
@@ -122,8 +153,25 @@ static int check_report(struct mem *m, void *user, const char **ret_text)
 	if (samples.n)
 		run->facts.samples = &samples;
 	audit_run(m, run->request, &run->facts, &result);
-	*ret_text = format_audit(m, o->check.format, &report);
-	return format_exit_code(o->check.format, &result);
+	return check_write_report(m, o, &report) == 0 ? format_exit_code(o->check.format, &result) : EXIT_LAUNCHER;
+}
+
+/* From now on. NULL: nobody is looked at, or no running process. */
+static struct guard *check_guard(struct mem *m, const struct options *o)
+{
+	const struct thresholds thresholds = check_policy_thresholds(&o->check_policy);
+	const struct check_options *c = &o->check;
+	int64_t seconds = c->timeout_seconds ? c->timeout_seconds : thresholds.values[THRESHOLD_TIMEOUT];
+	const struct guard_budget budget = {
+		.patience_ms = GUARD_PATIENCE_MS,
+		.slice_ms = GUARD_SLICE_MS,
+		.timeout_ms = 1000 * seconds,
+		.end_ms = clock_now_ms() + 1000 * (c->watch_seconds + seconds),
+		.memory = c->watch_seconds ? CHECK_MEMORY / 2 : CHECK_MEMORY,
+		.look_memory = CHECK_LOOK_MEMORY,
+	};
+
+	return c->selector == LIVE_NONE || !o->root.live ? NULL : guard_new(m, &budget);
 }
 
 int cmd_check(struct mem *m, struct options *options)
@@ -138,9 +186,7 @@ int cmd_check(struct mem *m, struct options *options)
 		.now = time(NULL),
 	};
 	unsigned int needs = runner_collect_needs(&request.selection);
-	struct guard *guard = options->check.selector == LIVE_NONE || !options->root.live ?
-				      NULL :
-				      guard_new(GUARD_PATIENCE_MS);
+	struct guard *guard = check_guard(m, options);
 	struct node_facts node = { 0 };
 	struct facts machine;
 	struct plan plan;
@@ -152,11 +198,9 @@ int cmd_check(struct mem *m, struct options *options)
 			  { options->check.selector, options->check.selector_text, &machine.catalog, guard, true,
 			    needs & NEEDS_THOROUGH },
 			  0 },
-		.start = time(NULL),
 		.has_color = !options->check.output && isatty(STDOUT_FILENO),
 	};
-	const char *text, *error;
-	int code;
+	const char *error;
 
 	/* What could not be looked at is unknown. */
 	mem_at_end(EXIT_CHECK_UNKNOWN, NULL);
@@ -170,10 +214,5 @@ int cmd_check(struct mem *m, struct options *options)
 	policy_decide(m, &machine, options, &plan);
 	if (needs & NEEDS_NODE)
 		node_detect(&options->root, m, &machine, &node);
-	code = guard_run(guard, m, check_report, &run, &text);
-	if (!*text) {
-		commands_complain(m, "the audit's own process ended before it could tell what it found");
-		return EXIT_LAUNCHER;
-	}
-	return check_write(m, options, text) == 0 ? code : EXIT_LAUNCHER;
+	return check_report(m, &run);
 }

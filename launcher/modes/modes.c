@@ -54,12 +54,15 @@ void commands_complain(struct mem *m, const char *format, ...)
 	output_say(STDERR_FILENO, mem_printf(m, "allocrun: %s\n", line));
 }
 
+int commands_cannot_print(struct mem *m, int error)
+{
+	commands_complain(m, "standard output cannot be written to: %s", strerror(-error));
+	return EXIT_LAUNCHER;
+}
+
 int commands_print(struct mem *m, const char *text)
 {
 	int r = output_write(STDOUT_FILENO, text);
 
-	if (r == 0)
-		return 0;
-	commands_complain(m, "standard output cannot be written to: %s", strerror(-r));
-	return EXIT_LAUNCHER;
+	return r == 0 ? 0 : commands_cannot_print(m, r);
 }

@@ -40,6 +40,8 @@ void commands_decide(struct mem *m, const struct options *options, bool always_t
 		     struct plan *ret);
 /* "allocrun: LINE" on stderr. */
 void commands_complain(struct mem *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* EXIT_LAUNCHER, with the complaint that goes with it. `error`: -errno. */
+int commands_cannot_print(struct mem *m, int error);
 /* `text` on stdout: 0, or EXIT_LAUNCHER with a complaint when it cannot be written. */
 int commands_print(struct mem *m, const char *text);
 

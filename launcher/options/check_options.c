@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "options/thresholds.h"
 #include "util/nearest.h"
 #include "util/refuse.h"
 #include "util/text.h"
@@ -28,6 +29,7 @@ const struct check_option_row check_option_rows[CHECK_OPTION_COUNT] = {
 	[CHECK_OPTION_FAIL_ON] = { "fail-on", "LEVEL", "exit with 1 for warnings as well: warn; or fail (default)" },
 	[CHECK_OPTION_OUTPUT] = { "output", "FILE", "instead of standard output; replaced as a whole" },
 	[CHECK_OPTION_WATCH] = { "watch", "SECONDS", "look at the processes for so long: what grows?" },
+	[CHECK_OPTION_TIMEOUT] = { "timeout", "SECONDS", "for looking at processes (default 30); the rest is unknown" },
 	[CHECK_OPTION_LIST_CHECKS] = { "list-checks", NULL, "all checks, a line each" },
 	[CHECK_OPTION_EXPLAIN_CHECK] = { "explain-check", "ID", "what one check is about, and how to repair it" },
 };
@@ -108,16 +110,16 @@ static int check_options_set_level(struct mem *m, struct check_options *o, const
 	return 0;
 }
 
-static int check_options_set_watch(struct mem *m, struct check_options *o, const char *text, const char **ret_error)
+static int check_options_set_seconds(struct mem *m, const char *option, const char *text, int64_t most, int64_t *ret,
+				     const char **ret_error)
 {
 	const char *end = text;
 	int64_t seconds = 0;
 
-	if (!text_is_digits(text) || text_parse_i64(text, &seconds, &end) < 0 || *end || seconds < 1 ||
-	    seconds > CHECK_WATCH_MAX)
-		return refuse(ret_error,
-			      mem_printf(m, "--watch: bad value '%s' (seconds from 1 to %d)", text, CHECK_WATCH_MAX));
-	o->watch_seconds = seconds;
+	if (!text_is_digits(text) || text_parse_i64(text, &seconds, &end) < 0 || *end || seconds < 1 || seconds > most)
+		return refuse(ret_error, mem_printf(m, "%s: bad value '%s' (seconds from 1 to %lld)", option, text,
+						    (long long)most));
+	*ret = seconds;
 	return 0;
 }
 
@@ -142,7 +144,10 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 	case CHECK_OPTION_FAIL_ON:
 		return check_options_set_level(m, o, argument, ret_error);
 	case CHECK_OPTION_WATCH:
-		return check_options_set_watch(m, o, argument, ret_error);
+		return check_options_set_seconds(m, "--watch", argument, CHECK_WATCH_MAX, &o->watch_seconds, ret_error);
+	case CHECK_OPTION_TIMEOUT:
+		return check_options_set_seconds(m, "--timeout", argument, CHECK_TIMEOUT_MAX, &o->timeout_seconds,
+						 ret_error);
 	case CHECK_OPTION_LIST_CHECKS:
 		o->lists_checks = true;
 		return 0;

@@ -21,6 +21,7 @@ enum check_option {
 	CHECK_OPTION_FAIL_ON,
 	CHECK_OPTION_OUTPUT,
 	CHECK_OPTION_WATCH,
+	CHECK_OPTION_TIMEOUT,
 	CHECK_OPTION_LIST_CHECKS,
 	CHECK_OPTION_EXPLAIN_CHECK,
 	CHECK_OPTION_COUNT,
@@ -47,8 +48,9 @@ struct check_options {
 	size_t n_only, n_skip;
 	bool fails_on_warn; /* --fail-on warn */
 	enum check_format format;
-	const char *output;    /* NULL = standard output */
-	int64_t watch_seconds; /* 0 = one look */
+	const char *output;      /* NULL = standard output */
+	int64_t watch_seconds;   /* 0 = one look */
+	int64_t timeout_seconds; /* 0 = not given */
 	bool lists_checks;
 	const char *explained; /* --explain-check ID */
 	const char *first;     /* "--only": the first of these options that was given */

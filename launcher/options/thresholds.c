@@ -46,6 +46,8 @@ const struct threshold_row threshold_rows[THRESHOLD_COUNT] = {
 	[THRESHOLD_PAGE_CACHE_FAIL] = { "page-cache-fail", 3, 0, 100, CACHE_SOURCE },
 	[THRESHOLD_MAX_MAP_COUNT] = { "max-map-count", 65530, 0, INT64_C(1) << 31,
 				      "the kernel's default (sysctl/vm.rst): nobody should be below it" },
+	[THRESHOLD_TIMEOUT] = { "timeout", 30, 1, CHECK_TIMEOUT_MAX,
+				"start value: 2,000 processes take less than a second; health checks wait for 30" },
 };
 
 struct thresholds thresholds_default(void)

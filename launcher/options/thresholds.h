@@ -6,6 +6,8 @@
 
 #include "util/mem.h"
 
+#define CHECK_TIMEOUT_MAX (60 * 60) /* seconds */
+
 /*
  * The numbers at which a check warns and fails. [check] of a policy file sets them by
  * their names: "oom-headroom-warn = 85".
@@ -32,6 +34,7 @@ enum threshold {
 	THRESHOLD_PAGE_CACHE_WARN, /* percent of the memory that files may use, below */
 	THRESHOLD_PAGE_CACHE_FAIL,
 	THRESHOLD_MAX_MAP_COUNT, /* vm.max_map_count, below */
+	THRESHOLD_TIMEOUT,       /* seconds for looking at processes, in place of --timeout */
 	THRESHOLD_COUNT,
 };
 

@@ -5,10 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct mem_block {
 	struct mem_block *next;
+	size_t mapped; /* bytes, of mmap(2); 0: it is malloc's */
+	_Alignas(max_align_t) unsigned char data[];
+};
+
+struct mem_shared {
+	size_t size, limit, used; /* of `data` */
 	_Alignas(max_align_t) unsigned char data[];
 };
 
@@ -32,10 +39,67 @@ static void mem_die(void)
 	_exit(mem_status);
 }
 
+static size_t mem_round(size_t size)
+{
+	return size + (-size & (_Alignof(max_align_t) - 1));
+}
+
+struct mem_shared *mem_share(struct mem *m, size_t size)
+{
+	size_t whole = sizeof(struct mem_block) + sizeof(struct mem_shared) + mem_round(size);
+	struct mem_block *block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+				       -1, 0);
+	struct mem_shared *shared;
+
+	if (block == MAP_FAILED)
+		return NULL;
+	block->mapped = whole;
+	block->next = m->blocks;
+	m->blocks = block;
+	shared = (struct mem_shared *)block->data;
+	shared->size = shared->limit = mem_round(size);
+	return shared;
+}
+
+struct mem mem_of_shared(struct mem_shared *shared)
+{
+	return (struct mem){ NULL, shared };
+}
+
+size_t mem_shared_used(const struct mem_shared *shared)
+{
+	return shared->used;
+}
+
+void mem_shared_limit(struct mem_shared *shared, size_t more)
+{
+	shared->limit = more < shared->size - shared->used ? shared->used + more : shared->size;
+}
+
+void mem_shared_rewind(struct mem_shared *shared, size_t used)
+{
+	memset(shared->data + used, 0, shared->used - used);
+	shared->used = used;
+}
+
+static void *mem_alloc_shared(struct mem_shared *shared, size_t size)
+{
+	size_t rounded = mem_round(size);
+	void *data = shared->data + shared->used;
+
+	if (rounded < size || rounded > shared->limit - shared->used)
+		mem_die();
+	shared->used += rounded;
+	return data;
+}
+
 void *mem_alloc(struct mem *m, size_t size)
 {
-	struct mem_block *block = calloc(1, sizeof *block + size);
+	struct mem_block *block;
 
+	if (m->shared)
+		return mem_alloc_shared(m->shared, size);
+	block = calloc(1, sizeof *block + size);
 	if (!block)
 		mem_die();
 	block->next = m->blocks;
@@ -107,7 +171,7 @@ void *mem_append(struct mem *m, void *array, size_t *count, size_t size)
 		*items = grown;
 	}
 	*count = n + 1;
-	return *items + n * size;
+	return memset(*items + n * size, 0, size);
 }
 
 void mem_absorb(struct mem *m, struct mem *from)
@@ -127,6 +191,9 @@ void mem_free_all(struct mem *m)
 		struct mem_block *block = m->blocks;
 
 		m->blocks = block->next;
-		free(block);
+		if (block->mapped)
+			munmap(block, block->mapped);
+		else
+			free(block);
 	}
 }

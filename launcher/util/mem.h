@@ -12,17 +12,32 @@
  * 125 and one line: there is nothing left to decide with.
  */
 struct mem_block;
+struct mem_shared;
 struct mem {
 	struct mem_block *blocks;
+	struct mem_shared *shared; /* NULL, or where all of it comes from */
 };
 
-#define MEM_INIT ((struct mem){ NULL })
+#define MEM_INIT ((struct mem){ NULL, NULL })
 
 /*
  * Without memory: `last_resort` (NULL = none), which must not ask for any, then the end with
  * `status`. At first 125 and nothing.
  */
 void mem_at_end(int status, void (*last_resort)(void));
+
+/*
+ * Memory that is shared with children forked from here on: what they put there through the pool
+ * mem_of_shared(), with pointers from one to another, is here as it is there. A stock of `size`
+ * bytes, which cost nothing before they are touched; there is no more, and whoever asks for more ends
+ * as without memory. Owned by the pool `m`. NULL: there is none to be had.
+ */
+struct mem_shared *mem_share(struct mem *m, size_t size);
+struct mem mem_of_shared(struct mem_shared *shared);
+/* How much of it is in use; from here on no more than `more` is given; what is in use beyond `used` is free again. */
+size_t mem_shared_used(const struct mem_shared *shared);
+void mem_shared_limit(struct mem_shared *shared, size_t more);
+void mem_shared_rewind(struct mem_shared *shared, size_t used);
 
 /* Zeroed bytes, owned by the pool. Never NULL. */
 void *mem_alloc(struct mem *m, size_t size);

@@ -287,6 +287,40 @@ int root_read_start(const struct root *root, struct mem *m, const char *path, si
 	return 0;
 }
 
+int root_read_pieces(const struct root *root, const char *path, root_take_piece *take, void *user)
+{
+	CLEANUP_CLOSE int fd = path_open_file(root, path);
+	char piece[PATH_READ_SMALL];
+	size_t n = 0;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ssize_t more = retry_read(fd, piece + n, sizeof piece - 1 - n);
+		char *end, kept;
+
+		if (more < 0)
+			return (int)more;
+		n += (size_t)more;
+		piece[n] = '\0';
+		if (n == 0)
+			return 0;
+		end = more ? memrchr(piece, '\n', n) : piece + n - 1;
+		if (!end && n == sizeof piece - 1)
+			return -EFBIG;
+		if (!end)
+			continue;
+		kept = end[1];
+		end[1] = '\0';
+		take(user, piece);
+		end[1] = kept;
+		n -= (size_t)(end + 1 - piece);
+		memmove(piece, end + 1, n);
+		if (!more)
+			return 0;
+	}
+}
+
 /* One read(2) into a buffer of `size` bytes, NUL-terminated text or -errno. */
 static int path_read_once(const struct root *root, const char *path, char *buffer, size_t size)
 {

@@ -67,6 +67,13 @@ int root_read_record(const struct root *root, struct mem *m, const char *path, c
 int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text);
 
 /*
+ * A text of any length, in pieces of whole lines that end with the call: in no pool. -errno; -EFBIG when
+ * a line is longer than 32 KiB.
+ */
+typedef void root_take_piece(void *user, const char *text);
+int root_read_pieces(const struct root *root, const char *path, root_take_piece *take, void *user);
+
+/*
  * One value of a small sysfs or procfs file, the path made as by printf. All
  * return -errno, and leave *ret untouched then; -EINVAL for an unexpected form,
  * -ENODATA for an empty file. A line without its end counts as unexpected: the

@@ -23,12 +23,12 @@ static int replace_create(const char *temporary)
 	return fd < 0 ? -errno : fd;
 }
 
-int replace_file(struct mem *m, const char *path, const char *text)
+int replace_begin(struct mem *m, const char *path, struct replacement *ret)
 {
 	/* In the same folder, and of a name that no "*.prom" takes up. */
 	char *temporary = mem_printf(m, "%s/.%s.%d.tmp", text_dirname(m, path), text_basename(path), (int)getpid());
 	struct stat st;
-	int fd, r;
+	int fd;
 
 	/* A rename would replace /dev/null itself. */
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
@@ -36,18 +36,31 @@ int replace_file(struct mem *m, const char *path, const char *text)
 	fd = replace_create(temporary);
 	if (fd < 0)
 		return fd;
-	r = output_write(fd, text);
-	if (r == 0 && fchmod(fd, 0644) < 0)
-		r = -errno;
+	*ret = (struct replacement){ path, temporary, fd };
+	return 0;
+}
+
+int replace_end(struct replacement *r, int error)
+{
+	if (error == 0 && fchmod(r->fd, 0644) < 0)
+		error = -errno;
 	/* Else a rename may reach the disk before the text does: an empty file after a crash. */
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
+	if (error == 0 && fsync(r->fd) < 0)
+		error = -errno;
 	/* Some file systems tell only now that they are full. */
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(temporary, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(temporary);
-	return r;
+	if (close(r->fd) < 0 && error == 0)
+		error = -errno;
+	if (error == 0 && rename(r->temporary, r->path) < 0)
+		error = -errno;
+	if (error < 0)
+		unlink(r->temporary);
+	return error;
+}
+
+int replace_file(struct mem *m, const char *path, const char *text)
+{
+	struct replacement replacement;
+	int r = replace_begin(m, path, &replacement);
+
+	return r < 0 ? r : replace_end(&replacement, output_write(replacement.fd, text));
 }

@@ -11,4 +11,13 @@
  */
 int replace_file(struct mem *m, const char *path, const char *text);
 
+/* The same piece by piece, to `fd`; begun, it is ended. */
+struct replacement {
+	const char *path, *temporary; /* strings of the pool and of the caller */
+	int fd;
+};
+int replace_begin(struct mem *m, const char *path, struct replacement *ret);
+/* `error` below 0: the old file stays. */
+int replace_end(struct replacement *r, int error);
+
 #endif

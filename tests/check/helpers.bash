@@ -32,6 +32,11 @@ is_past() {
   [[ " ${*:2} " != *" $name "* ]]
 }
 
+needs_namespaces() {
+  needs_root "$1"
+  unshare --pid --fork --mount --mount-proc true 2>/dev/null || skip "needs namespaces: $1"
+}
+
 # The programs of ./programs say so when all is there that they are to make.
 is_done() { grep -q '^done' "$printed"; }
 

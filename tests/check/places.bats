@@ -9,11 +9,6 @@ load helpers
 
 both=preload-effective,options-in-force
 
-needs_namespaces() {
-  needs_root "$1"
-  unshare --pid --fork --mount --mount-proc true 2>/dev/null || skip "needs namespaces: $1"
-}
-
 # As a container has them: its own PIDs, mounts and /proc.
 contain=(unshare --pid --fork --kill-child --mount --propagation private --mount-proc)
 

@@ -14,6 +14,34 @@ const char *format_fix(const struct finding *finding)
 	return finding->fix || finding->status == CHECK_UNKNOWN ? finding->fix : finding->check->fix;
 }
 
+/* What is kept of a report before it is written. */
+#define FORMAT_PIECE (64 * 1024)
+
+struct buffer format_begin(struct mem *m, const struct audit_report *report)
+{
+	return (struct buffer){ .m = report->sink ? &report->sink->passing : m };
+}
+
+void format_pause(const struct audit_report *report, struct buffer *text)
+{
+	struct format_sink *sink = report->sink;
+
+	if (!sink || text->length < FORMAT_PIECE)
+		return;
+	if (sink->error == 0)
+		sink->error = sink->write(sink->user, text->s);
+	mem_free_all(&sink->passing);
+	*text = (struct buffer){ .m = &sink->passing };
+}
+
+int format_finish(struct format_sink *sink, const char *text)
+{
+	if (sink->error == 0)
+		sink->error = sink->write(sink->user, text);
+	mem_free_all(&sink->passing);
+	return sink->error;
+}
+
 /* The words of a command of which one may have given the process its name. */
 #define FORMAT_NAME_WORDS 4
 #define FORMAT_NAME_MAX 64

@@ -12,14 +12,27 @@
  * pool. Names, paths and values come from processes and files that may be hostile:
  * they go through utf8_clean() first, and then through the format's own escaping.
  */
+/* Where a long report goes piece by piece, so that it is never in memory as a whole. */
+struct format_sink {
+	/* -errno: the rest is not written. */
+	int (*write)(void *user, const char *text);
+	void *user;
+	int error;          /* the first one; 0 */
+	struct mem passing; /* what the piece at hand takes */
+};
+
 struct audit_report {
 	const struct audit_request *request;
 	const struct audit_facts *facts;
 	const struct audit_result *result;
+	struct format_sink *sink;             /* NULL: the text is given back as a whole */
 	bool has_color, is_quiet, is_verbose; /* text alone */
 };
 
+/* With a sink, what of the text is not in it yet: format_finish() sees to that. */
 char *format_audit(struct mem *m, enum check_format format, const struct audit_report *report);
+/* The last piece, to the sink. -errno: it, or one before it, could not be written. */
+int format_finish(struct format_sink *sink, const char *text);
 /* What the process ends with: the audit's own exit code, or Nagios' one. */
 int format_exit_code(enum check_format format, const struct audit_result *result);
 
@@ -33,6 +46,10 @@ char *format_nagios(struct mem *m, const struct audit_report *report);
 /* --list-checks, --explain-check. `check` NULL: all of the table. */
 char *format_checks_text(struct mem *m, const struct check *table, const struct check *check);
 char *format_checks_json(struct mem *m, const struct check *table, const struct check *check);
+
+/* A text that goes to the sink, and between two pieces whose parts are in its pool the moment for that. */
+struct buffer format_begin(struct mem *m, const struct audit_report *report);
+void format_pause(const struct audit_report *report, struct buffer *text);
 
 /* The finding's own, or its check's; NULL where nothing is known to be wrong. */
 const char *format_fix(const struct finding *finding);

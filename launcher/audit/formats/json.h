@@ -10,7 +10,7 @@
 
 /* By which a finding's process is known: the fields that the list has as well. */
 json_t *json_process_name(const struct live_process *p);
-/* All that is known of the processes that were looked at. */
-json_t *json_process_list(struct mem *m, const struct live_facts *live);
+/* All that is known of one. */
+json_t *json_process(struct mem *m, const struct live_process *p);
 
 #endif

@@ -173,7 +173,7 @@ static json_t *json_record(struct mem *m, const struct live_record *record)
 			 json_text(record->build_id), "options", json_conf(m, &record->options));
 }
 
-static json_t *json_process_whole(struct mem *m, const struct live_process *p)
+json_t *json_process(struct mem *m, const struct live_process *p)
 {
 	json_t *o = json_process_name(p);
 
@@ -207,13 +207,4 @@ static json_t *json_process_whole(struct mem *m, const struct live_process *p)
 	json_object_set_new(o, "oom_score_adj", json_number(p->limits.oom_score_adj));
 	json_object_set_new(o, "record", json_record(m, p->record));
 	return o;
-}
-
-json_t *json_process_list(struct mem *m, const struct live_facts *live)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < live->n_processes; i++)
-		json_array_append_new(list, json_process_whole(m, &live->processes[i]));
-	return list;
 }

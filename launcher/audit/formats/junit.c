@@ -104,7 +104,7 @@ static void junit_suite(struct buffer *b, const struct audit_report *report, con
 
 char *format_junit(struct mem *m, const struct audit_report *report)
 {
-	struct buffer b = { .m = m };
+	struct buffer b = format_begin(m, report);
 	struct junit_counts c = { 0, 0, 0, 0 };
 	size_t n;
 	struct format_group *groups = format_group_findings(m, report->result, &n);
@@ -116,8 +116,10 @@ char *format_junit(struct mem *m, const struct audit_report *report)
 		      "<testsuites name=\"allocrun --check\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
 		      "skipped=\"%zu\" time=\"0\">\n",
 		      c.tests, c.failures, c.errors, c.skipped);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		junit_suite(&b, report, &groups[i]);
+		format_pause(report, &b);
+	}
 	buffer_printf(&b, "</testsuites>\n");
 	return buffer_text(&b);
 }

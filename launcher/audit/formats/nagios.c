@@ -50,8 +50,9 @@ static void nagios_name_worst(struct buffer *b, const struct audit_result *resul
 		buffer_printf(b, "; and %zu more", n - NAGIOS_NAMED);
 }
 
-static void nagios_long_output(struct buffer *b, const struct audit_result *result)
+static void nagios_long_output(struct buffer *b, const struct audit_report *report)
 {
+	const struct audit_result *result = report->result;
 	static const enum check_status order[] = { CHECK_FAIL, CHECK_WARN, CHECK_UNKNOWN };
 
 	for (size_t s = 0; s < sizeof order / sizeof *order; s++) {
@@ -65,6 +66,7 @@ static void nagios_long_output(struct buffer *b, const struct audit_result *resu
 				      nagios_escape(b->m, f->observed),
 				      nagios_escape(b->m, f->expected ? f->expected : "-"),
 				      nagios_escape(b->m, format_fix(f) ? format_fix(f) : "-"));
+			format_pause(report, b);
 		}
 	}
 }
@@ -73,13 +75,13 @@ char *format_nagios(struct mem *m, const struct audit_report *report)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 	const struct audit_result *r = report->result;
-	struct buffer b = { .m = m };
+	struct buffer b = format_begin(m, report);
 
 	buffer_printf(&b, "ALLOCRUN %s - %s", words[format_exit_code(CHECK_FORMAT_NAGIOS, r)], format_summary(m, r));
 	nagios_name_worst(&b, r);
 	buffer_printf(&b, " | fail=%zu;;0;0 warn=%zu;0;;0 unknown=%zu;;;0 ok=%zu;;;0 skip=%zu;;;0 ignored=%zu;;;0\n",
 		      r->counts[CHECK_FAIL], r->counts[CHECK_WARN], r->counts[CHECK_UNKNOWN], r->counts[CHECK_OK],
 		      r->counts[CHECK_SKIP], r->n_ignored);
-	nagios_long_output(&b, r);
+	nagios_long_output(&b, report);
 	return buffer_text(&b);
 }

@@ -47,17 +47,23 @@ static void prometheus_series(struct buffer *b, const char *name, const struct f
 		      p ? prometheus_escape(b->m, p->name ? p->name : "") : "", value);
 }
 
-static void prometheus_findings(struct buffer *b, const struct audit_result *result)
+static void prometheus_findings(struct buffer *b, const struct audit_report *report)
 {
+	const struct audit_result *result = report->result;
+
 	prometheus_head(b, "allocrun_check_status",
 			"What a check found: 0 ok, 1 warn, 2 fail, 3 unknown, -1 does not apply here.");
-	for (size_t i = 0; i < result->n_findings; i++)
+	for (size_t i = 0; i < result->n_findings; i++) {
 		prometheus_series(b, "allocrun_check_status", &result->findings[i],
 				  prometheus_value(result->findings[i].status));
+		format_pause(report, b);
+	}
 	prometheus_head(b, "allocrun_check_ignored", "1 where the policy ignores what the check found, else 0.");
-	for (size_t i = 0; i < result->n_findings; i++)
+	for (size_t i = 0; i < result->n_findings; i++) {
 		prometheus_series(b, "allocrun_check_ignored", &result->findings[i],
 				  result->findings[i].ignored != NULL);
+		format_pause(report, b);
+	}
 }
 
 static void prometheus_summary(struct buffer *b, const struct audit_result *result)
@@ -72,9 +78,9 @@ static void prometheus_summary(struct buffer *b, const struct audit_result *resu
 char *format_prometheus(struct mem *m, const struct audit_report *report)
 {
 	const struct live_facts *live = report->facts->live;
-	struct buffer b = { .m = m };
+	struct buffer b = format_begin(m, report);
 
-	prometheus_findings(&b, report->result);
+	prometheus_findings(&b, report);
 	prometheus_summary(&b, report->result);
 	prometheus_head(&b, "allocrun_check_exit_code", "0 well, 1 warnings, 2 failures, 3 could not tell.");
 	buffer_printf(&b, "allocrun_check_exit_code %d\n", report->result->exit_code);

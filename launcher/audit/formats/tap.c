@@ -76,14 +76,16 @@ static void tap_point(struct buffer *b, const struct audit_report *report, size_
 char *format_tap(struct mem *m, const struct audit_report *report)
 {
 	const struct audit_result *result = report->result;
-	struct buffer b = { .m = m };
+	struct buffer b = format_begin(m, report);
 
 	buffer_printf(&b, "TAP version 13\n");
 	if (result->n_findings == 0)
 		buffer_printf(&b, "Bail out! nothing was checked\n");
 	else
 		buffer_printf(&b, "1..%zu\n", result->n_findings);
-	for (size_t i = 0; i < result->n_findings; i++)
+	for (size_t i = 0; i < result->n_findings; i++) {
 		tap_point(&b, report, i + 1, &result->findings[i]);
+		format_pause(report, &b);
+	}
 	return buffer_text(&b);
 }

@@ -18,6 +18,7 @@
 /* What a text in the making knows. */
 struct text {
 	struct page page;
+	struct mem *m; /* of what lasts to the end */
 	const struct audit_report *report;
 	const struct check **explained; /* their reason and remedy stand above already */
 	size_t n_explained;
@@ -67,7 +68,7 @@ static bool text_is_explained(struct text *t, const struct check *check)
 		if (t->explained[i] == check)
 			return true;
 	}
-	*MEM_PUSH(t->page.out.m, t->explained, t->n_explained) = check;
+	*MEM_PUSH(t->m, t->explained, t->n_explained) = check;
 	return false;
 }
 
@@ -219,7 +220,9 @@ static char *text_one_line(struct text *t)
 
 char *format_text(struct mem *m, const struct audit_report *report)
 {
-	struct text t = { .page = { .out.m = m, .has_color = report->has_color }, .report = report };
+	struct text t = { .page = { .out = format_begin(m, report), .has_color = report->has_color },
+			  .m = m,
+			  .report = report };
 	size_t n, n_fine = 0;
 	struct format_group *groups = format_group_findings(m, report->result, &n);
 
@@ -233,6 +236,7 @@ char *format_text(struct mem *m, const struct audit_report *report)
 		n_fine += groups[i].worst < CHECK_UNKNOWN;
 		if (groups[i].worst >= CHECK_UNKNOWN || n_fine <= FINE_PROCESSES || report->is_verbose)
 			text_group(&t, &groups[i]);
+		format_pause(report, &t.page.out);
 	}
 	if (n_fine > FINE_PROCESSES && !report->is_verbose)
 		page_heading(&t.page,

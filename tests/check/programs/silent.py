@@ -4,7 +4,8 @@
     silent.py MOUNT_POINT FOLDER SWITCH COMMAND...
 
 Serves the files of FOLDER read-only at MOUNT_POINT and starts COMMAND. Once the file
-SWITCH is there it takes what it is asked, and answers nothing any more.
+SWITCH is there it takes what it is asked, and answers nothing any more; where the file says
+for how many seconds, it answers after so many.
 """
 import ctypes
 import errno
@@ -12,6 +13,7 @@ import os
 import stat
 import struct
 import sys
+import time
 
 LOOKUP, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, ACCESS, OPENDIR = 1, 3, 14, 15, 18, 25, 26, 34, 27
 FORGET, BATCH_FORGET = 2, 42
@@ -52,6 +54,17 @@ def answer(operation, node, body):
     return b"" if operation in (RELEASE, FLUSH, ACCESS) else errno.ENOSYS
 
 
+def patience():
+    """Seconds before an answer; None: it never comes."""
+    try:
+        with open(switch) as file:
+            return float(file.read())
+    except FileNotFoundError:
+        return 0.0
+    except ValueError:
+        return None
+
+
 def serve():
     while True:
         try:
@@ -59,8 +72,10 @@ def serve():
         except OSError:
             return
         _, operation, unique, node = struct.unpack_from("<IIQQ", request)
-        if operation in (FORGET, BATCH_FORGET) or os.path.exists(switch):
+        delay = patience()
+        if operation in (FORGET, BATCH_FORGET) or delay is None:
             continue
+        time.sleep(delay)
         body = answer(operation, node, request[40:])
         error, body = (-body, b"") if isinstance(body, int) else (0, body)
         os.write(device, struct.pack("<IiQ", 16 + len(body), error, unique) + body)

@@ -1,258 +1,218 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guard_run(): work that ends, that stands still, and that a signal ends. */
+/* guard_run(): looks that end, that stand still, that take too long or too much, and that end their helper. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "live/guard.h"
 #include "support/pool.h"
+#include "util/clock.h"
 
 #define PATIENCE_MS 200
+#define SLICE_MS 300
+#define TURNS 8
 
-/* What work of a child leaves to the test. */
+enum look { QUICK, STANDS_STILL, BUSY, PAUSES, HUNGRY, CRASHES };
+
+/* What helpers leave to the test, in the memory that they share with it. */
 struct seen {
-	_Atomic int n_runs, n_left_out;
-	_Atomic pid_t child;
+	enum look looks[TURNS];
+	int n[TURNS]; /* looks that were begun */
+	char *texts[TURNS];
+	pid_t helpers[TURNS];
+	bool is_open; /* a descriptor of the test's */
+	struct turn items[TURNS];
+	int64_t accounts[TURNS];
+	struct mem found;
 };
 
 static struct guard *guard;
+static struct mem_shared *shared;
 static struct seen *seen;
+static int descriptor;
 
-static int open_guard(void **state)
+static void begin(int64_t timeout_ms)
 {
-	(void)state;
-	guard = guard_new(PATIENCE_MS);
-	seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return !guard || seen == MAP_FAILED;
+	const struct guard_budget budget = { PATIENCE_MS, SLICE_MS, timeout_ms, INT64_MAX, 1 << 20, 64 << 10 };
+	struct mem found;
+
+	guard = guard_new(&pool, &budget);
+	assert_non_null(guard);
+	shared = guard_begin(guard, &pool);
+	assert_non_null(shared);
+	found = mem_of_shared(shared);
+	seen = mem_alloc(&found, sizeof *seen);
+	seen->found = found;
 }
 
-#define GUARD_TEST(function) cmocka_unit_test_setup_teardown(function, open_guard, pool_free)
-
-/* As whoever reads a file that never comes; pause() would do, but this one ends some time. */
-static void stand_still(void)
+static void look(void *user, size_t at)
 {
-	static const struct timespec long_time = { 60, 0 };
+	static const struct timespec long_time = { 60, 0 }, moment = { 0, 5000000 };
+	int64_t start = clock_now_ms();
+	volatile int zero = 0;
 
-	nanosleep(&long_time, NULL);
-}
-
-static const char *text;
-
-static int work_quickly(struct mem *m, void *user, const char **ret_text)
-{
-	*ret_text = mem_printf(m, "%s:%d", mem_strdup(m, "text"), *(int *)user);
-	seen->n_runs++;
-	seen->child = getpid();
-	if (guard_enter(guard, 7))
-		guard_leave(guard);
-	return *(int *)user;
-}
-
-static void test_value(void **state)
-{
-	static const int values[] = { 0, 3, 125 };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-		assert_int_equal(guard_run(guard, &pool, work_quickly, (void *)(uintptr_t)&values[i], &text),
-				 values[i]);
-		assert_string_equal(text, mem_printf(&pool, "text:%d", values[i]));
-		assert_int_equal(seen->n_runs, i + 1);
-		assert_true(seen->child != getpid());
-	}
-	/* Without one it is done all the same. */
-	assert_int_equal(guard_run(NULL, &pool, work_quickly, (void *)(uintptr_t)&values[1], &text), 3);
-	assert_int_equal(seen->child, getpid());
-}
-
-/* More than a pipe holds; and of the descriptors that were open here none is. */
-static int work_at_length(struct mem *m, void *user, const char **ret_text)
-{
-	char *long_text = mem_alloc(m, 300001);
-
-	memset(long_text, 'x', 300000);
-	*ret_text = long_text;
-	return fcntl(*(int *)user, F_GETFD) < 0 && isatty(STDOUT_FILENO) == 0 && write(STDOUT_FILENO, "x", 1) < 0;
-}
-
-static void test_length(void **state)
-{
-	int fds[2];
-
-	(void)state;
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(guard_run(guard, &pool, work_at_length, &fds[1], &text), 1);
-	assert_int_equal(strlen(text), 300000);
-	close(fds[0]);
-	close(fds[1]);
-}
-
-static int work_on_two(struct mem *m, void *user, const char **ret_text)
-{
-	(void)m;
 	(void)user;
-	(void)ret_text;
-	seen->n_runs++;
-	for (int pid = 11; pid < 13; pid++) {
-		if (!guard_enter(guard, pid)) {
-			seen->n_left_out++;
-			continue;
+	seen->n[at]++;
+	seen->helpers[at] = getpid();
+	seen->is_open |= fcntl(descriptor, F_GETFD) >= 0;
+	switch (seen->looks[at]) {
+	case QUICK:
+		break;
+	case STANDS_STILL:
+		/* As whoever reads a file that never comes. */
+		nanosleep(&long_time, NULL);
+		break;
+	case BUSY:
+		while (clock_now_ms() - start < 60000)
+			zero = 0;
+		break;
+	case PAUSES:
+		while (clock_now_ms() - start < 4 * PATIENCE_MS)
+			nanosleep(&moment, NULL);
+		break;
+	case HUNGRY:
+		for (;;)
+			memset(mem_alloc(&seen->found, 1000), zero, 1000);
+	case CRASHES:
+		kill(getpid(), SIGKILL);
+	}
+	seen->texts[at] = mem_printf(&seen->found, "text %zu", at);
+}
+
+static struct turns turns;
+
+/* `n` turns, of which each is an owner's of its own, or with `is_one` all are one's. */
+static void run(size_t n, bool is_one)
+{
+	for (size_t i = 0; i < n; i++)
+		seen->items[i].owner = is_one ? 0 : (uint32_t)i;
+	turns = (struct turns){ seen->items, n, seen->accounts, is_one ? 1 : n };
+	guard_run(guard, shared, &turns, look, NULL);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(seen->items[i].state == TURN_DONE, seen->texts[i] != NULL);
+}
+
+static void test_all_well(void **state)
+{
+	(void)state;
+	begin(60000);
+	descriptor = open("/", O_RDONLY);
+	run(TURNS, false);
+	close(descriptor);
+	for (size_t i = 0; i < TURNS; i++) {
+		assert_int_equal(seen->n[i], 1);
+		assert_string_equal(seen->texts[i], mem_printf(&pool, "text %zu", i));
+		/* One helper for all of them, which has none of our descriptors. */
+		assert_int_equal(seen->helpers[i], seen->helpers[0]);
+		assert_int_equal(seen->items[i].state, TURN_DONE);
+	}
+	assert_false(seen->is_open);
+	assert_true(seen->helpers[0] != getpid());
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_true(guard_is_audit(guard, getpid()));
+	assert_false(guard_is_audit(guard, seen->helpers[0]));
+}
+
+/* Without a guard the looks are done all the same. */
+static void test_unguarded(void **state)
+{
+	(void)state;
+	begin(60000);
+	turns = (struct turns){ seen->items, 2, seen->accounts, 1 };
+	guard_run(NULL, NULL, &turns, look, NULL);
+	assert_int_equal(seen->helpers[1], getpid());
+	assert_int_equal(seen->items[1].state, TURN_DONE);
+}
+
+/* One that stands still, takes all memory or ends the helper is the only one that is not looked at. */
+static void test_one_is_bad(void **state)
+{
+	static const struct {
+		enum look look;
+		enum turn_state state;
+	} cases[] = { { STANDS_STILL, TURN_SILENT }, { HUNGRY, TURN_TOO_BIG }, { CRASHES, TURN_FATAL } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		begin(60000);
+		seen->looks[1] = cases[i].look;
+		run(4, true);
+		for (size_t k = 0; k < 4; k++) {
+			assert_int_equal(seen->items[k].state, k == 1 ? cases[i].state : TURN_DONE);
+			assert_int_equal(seen->n[k], 1);
 		}
-		if (pid == 12)
-			stand_still();
-		guard_leave(guard);
+		/* What it took is free again. */
+		assert_true(mem_shared_used(shared) < sizeof *seen + 4096);
 	}
-	return 5;
 }
 
-static void test_one_stands_still(void **state)
+/* Who has such processes waits for who has none. */
+static void test_owners(void **state)
 {
 	(void)state;
-	assert_int_equal(guard_run(guard, &pool, work_on_two, NULL, &text), 5);
-	assert_int_equal(seen->n_runs, 2);
-	assert_int_equal(seen->n_left_out, 1);
-}
-
-#define MANY 40
-
-static int work_on_many(struct mem *m, void *user, const char **ret_text)
-{
-	(void)m;
-	(void)user;
-	(void)ret_text;
-	seen->n_runs++;
-	seen->n_left_out = 0;
-	for (int pid = 100; pid < 100 + MANY; pid++) {
-		if (!guard_enter(guard, pid))
-			seen->n_left_out++;
-		else if (pid > 101)
-			stand_still();
-		guard_leave(guard);
+	begin(3 * PATIENCE_MS);
+	for (size_t i = 0; i < TURNS - 1; i++) {
+		seen->looks[i] = STANDS_STILL;
+		seen->items[i].owner = 0;
 	}
-	return 6;
+	seen->items[TURNS - 1].owner = 1;
+	turns = (struct turns){ seen->items, TURNS, seen->accounts, 2 };
+	guard_run(guard, shared, &turns, look, NULL);
+	assert_int_equal(seen->items[0].state, TURN_SILENT);
+	assert_int_equal(seen->items[TURNS - 1].state, TURN_DONE);
+	assert_int_equal(seen->items[TURNS - 2].state, TURN_LATE);
+	assert_int_equal(seen->n[TURNS - 2], 0);
 }
 
-/* All of them: the rest is left out after a few, and it takes no hour. */
-static void test_many_stand_still(void **state)
+/* A look that works, or wakes up now and then, may last: until others wait, and the time is over. */
+static void test_long_looks(void **state)
 {
-	(void)state;
-	assert_int_equal(guard_run(guard, &pool, work_on_many, NULL, &text), 6);
-	assert_int_equal(seen->n_runs, GUARD_SKIPPED_MAX + 1);
-	assert_int_equal(seen->n_left_out, MANY - 2);
-}
-
-/* Work that takes long and works, or pauses and wakes up, or is no look, is not disturbed. */
-static int work_for_long(struct mem *m, void *user, const char **ret_text)
-{
-	static const struct timespec pause = { 0, 5000000 };
-	struct timespec from, now;
-
-	(void)m;
-	(void)user;
-	(void)ret_text;
-	seen->n_runs++;
-	for (int kind = 0; kind < 3; kind++) {
-		clock_gettime(CLOCK_MONOTONIC, &from);
-		if (kind < 2 && !guard_enter(guard, 7))
-			return 1;
-		do {
-			if (kind == 1)
-				nanosleep(&pause, NULL);
-			clock_gettime(CLOCK_MONOTONIC, &now);
-		} while (kind < 2 &&
-			 (now.tv_sec - from.tv_sec) * 1000 + (now.tv_nsec - from.tv_nsec) / 1000000 < 4 * PATIENCE_MS);
-		guard_leave(guard);
-		if (kind == 2)
-			nanosleep(&(struct timespec){ 0, 4 * PATIENCE_MS * 1000000 }, NULL);
-	}
-	return 9;
-}
-
-static void test_long_work(void **state)
-{
-	(void)state;
-	assert_int_equal(guard_run(guard, &pool, work_for_long, NULL, &text), 9);
-	assert_int_equal(seen->n_runs, 1);
-}
-
-static int work_until_term(struct mem *m, void *user, const char **ret_text)
-{
-	sigset_t *term = user;
-	int number;
-
-	(void)m;
-	(void)ret_text;
-	sigprocmask(SIG_BLOCK, term, NULL);
-	seen->child = getpid();
-	return sigwait(term, &number) == 0 && number == SIGTERM ? 4 : 1;
-}
-
-static int work_killed(struct mem *m, void *user, const char **ret_text)
-{
-	(void)m;
-	(void)user;
-	(void)ret_text;
-	kill(getpid(), SIGKILL);
-	return 0;
-}
-
-/* What comes to the parent reaches the child; what ends the child ends the parent. */
-static void test_signals(void **state)
-{
-	static const struct timespec pause = { 0, 5000000 };
-	sigset_t term;
-	int status;
-	pid_t pid;
+	int64_t start;
 
 	(void)state;
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	pid = fork();
-	if (pid == 0)
-		_exit(guard_run(guard, &pool, work_until_term, &term, &text));
-	for (int i = 0; i < 2000 && !seen->child; i++)
-		nanosleep(&pause, NULL);
-	/* The parent has its handler a moment later. */
-	for (int i = 0; i < 2000 && waitpid(pid, &status, WNOHANG) == 0; i++) {
-		FILE *file = fopen(mem_printf(&pool, "/proc/%d/status", (int)pid), "r");
-		char line[256];
-		bool catches = false;
+	begin(60000);
+	seen->looks[0] = PAUSES;
+	run(1, true);
+	assert_int_equal(seen->n[0], 1);
+	assert_int_equal(seen->items[0].state, TURN_DONE);
+	begin(3 * SLICE_MS);
+	seen->looks[0] = BUSY;
+	start = clock_now_ms();
+	run(3, true);
+	assert_int_equal(seen->items[0].state, TURN_LATE);
+	assert_int_equal(seen->items[1].state, TURN_DONE);
+	assert_int_equal(seen->items[2].state, TURN_DONE);
+	/* Put off once, for the others. */
+	assert_int_equal(seen->n[0], 2);
+	assert_true(clock_now_ms() - start >= 3 * SLICE_MS);
+}
 
-		while (file && fgets(line, sizeof line, file))
-			catches |= strncmp(line, "SigCgt:", 7) == 0 &&
-				   strtoull(line + 7, NULL, 16) & 1ull << (SIGTERM - 1);
-		if (file)
-			fclose(file);
-		if (catches)
-			kill(pid, SIGTERM);
-		nanosleep(&pause, NULL);
-	}
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 4);
-	pid = fork();
-	if (pid == 0)
-		_exit(guard_run(guard, &pool, work_killed, NULL, &text));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGKILL);
+static void test_silent_ones_are_known(void **state)
+{
+	(void)state;
+	begin(60000);
+	assert_false(guard_is_silent(guard, 7));
+	guard_note_silent(guard, 7);
+	for (int64_t pid = 100; pid < 100 + 2 * GUARD_SILENT_MAX; pid++)
+		guard_note_silent(guard, pid);
+	assert_true(guard_is_silent(guard, 7));
+	assert_false(guard_is_silent(guard, 8));
+	assert_false(guard_is_silent(NULL, 7));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GUARD_TEST(test_value),
-		GUARD_TEST(test_length),
-		GUARD_TEST(test_one_stands_still),
-		GUARD_TEST(test_many_stand_still),
-		GUARD_TEST(test_long_work),
-		GUARD_TEST(test_signals),
+		cmocka_unit_test_teardown(test_all_well, pool_free),
+		cmocka_unit_test_teardown(test_unguarded, pool_free),
+		cmocka_unit_test_teardown(test_one_is_bad, pool_free),
+		cmocka_unit_test_teardown(test_owners, pool_free),
+		cmocka_unit_test_teardown(test_long_looks, pool_free),
+		cmocka_unit_test_teardown(test_silent_ones_are_known, pool_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

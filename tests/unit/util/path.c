@@ -1,12 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/support.h"
 #include "util/text.h"
+
+struct pieces {
+	char *text;
+	size_t n;
+};
+
+static void take_piece(void *user, const char *text)
+{
+	struct pieces *pieces = user;
+
+	assert_true(*text && text[strlen(text) - 1] == '\n');
+	strcat(pieces->text, text);
+	pieces->n++;
+}
+
+/* Whole lines, of a text of any length; a last one without its end is a piece as well. */
+static void test_pieces(void **state)
+{
+	static const size_t lines = 20000;
+	struct pieces pieces = { NULL, 0 };
+	struct tree t;
+	char *text;
+
+	(void)state;
+	tree_open(&t);
+	text = mem_alloc(&t.mem, lines * 16 + 1);
+	pieces.text = mem_alloc(&t.mem, lines * 16 + 1);
+	for (size_t i = 0; i < lines; i++)
+		sprintf(text + strlen(text), "%zu\n", i * i);
+	tree_write(&t, "/long", text);
+	assert_int_equal(root_read_pieces(&t.root, "/long", take_piece, &pieces), 0);
+	assert_string_equal(pieces.text, text);
+	assert_true(pieces.n > 1);
+	pieces = (struct pieces){ text, 0 };
+	tree_write(&t, "/empty", "");
+	assert_int_equal(root_read_pieces(&t.root, "/empty", take_piece, &pieces), 0);
+	assert_int_equal(root_read_pieces(&t.root, "/none", take_piece, &pieces), -ENOENT);
+	memset(text, 'x', lines * 16);
+	tree_write(&t, "/line", text);
+	assert_int_equal(root_read_pieces(&t.root, "/line", take_piece, &pieces), -EFBIG);
+	assert_int_equal(pieces.n, 0);
+	tree_close(&t);
+}
 
 static void test_read(void **state)
 {
@@ -246,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_read_is_bounded),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_list),
