@@ -15,10 +15,10 @@ teardown() {
 }
 started=()
 
-# The audit looks in a child, to which it hands signals on: that one has to heed both.
+# It has to heed both signals, which it does once it watches.
 catches_interrupts() {
   local mask
-  mask=$(sed -n 's/^SigCgt:\s*//p' "/proc/$(pgrep -P "$1")/status")
+  mask=$(sed -n 's/^SigCgt:\s*//p' "/proc/$1/status")
   (( (0x$mask & 0x4002) == 0x4002 ))
 }
 
