@@ -2,6 +2,8 @@
 #ifndef ALLOCRUN_LIVE_CONTEXT_H
 #define ALLOCRUN_LIVE_CONTEXT_H
 
+#include <elf.h>
+
 #include "detect/process.h"
 #include "live/live.h"
 #include "live/maps.h"
@@ -24,6 +26,13 @@ struct live_compared {
 	struct mapped_file file;
 };
 
+/* The headers of a program's file; `headers` NULL: they cannot be read. In the pool `kept`. */
+struct live_program_file {
+	struct mapped_file file;
+	Elf64_Ehdr header;
+	Elf64_Phdr *headers; /* header.e_phnum of them */
+};
+
 /* What lasts over all processes of one look: read once, used often. */
 struct live_context {
 	const struct root *root;
@@ -31,6 +40,8 @@ struct live_context {
 	struct mem scratch; /* for one process at a time: its maps can be megabytes */
 	struct mem kept;    /* for as long as the looking process lives, `keeper` */
 	int64_t keeper;
+	struct live_program_file *programs; /* in that one as well */
+	size_t n_programs;
 	struct live_memory *memory;
 	const struct live_request *request;
 	struct symtab *tables; /* by build ID */

@@ -112,6 +112,8 @@ static void live_look(void *user, size_t at)
 	if (c->keeper != getpid()) {
 		c->keeper = getpid();
 		c->kept = MEM_INIT;
+		c->programs = NULL;
+		c->n_programs = 0;
 	}
 	c->waits = &run->waits[run->items[at].owner];
 	live_detect_process(c, run->pids[at], &run->processes[at]);

@@ -18,6 +18,16 @@ struct serving {
 	bool is_torn;         /* it is about to run another program */
 };
 
+/*
+ * Does what the process shows bear out that the bundled build serves malloc? NULL, or what contradicts it:
+ * text without a pool.
+ */
+const char *proof_find_doubt(struct serving *s, const struct live_auxv *auxv);
+/* With a doubt (NULL: none) nobody is known to serve malloc. */
+void serving_doubt(struct serving *s, const char *doubt);
+/* Is the allocator of the table set up? An answer only where the table says where to look. */
+enum tristate proof_is_initialised(struct live_memory *memory, const struct symtab *table, uint64_t base);
+
 /* Between exec and the loader's last step there is nothing to see; it takes milliseconds. */
 #define SERVING_TRIES 40
 

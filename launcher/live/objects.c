@@ -127,12 +127,12 @@ static int objects_find_debug(struct live_memory *memory, uint64_t dynamic, uint
 }
 
 /* glibc writes addresses into the dynamic section, musl and the kernel's vDSO leave offsets. */
-static uint64_t object_address(const struct live_object *object, uint64_t value)
+uint64_t object_address(const struct live_object *object, uint64_t value)
 {
 	return value < object->base ? object->base + value : value;
 }
 
-static int object_read_dynamic(struct live_memory *memory, uint64_t dynamic, struct live_object *object)
+int object_read_dynamic(struct live_memory *memory, uint64_t dynamic, struct live_object *object)
 {
 	Elf64_Dyn entry;
 
@@ -194,6 +194,7 @@ static int objects_add_list(struct live_memory *memory, struct mem *m, uint64_t 
 			return -EFAULT;
 		object.base = map.l_addr;
 		object.name = memory_dup_string(memory, m, (uintptr_t)map.l_name, OBJECT_NAME_MAX);
+		object.dynamic = (uintptr_t)map.l_ld;
 		if (!object.name || object_read_dynamic(memory, (uintptr_t)map.l_ld, &object) < 0)
 			return -EFAULT;
 		*MEM_PUSH(m, objects->items, objects->n) = object;
@@ -230,7 +231,7 @@ static int objects_add_namespaces(struct live_memory *memory, struct mem *m, uin
 
 int objects_read(struct live_memory *memory, struct mem *m, const struct live_auxv *auxv, struct live_objects *ret)
 {
-	struct live_objects objects = { NULL, 0, false, auxv->base };
+	struct live_objects objects = { .loader = auxv->base };
 	struct objects_program program;
 	uint64_t debug_at = 0;
 	int r = objects_read_program(memory, auxv, &program);
@@ -242,7 +243,10 @@ int objects_read(struct live_memory *memory, struct mem *m, const struct live_au
 	} else {
 		r = program.dynamic ? objects_find_own_debug(memory, &program, &debug_at) : -ENOENT;
 		objects.loader = program.base;
+		objects.is_direct = true;
 	}
+	objects.debug = debug_at;
+	objects.dynamic = program.dynamic;
 	if (r == -ENOENT)
 		objects.is_static = true;
 	else if (r == 0)

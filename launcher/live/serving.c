@@ -198,6 +198,16 @@ static bool serving_seems_static(struct serving *s, const struct live_auxv *auxv
 	return loaded[0] && !loaded[1];
 }
 
+void serving_doubt(struct serving *s, const char *doubt)
+{
+	struct live_process *p = s->process;
+
+	if (!doubt)
+		return;
+	p->malloc = p->free = p->operator_new = NULL;
+	p->problem = mem_printf(s->c->m, "what it shows of itself cannot be true: %s", doubt);
+}
+
 static int serving_read_memory(struct serving *s, const struct live_auxv *auxv)
 {
 	struct live_process *p = s->process;
@@ -216,6 +226,8 @@ static int serving_read_memory(struct serving *s, const struct live_auxv *auxv)
 		/* Not before: the loader may have mapped them just now. */
 		serving_read_maps(s);
 		serving_walk(s);
+		if (p->malloc && p->malloc->build)
+			serving_doubt(s, proof_find_doubt(s, auxv));
 		environ_read(s->memory, s->c->m, &s->objects, p);
 		serving_read_options(s);
 	}

@@ -103,6 +103,19 @@ static void serving_count_purge_threads(struct serving *s, const struct symtab *
 	}
 }
 
+/* Its constructor runs when the loader has done its part. False: it is not set up, and will not be. */
+static bool serving_await_allocator(struct serving *s, const struct symtab *table, uint64_t base)
+{
+	for (int i = 0; i < SERVING_TRIES; i++) {
+		if (proof_is_initialised(s->memory, table, base) != TRI_NO)
+			return true;
+		if (!live_pause(s->c))
+			break;
+		memory_forget(s->memory);
+	}
+	return false;
+}
+
 void serving_read_options(struct serving *s)
 {
 	struct live_process *p = s->process;
@@ -118,6 +131,10 @@ void serving_read_options(struct serving *s)
 	    (strcmp(library->allocator, "jemalloc") != 0 && strcmp(library->allocator, "mimalloc") != 0))
 		return;
 	table = serving_find_table(s, library);
+	if (library->build && !serving_await_allocator(s, table, base)) {
+		serving_doubt(s, "the library that it lists as its allocator was never set up");
+		return;
+	}
 	if (strcmp(library->allocator, "jemalloc") == 0) {
 		options_read_jemalloc(s->memory, s->c->m, table, base, &p->options);
 		serving_count_purge_threads(s, table, base);

@@ -16,7 +16,9 @@
 static bool symtab_is_wanted(const char *name)
 {
 	return text_starts_with(name, "je_opt_") ||
-	       text_has_word("je_arenas je_bin_infos je_n_background_threads allocrun_layout mi_options", name);
+	       text_has_word("je_arenas je_bin_infos je_n_background_threads allocrun_layout mi_options "
+			     "_mi_process_is_initialized",
+			     name);
 }
 
 /* `count` records of `size` bytes that lie wholly in the file. */

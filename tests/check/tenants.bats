@@ -115,3 +115,48 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)' 
     ((peak < 65536)) || fails "3,000 processes as $format" "less than 64 MiB" "$peak KiB"
   done
 }
+
+# --- who shows what is not true ----------------------------------------------
+
+@test "kind P: a process that makes up what it shows of itself is not proved" {
+  local way allocator
+  local -A library=([jemalloc]=$jemalloc [mimalloc]=$mimalloc)
+  local -A reason=([mapped]="calls of malloc go to another library" [loaded]="calls of malloc go to another library"
+    [alone]="its list of objects has no libc" [debug]="its list of objects is not its loader's own"
+    [headers]="its program headers are not those of its program's file")
+  for allocator in jemalloc mimalloc; do
+    # It has glibc's malloc, and says so.
+    start "$programs/liar" honest "${library[$allocator]}"
+    eventually is_done
+    check --pid "$pid" --only "$both"
+    expect_finding preload-effective fail "malloc is glibc's own"
+    for way in mapped loaded alone debug headers; do
+      # What jemalloc needs to be loaded so late.
+      start env GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384 "$programs/liar" "$way" "${library[$allocator]}"
+      eventually is_done
+      check --pid "$pid" --only "$both"
+      expect_status 3
+      expect_finding preload-effective unknown "what it shows of itself cannot be true: ${reason[$way]}"
+      expect_finding options-in-force unknown "what it shows of itself cannot be true"
+      expect_process .allocator null
+    done
+  done
+}
+
+@test "kind P: programs of every kind are what they show" {
+  local program
+  start env LD_PRELOAD="$jemalloc" /lib64/ld-linux-x86-64.so.2 /bin/sleep 600
+  for program in pause pause-no-pie; do
+    check --pid "$pid" --only "$both"
+    expect_status 0
+    expect_finding options-in-force ok proved:
+    start env LD_PRELOAD="$jemalloc" "$programs/$program"
+  done
+  # Its program's file is gone, and still there for the kernel.
+  cp "$programs/pause" "$BATS_TEST_TMPDIR/gone"
+  start env LD_PRELOAD="$mimalloc" "$BATS_TEST_TMPDIR/gone"
+  rm "$BATS_TEST_TMPDIR/gone"
+  check --pid "$pid" --only "$both"
+  expect_status 0
+  expect_finding options-in-force ok proved:
+}

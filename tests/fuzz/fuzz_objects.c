@@ -18,7 +18,7 @@
 struct image {
 	Elf64_Ehdr header;
 	Elf64_Phdr programs[4];
-	Elf64_Dyn dynamic[2], object_dynamic[6];
+	Elf64_Dyn dynamic[2], object_dynamic[9];
 	struct r_debug debug;
 	struct link_map maps[3];
 	Elf64_Nhdr note;
@@ -26,6 +26,8 @@ struct image {
 	uint64_t environ, variables[3];
 	char first[16], name[16];
 	Elf64_Sym symbols[4];
+	Elf64_Rela relocations[2];
+	uint64_t calls[2];
 	char strings[32];
 	struct {
 		uint32_t n_buckets, first, n_words, shift;
@@ -66,6 +68,14 @@ static void make_image(struct image *i)
 	i->object_dynamic[1] = (Elf64_Dyn){ DT_STRTAB, { AT(strings) } };
 	i->object_dynamic[2] = (Elf64_Dyn){ DT_GNU_HASH, { AT(gnu) } };
 	i->object_dynamic[3] = (Elf64_Dyn){ DT_HASH, { AT(sysv) } };
+	i->object_dynamic[4] = (Elf64_Dyn){ DT_RELA, { AT(relocations) } };
+	i->object_dynamic[5] = (Elf64_Dyn){ DT_RELASZ, { sizeof i->relocations } };
+	i->object_dynamic[6] = (Elf64_Dyn){ DT_JMPREL, { AT(relocations) } };
+	i->object_dynamic[7] = (Elf64_Dyn){ DT_PLTRELSZ, { sizeof *i->relocations } };
+	for (size_t k = 0; k < 2; k++) {
+		i->relocations[k] = (Elf64_Rela){ offsetof(struct image, calls[k]), ELF64_R_INFO(k + 1, 6), 0 };
+		i->calls[k] = AT(first);
+	}
 	i->debug = (struct r_debug){ .r_version = 1, .r_map = (void *)AT(maps[0]) };
 	for (size_t k = 0; k < 3; k++)
 		i->maps[k] = (struct link_map){ .l_addr = BASE,
@@ -101,6 +111,25 @@ static void change_image(char *bytes, const uint8_t *data, size_t size)
 	}
 }
 
+static bool take_first(void *user, uint64_t address)
+{
+	*(uint64_t *)user = address;
+	return true;
+}
+
+/* Where the calls of malloc go, and what the headers of the image say. */
+static void check_bindings(struct live_memory *memory, const struct live_object *object, bool is_unchanged)
+{
+	struct live_object own;
+	uint64_t address = 0;
+	bool is_bound = object_find_binding(memory, object, "malloc", take_first, &address);
+	int r = object_read(memory, object->base, &own);
+
+	FUZZ_CHECK(!is_unchanged || (is_bound && address == AT(first)));
+	FUZZ_CHECK(r == 0 || r == -EFAULT || r == -ENOEXEC);
+	FUZZ_CHECK(!is_unchanged || (r == 0 && own.dynamic == AT(dynamic)));
+}
+
 static void check_objects(struct mem *m, struct live_memory *memory, const struct live_objects *objects,
 			  bool is_unchanged)
 {
@@ -113,6 +142,8 @@ static void check_objects(struct mem *m, struct live_memory *memory, const struc
 
 		FUZZ_CHECK(!is_unchanged || (address == BASE + 64 && strcmp(build_id, "0000000000000000") == 0));
 	}
+	if (objects->n)
+		check_bindings(memory, &objects->items[0], is_unchanged);
 	environ_read(memory, m, objects, &process);
 	FUZZ_CHECK(!is_unchanged || strcmp(process.environment[0], "MALLOC_CONF=a:b") == 0);
 	for (char **e = process.environment; e && *e; e++)

@@ -253,7 +253,7 @@ static void test_damaged_lists(void **state)
 
 	(void)state;
 	for (int i = 0; i < DAMAGES; i++) {
-		struct live_objects objects = { NULL, 7, false, 0 };
+		struct live_objects objects = { .n = 7 };
 		char *row = mem_printf(&pool, "damage %d", i);
 		struct live_auxv auxv;
 		struct made p;
