@@ -8,11 +8,18 @@
 #include "known/allocators.h"
 #include "util/buffer.h"
 #include "util/environment.h"
+#include "util/size.h"
 #include "util/text.h"
 
 #define PRELOAD "LD_PRELOAD"
 /* With 16 KiB jemalloc's thread crashes, with 32 KiB at times; every distribution gives 8 MiB. */
 #define PRELOAD_STACK (128 << 10)
+
+/*
+ * With less memory a second malloc is what is too much: /bin/true starts with 0.6 MiB and needs 1.2 with
+ * jemalloc, Python with 3 and needs 4 (tests/cli/unharmed.bats); ten times that, for what comes after.
+ */
+#define PRELOAD_MEMORY (INT64_C(16) << 20)
 
 static const char *libc_name(enum libc_kind libc)
 {
@@ -107,6 +114,9 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 		return mem_printf(m,
 				  "stacks are limited to %lld KiB (RLIMIT_STACK), too little for an allocator's thread",
 				  (long long)f->process.limits.stack.soft / 1024);
+	if (f->cgroup.memory_max >= 0 && f->cgroup.memory_max < PRELOAD_MEMORY)
+		return mem_printf(m, "memory is limited to %s, too little for an allocator beside the libc's",
+				  size_format(m, f->cgroup.memory_max));
 	other = preload_own_malloc(m, f, o);
 	if (other)
 		return other;

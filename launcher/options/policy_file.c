@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <ini.h>
@@ -14,6 +13,7 @@
 #include "util/nearest.h"
 #include "util/refuse.h"
 #include "util/text.h"
+#include "util/trust.h"
 
 #define POLICY_FILE "/etc/allocrun/policy.conf"
 #define POLICY_FOLDER "/etc/allocrun/policy.d"
@@ -239,35 +239,6 @@ int policy_file_parse(struct mem *m, struct options *o, const char *name, const 
 	return -EINVAL;
 }
 
-/*
- * May others than root write it? What lies on a read-only mount, as a ConfigMap does, nobody may; and
- * what root itself may not write belongs to somebody outside of its user namespace.
- */
-static bool policy_is_open(const char *path, const struct stat *st)
-{
-	struct statvfs mount;
-	bool is_others = st->st_uid != 0 && access(path, W_OK) == 0;
-	bool is_open = (st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && st->st_gid != 0) || is_others;
-
-	return is_open && !(statvfs(path, &mount) == 0 && mount.f_flag & ST_RDONLY);
-}
-
-/* Who else could have written what root is to obey; NULL = nobody. */
-static const char *policy_find_writer(struct mem *m, const struct root *root, const char *path)
-{
-	const char *folder = text_dirname(m, path);
-	struct stat st;
-
-	if (!root->live || geteuid() != 0)
-		return NULL;
-	if (stat(path, &st) == 0 && policy_is_open(path, &st))
-		return st.st_uid != 0 ? "it belongs to another user" : "others may write it";
-	/* In /tmp nobody can take another's file away. */
-	if (stat(*folder ? folder : "/", &st) == 0 && !(st.st_mode & S_ISVTX) && policy_is_open(folder, &st))
-		return mem_printf(m, "others may write %s", folder);
-	return NULL;
-}
-
 static int policy_file_read(struct mem *m, const struct root *root, struct options *o, const char *path,
 			    const char **ret_error)
 {
@@ -282,7 +253,7 @@ static int policy_file_read(struct mem *m, const struct root *root, struct optio
 		*ret_error = mem_printf(m, "%s: cannot be read: it is a pipe, not a file", path);
 		return -EINVAL;
 	}
-	if (r == 0 && (writer = policy_find_writer(m, root, path))) {
+	if (r == 0 && (writer = trust_find_writer(m, root, path, 0))) {
 		*ret_error = mem_printf(m, "%s: not obeyed as root: %s", path, writer);
 		return -EPERM;
 	}

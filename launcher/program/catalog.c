@@ -9,6 +9,7 @@
 
 #include "util/json.h"
 #include "util/text.h"
+#include "util/trust.h"
 
 #define CATALOG_FOLDER "lib/allocrun"
 #define CATALOG_MANIFEST CATALOG_FOLDER "/manifest.json"
@@ -125,6 +126,14 @@ static char *catalog_parse_manifest(struct mem *m, const char *prefix, const cha
 	return NULL;
 }
 
+/* What others may write root neither believes nor loads. `path`: of the manifest or a build. */
+static char *catalog_distrust(struct mem *m, const struct root *root, const char *path)
+{
+	const char *writer = trust_find_writer(m, root, path, trust_own_owner());
+
+	return writer ? mem_printf(m, "%s is not trusted as root: %s", path, writer) : NULL;
+}
+
 static void catalog_read_manifest(const struct root *own, struct mem *m, const char *prefix,
 				  struct catalog_facts *facts)
 {
@@ -135,6 +144,8 @@ static void catalog_read_manifest(const struct root *own, struct mem *m, const c
 	char *text;
 	int r = root_read(own, m, path, CATALOG_MANIFEST_MAX, &text, &size);
 
+	if (r == 0 && (facts->problem = catalog_distrust(m, own, path)))
+		return;
 	if (r < 0) {
 		facts->problem = r == -ENOENT ? mem_printf(m, "%s is missing", path) :
 						mem_printf(m, "%s cannot be read: %s", path, strerrordesc_np(-r));
@@ -187,6 +198,8 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 	if (command)
 		build->libc = command->libc;
 	library_check(root, root, m, request->environment, build);
+	if (!build->problem)
+		build->problem = catalog_distrust(m, root, path);
 	if (request->integrity && !build->problem)
 		digest_file(root, m, path, &build->digest);
 }
@@ -204,6 +217,8 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		if (!catalog_may_fit(&ret->builds[i], command))
 			continue;
 		library_check(own, root, m, request->environment, &ret->builds[i]);
+		if (!ret->builds[i].problem)
+			ret->builds[i].problem = catalog_distrust(m, own, ret->builds[i].path);
 		if (request->integrity && !ret->builds[i].problem)
 			digest_file(own, m, ret->builds[i].path, &ret->builds[i].digest);
 	}

@@ -184,6 +184,111 @@ sweep() {
   done
 }
 
+# make_cgroup CONTROLLER V1-FILE V2-FILE: a control group in $cgroup whose limit is in $limit.
+make_cgroup() {
+  needs_root "a cgroup"
+  local name=allocrun-test-$$-$BATS_TEST_NUMBER
+  cgroup=/sys/fs/cgroup/$1/$name limit=$2
+  if [ ! -e "/sys/fs/cgroup/$1/cgroup.procs" ]; then
+    cgroup=/sys/fs/cgroup/$name limit=$3
+    echo "+$1" >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true
+  fi
+  mkdir -p "$cgroup" 2>/dev/null || skip "needs a cgroup that may be written"
+  [ -e "$cgroup/$limit" ] || { rmdir "$cgroup"; skip "needs a cgroup that may be written"; }
+}
+
+# A test that fails leaves none behind.
+teardown() { [ -z "${cgroup-}" ] || eventually rmdir "$cgroup"; }
+
+# Refused while what ended before has not given all back.
+set_limit() { echo "$1" >"$cgroup/$limit"; } 2>/dev/null
+
+# in_cgroup COMMAND...: a process of its own in $cgroup becomes COMMAND.
+in_cgroup() {
+  # shellcheck disable=SC2016 # expanded inside
+  bounded bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' bash "$cgroup" "$@"
+}
+
+@test "kind P: a control group's memory: whatever starts bare starts" {
+  local kib starts=0
+  make_cgroup memory memory.limit_in_bytes memory.max
+  for kib in 1024 1536 2048 3072 4096 6144 8192 12288 16384 24576; do
+    eventually set_limit $((kib * 1024))
+    in_cgroup "$show" /dev/null >/dev/null 2>&1 || continue
+    starts=$((starts + 1))
+    attempt in_cgroup "$allocrun" -- "$show" -
+    expect_status 0
+    # So little that a second malloc is too much: said, and left out.
+    if [ "$kib" -lt 16384 ]; then
+      expect_system_malloc
+      expect_err "too little for an allocator beside the libc's"
+    else
+      expect_malloc "$(library_of jemalloc)"
+    fi
+  done
+  [ "$starts" -gt 5 ] || fails "memory" "values that the bare command starts with" "$starts"
+  echo $((8192 * 1024)) >"$cgroup/$limit"
+  attempt in_cgroup "$allocrun" --require preload -- "$show" -
+  expect_refusal "memory is limited to 8"
+}
+
+@test "kind P: a control group's processes: whatever starts bare starts" {
+  local value
+  make_cgroup pids pids.max pids.max
+  for value in 1 2 3 4 8; do
+    echo "$value" >"$cgroup/$limit"
+    # The trial of a foreign entry wants a child, which there is no room for.
+    attempt in_cgroup env LD_PRELOAD="$libraries/libjemalloc.so.2" "$allocrun" -- "$show" -
+    expect_status 0
+    attempt in_cgroup "$allocrun" -- "$show" -
+    expect_malloc "$(library_of jemalloc)"
+    attempt in_cgroup "$allocrun" --explain -- "$show" -
+    expect_status 0
+  done
+}
+
+@test "kind P: as root, libraries and manifests that others may write are not loaded" {
+  needs_root "to be the one who has something to lose"
+  local library one
+  make_prefix
+  chmod 755 "$BATS_TEST_TMPDIR"
+  library=$(other_library jemalloc)
+  for one in "$library" "${library%/*}" "$other/lib" "$other"; do
+    chmod o+w "$one"
+    attempt "$other/bin/allocrun" --allocator jemalloc -- "$show" -
+    expect_system_malloc
+    expect_err "is not trusted as root: others may write"
+    attempt "$other/bin/allocrun" --allocator jemalloc --require preload -- "$show" -
+    expect_refusal "is not trusted as root: others may write"
+    chmod o-w "$one"
+  done
+  # Where one build is left the next serves; a manifest speaks for all of them.
+  chmod 666 "$library"
+  attempt "$other/bin/allocrun" --require preload --allocator jemalloc,mimalloc -- "$show" -
+  expect_malloc "$(other_library mimalloc)"
+  expect_err "others may write it"
+  attempt "$other/bin/allocrun" --check --only builds-integrity
+  expect_status 2
+  expect_out "is not trusted as root"
+  chmod 644 "$library"
+  chmod 666 "$other_manifest"
+  attempt "$other/bin/allocrun" -- "$show" -
+  expect_system_malloc
+  expect_err "manifest.json is not trusted as root: others may write it"
+  chmod 644 "$other_manifest"
+  # Another user's file; but whoever owns the launcher is trusted, for root has started that.
+  chown "$nobody" "$library"
+  attempt "$other/bin/allocrun" --allocator jemalloc -- "$show" -
+  expect_err "is not trusted as root: it belongs to another user"
+  chown -R "$nobody" "$other"
+  attempt "$other/bin/allocrun" --allocator jemalloc -- "$show" -
+  expect_malloc "$library"
+  # For whoever is not root nothing changes.
+  chmod -R o+w "$other/lib"
+  attempt "${as_nobody[@]}" "$other/bin/allocrun" --allocator jemalloc -- "$show" -
+  expect_malloc "$library"
+}
+
 @test "kind P: a user whom /etc/passwd does not know: HOME is not root's" {
   needs_root "to change the user"
   attempt env HOME=/root "$allocrun" --user 23456:23456 -- "$show" -
