@@ -253,7 +253,7 @@ static int policy_file_read(struct mem *m, const struct root *root, struct optio
 		*ret_error = mem_printf(m, "%s: cannot be read: it is a pipe, not a file", path);
 		return -EINVAL;
 	}
-	if (r == 0 && (writer = trust_find_writer(m, root, path, 0))) {
+	if (r == 0 && (writer = trust_find_writer(m, root, path, 0, NULL))) {
 		*ret_error = mem_printf(m, "%s: not obeyed as root: %s", path, writer);
 		return -EPERM;
 	}

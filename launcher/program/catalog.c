@@ -127,14 +127,14 @@ static char *catalog_parse_manifest(struct mem *m, const char *prefix, const cha
 }
 
 /* What others may write root neither believes nor loads. `path`: of the manifest or a build. */
-static char *catalog_distrust(struct mem *m, const struct root *root, const char *path)
+static char *catalog_distrust(struct mem *m, const struct root *root, const char *path, uid_t owner, const char *known)
 {
-	const char *writer = trust_find_writer(m, root, path, trust_own_owner());
+	const char *writer = trust_find_writer(m, root, path, owner, known);
 
 	return writer ? mem_printf(m, "%s is not trusted as root: %s", path, writer) : NULL;
 }
 
-static void catalog_read_manifest(const struct root *own, struct mem *m, const char *prefix,
+static void catalog_read_manifest(const struct root *own, struct mem *m, const char *prefix, uid_t owner,
 				  struct catalog_facts *facts)
 {
 	CLEANUP_JSON json_t *manifest = NULL;
@@ -144,7 +144,7 @@ static void catalog_read_manifest(const struct root *own, struct mem *m, const c
 	char *text;
 	int r = root_read(own, m, path, CATALOG_MANIFEST_MAX, &text, &size);
 
-	if (r == 0 && (facts->problem = catalog_distrust(m, own, path)))
+	if (r == 0 && (facts->problem = catalog_distrust(m, own, path, owner, NULL)))
 		return;
 	if (r < 0) {
 		facts->problem = r == -ENOENT ? mem_printf(m, "%s is missing", path) :
@@ -199,7 +199,7 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 		build->libc = command->libc;
 	library_check(root, root, m, request->environment, build);
 	if (!build->problem)
-		build->problem = catalog_distrust(m, root, path);
+		build->problem = catalog_distrust(m, root, path, 0, NULL);
 	if (request->integrity && !build->problem)
 		digest_file(root, m, path, &build->digest);
 }
@@ -207,18 +207,19 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
 		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret)
 {
-	const char *rest = request->allocators;
+	const char *rest = request->allocators, *folder = prefix ? mem_printf(m, "%s/" CATALOG_FOLDER, prefix) : NULL;
+	uid_t owner = trust_own_owner();
 
 	if (prefix) {
 		ret->prefix = mem_strdup(m, prefix);
-		catalog_read_manifest(own, m, prefix, ret);
+		catalog_read_manifest(own, m, prefix, owner, ret);
 	}
 	for (size_t i = 0; i < ret->n_builds; i++) {
 		if (!catalog_may_fit(&ret->builds[i], command))
 			continue;
 		library_check(own, root, m, request->environment, &ret->builds[i]);
 		if (!ret->builds[i].problem)
-			ret->builds[i].problem = catalog_distrust(m, own, ret->builds[i].path);
+			ret->builds[i].problem = catalog_distrust(m, own, ret->builds[i].path, owner, folder);
 		if (request->integrity && !ret->builds[i].problem)
 			digest_file(own, m, ret->builds[i].path, &ret->builds[i].digest);
 	}

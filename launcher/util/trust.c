@@ -21,7 +21,8 @@ static bool trust_is_open(const char *path, const struct stat *st, uid_t owner)
 	return is_open && !(statvfs(path, &mount) == 0 && mount.f_flag & ST_RDONLY);
 }
 
-const char *trust_find_writer(struct mem *m, const struct root *root, const char *path, uid_t owner)
+const char *trust_find_writer(struct mem *m, const struct root *root, const char *path, uid_t owner,
+			      const char *known)
 {
 	const char *folder = path;
 	struct stat st;
@@ -33,6 +34,8 @@ const char *trust_find_writer(struct mem *m, const struct root *root, const char
 	/* Who may write any of the folders can put another one there, and another file in it. */
 	while (*folder && strcmp(folder, "/") != 0) {
 		folder = text_dirname(m, folder);
+		if (known && strcmp(folder, known) == 0)
+			break;
 		/* In /tmp nobody can take another's file away. */
 		if (stat(*folder ? folder : "/", &st) == 0 && !(st.st_mode & S_ISVTX) &&
 		    trust_is_open(*folder ? folder : "/", &st, owner))
