@@ -13,14 +13,17 @@
 #include <unistd.h>
 
 #include "facts/launch_record.h"
+#include "util/apart.h"
 #include "util/output.h"
 
 #define RECORDS_KEPT 64
+/* A file system that answers at all does so in less. */
+#define RECORD_MS 1000
 #define RECORDS_PRUNED 64 /* in one launch, so that none pays for all */
 
 struct record record_prepare(struct mem *m, const char *setting)
 {
-	struct record record = { NULL, -1, false };
+	struct record record = { NULL, -1, false, false };
 
 	record.is_shared = strcmp(setting, "auto") == 0;
 	if (record.is_shared)
@@ -73,14 +76,12 @@ static int record_create(const struct record *record, const char *temporary)
 	return fd < 0 ? -errno : fd;
 }
 
-int record_publish(struct mem *m, struct record *record, const char *text)
+static int record_write(struct mem *m, struct record *record, const char *text)
 {
 	struct stat st;
 	char *temporary;
 	int fd, r;
 
-	if (!record->path)
-		return 0;
 	/* A rename would replace /dev/null itself. */
 	if (!record->is_shared && lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return -EEXIST;
@@ -97,15 +98,56 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 		return r;
 	}
 	record->fd = fd;
-	if (record->is_shared)
-		record_prune();
 	return 0;
 }
 
-int record_amend(struct record *record, const char *text)
+/* What another process is to do. */
+struct record_work {
+	struct mem *m;
+	struct record *record;
+	const char *text; /* NULL: the file goes */
+};
+
+static int record_work(void *user)
+{
+	struct record_work *work = user;
+
+	if (work->text)
+		return record_write(work->m, work->record, work->text);
+	return unlink(work->record->path) < 0 ? -errno : 0;
+}
+
+/* By another process. When it does not come back nothing further is asked of that file system. */
+static int record_ask(struct mem *m, struct record *record, const char *text)
+{
+	struct record_work work = { m, record, text };
+	int r = apart_run(RECORD_MS, record_work, &work);
+
+	record->is_apart = r == 0 && text;
+	return r;
+}
+
+int record_publish(struct mem *m, struct record *record, const char *text)
+{
+	const struct root live = { .fd = AT_FDCWD, .live = true };
+	int r;
+
+	if (!record->path)
+		return 0;
+	if (!record->is_shared && !record_is_local(m, &live, record->path))
+		return record_ask(m, record, text);
+	r = record_write(m, record, text);
+	if (r == 0 && record->is_shared)
+		record_prune();
+	return r;
+}
+
+int record_amend(struct mem *m, struct record *record, const char *text)
 {
 	int r;
 
+	if (record->is_apart)
+		return record_ask(m, record, text);
 	if (record->fd < 0)
 		return 0;
 	r = lseek(record->fd, 0, SEEK_SET) < 0 ? -errno : output_write(record->fd, text);
@@ -114,8 +156,10 @@ int record_amend(struct record *record, const char *text)
 	return r;
 }
 
-int record_remove(struct record *record)
+int record_remove(struct mem *m, struct record *record)
 {
+	if (record->is_apart)
+		return record_ask(m, record, NULL);
 	if (record->fd < 0)
 		return 0;
 	if (unlink(record->path) < 0)

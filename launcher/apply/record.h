@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "util/mem.h"
+#include "util/path.h"
 
 /*
  * The launch record: /run/allocrun/PID.json, or the file that --record names.
@@ -14,15 +15,22 @@ struct record {
 	char *path;     /* NULL = none is written */
 	int fd;         /* of the published file; -1 = not published */
 	bool is_shared; /* in the folder of all records */
+	bool is_apart;  /* published by another process: its file system may be one that does not answer */
 };
 
 /* `setting`: "auto", "none" or a file, as --record takes it. */
 struct record record_prepare(struct mem *m, const char *setting);
 
 /*
+ * Does the file lie where a read or a write comes back? Known of local file systems: a path whose folders
+ * are all on one of them, without links. Of others nobody knows before he has asked.
+ */
+bool record_is_local(struct mem *m, const struct root *root, const char *path);
+
+/*
  * Writes a temporary file beside the record and renames it; in the shared folder
  * the records of ended processes make room once there are many. -errno, -EEXIST when
- * something that is no regular file has the name.
+ * something that is no regular file has the name, -ETIMEDOUT when its file system does not answer.
  */
 int record_publish(struct mem *m, struct record *record, const char *text);
 
@@ -30,9 +38,9 @@ int record_publish(struct mem *m, struct record *record, const char *text);
  * Replaces the content of the published file through its open descriptor: once the
  * user is changed, the folder cannot be written to any more.
  */
-int record_amend(struct record *record, const char *text);
+int record_amend(struct mem *m, struct record *record, const char *text);
 
 /* The command was not executed after all. -errno when the file could not be removed. */
-int record_remove(struct record *record);
+int record_remove(struct mem *m, struct record *record);
 
 #endif

@@ -13,14 +13,13 @@
 #include <unistd.h>
 
 #include "live/context.h"
+#include "util/apart.h"
 #include "util/clock.h"
-#include "util/output.h"
 
 /* How often the parent looks at its helper. */
 #define GUARD_POLL_MS 50
 /* What has not ended so long after SIGKILL will not. */
 #define GUARD_KILL_MS 500
-#define GUARD_DESCRIPTORS 1024
 /* What a helper ends with: all is done; there was no more memory. */
 #define GUARD_DONE 0
 #define GUARD_NO_MEMORY 1
@@ -121,19 +120,6 @@ bool guard_is_audit(const struct guard *guard, int64_t pid)
 	return pid == guard->parent;
 }
 
-/* A helper that is left behind must not keep open what others wait for the end of. */
-static void guard_close_all_but(int fd)
-{
-	if (close_range((unsigned int)fd + 1, ~0U, 0) < 0) {
-		/* Before Linux 5.9: those that programs have. */
-		for (int other = fd + 1; other < GUARD_DESCRIPTORS; other++)
-			close(other);
-	}
-	for (int other = 0; other < fd; other++)
-		close(other);
-	output_guard_standard_descriptors();
-}
-
 /* All turns that wait, one after the other. What they cost is on the accounts when they are over. */
 static void guard_look_at_all(const struct guard_run *run)
 {
@@ -167,7 +153,7 @@ static _Noreturn void guard_help(const struct guard_run *run, int pipe)
 		_exit(EXIT_FAILURE);
 	/* A terminal's signals are for the audit, which decides what becomes of them. */
 	setpgid(0, 0);
-	guard_close_all_but(pipe);
+	apart_close_all_but(pipe);
 	mem_at_end(GUARD_NO_MEMORY, NULL);
 	guard_look_at_all(run);
 	_exit(GUARD_DONE);

@@ -34,7 +34,9 @@ static void launch_record(struct launch *l, int (*write)(struct launch *l, const
 	/* By default a read-only /run is no news; a file that was asked for is. */
 	if (r < 0 && (l->options->settings[KEY_RECORD].origin != ORIGIN_BUILT_IN || l->options->is_verbose))
 		commands_complain(l->m, "no launch record: %s: %s", l->record.path,
-				  r == -EEXIST ? "not a regular file" : strerror(-r));
+				  r == -EEXIST    ? "not a regular file" :
+				  r == -ETIMEDOUT ? "its file system does not answer" :
+						    strerror(-r));
 }
 
 static int launch_publish(struct launch *l, const char *text)
@@ -44,7 +46,7 @@ static int launch_publish(struct launch *l, const char *text)
 
 static int launch_amend(struct launch *l, const char *text)
 {
-	return record_amend(&l->record, text);
+	return record_amend(l->m, &l->record, text);
 }
 
 /* True when the plan gives up privileges that writing the record may need. */
@@ -72,7 +74,7 @@ static void launch_apply(struct launch *l)
 /* The record of a start that is none goes, or, once the user is changed, says so. */
 static void launch_abandon(struct launch *l, const char *reason)
 {
-	if (record_remove(&l->record) == 0)
+	if (record_remove(l->m, &l->record) == 0)
 		return;
 	l->not_started = reason;
 	launch_record(l, launch_amend);
@@ -150,9 +152,7 @@ static bool launch_may_do_without(const struct options *options)
 
 int cmd_launch(struct mem *m, struct options *options)
 {
-	struct launch l = {
-		.m = m, .options = options, .record = { NULL, -1, false }, .environment = options->environment
-	};
+	struct launch l = { .m = m, .options = options, .record = { .fd = -1 }, .environment = options->environment };
 	const struct operation *blocker;
 
 	if (options->is_off && !options_gives_up(options))

@@ -21,8 +21,7 @@ static bool trust_is_open(const char *path, const struct stat *st, uid_t owner)
 	return is_open && !(statvfs(path, &mount) == 0 && mount.f_flag & ST_RDONLY);
 }
 
-const char *trust_find_writer(struct mem *m, const struct root *root, const char *path, uid_t owner,
-			      const char *known)
+const char *trust_find_writer(struct mem *m, const struct root *root, const char *path, uid_t owner, const char *known)
 {
 	const char *folder = path;
 	struct stat st;

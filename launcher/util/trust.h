@@ -13,8 +13,7 @@
  * root, who alone has something to lose by it. Of a captured machine nobody can tell. `known`: a folder
  * that was looked at before, with all above it; NULL.
  */
-const char *trust_find_writer(struct mem *m, const struct root *root, const char *path, uid_t owner,
-			      const char *known);
+const char *trust_find_writer(struct mem *m, const struct root *root, const char *path, uid_t owner, const char *known);
 /* Whose program this is: whom root trusts who has started it. 0 where that is not known. */
 uid_t trust_own_owner(void);
 

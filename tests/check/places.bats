@@ -206,6 +206,26 @@ silence() {
   expect_finding options-in-force ok proved: "$child"
 }
 
+@test "kind P: a record on a file system that does not answer: it holds nobody up, and the command starts" {
+  needs_namespaces "a file system of its own"
+  [ -c /dev/fuse ] || skip "needs /dev/fuse: a file system that does not answer"
+  local point=$BATS_TEST_TMPDIR/silent files=$BATS_TEST_TMPDIR/files link=$BATS_TEST_TMPDIR/link started_at
+  mkdir -p "$point" "$files"
+  ln -s "$point" "$link"
+  touch "$BATS_TEST_TMPDIR/switch"
+  for record in "$point/record" "$link/below/record"; do
+    started_at=$SECONDS
+    # The command ends at once, and what was left behind is none of its children.
+    # shellcheck disable=SC2016 # expanded inside
+    spawn unshare --mount --propagation private "$python" "$programs/silent.py" "$point" "$files" "$BATS_TEST_TMPDIR/switch" \
+      "$allocrun" --record "$record" --user nobody -- sh -c 'read -r children </proc/$$/task/$$/children; echo "started with ($children)"; sleep 600'
+    eventually grep -q started "$printed"
+    ((SECONDS - started_at < 20)) || fails "$record" "a start in a second or two" "$((SECONDS - started_at)) s"
+    expect_in "$printed" "no launch record: $record: its file system does not answer" "$(<"$printed")"
+    expect_in "$printed" "started with ()" "$(<"$printed")"
+  done
+}
+
 # --- trees and maps of any size ----------------------------------------------
 
 @test "places: children of any thread are found" {

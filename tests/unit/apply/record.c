@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "apply/record.h"
@@ -85,8 +86,8 @@ static void test_none(void **state)
 
 	(void)state;
 	assert_int_equal(record_publish(&pool, &r, "x"), 0);
-	assert_int_equal(record_amend(&r, "y"), 0);
-	record_remove(&r);
+	assert_int_equal(record_amend(&pool, &r, "y"), 0);
+	record_remove(&pool, &r);
 	assert_int_equal(r.fd, -1);
 	assert_names("");
 }
@@ -98,13 +99,13 @@ static void test_amend(void **state)
 
 	(void)state;
 	assert_int_equal(record_publish(&pool, &r, "a long first text\n"), 0);
-	assert_int_equal(record_amend(&r, "short\n"), 0);
+	assert_int_equal(record_amend(&pool, &r, "short\n"), 0);
 	assert_string_equal(content("/record.json"), "short\n");
-	assert_int_equal(record_amend(&r, "and a much longer one again\n"), 0);
+	assert_int_equal(record_amend(&pool, &r, "and a much longer one again\n"), 0);
 	assert_string_equal(content("/record.json"), "and a much longer one again\n");
 	/* The name may be gone; the descriptor is not. */
 	tree_remove(&tree, "/record.json");
-	assert_int_equal(record_amend(&r, "x"), 0);
+	assert_int_equal(record_amend(&pool, &r, "x"), 0);
 	assert_names("");
 	close(r.fd);
 }
@@ -115,14 +116,14 @@ static void test_remove(void **state)
 
 	(void)state;
 	assert_int_equal(record_publish(&pool, &r, "x"), 0);
-	record_remove(&r);
+	record_remove(&pool, &r);
 	assert_int_equal(r.fd, -1);
 	assert_names("");
-	record_remove(&r);
+	record_remove(&pool, &r);
 	/* Not published: what has that name is not ours. */
 	tree_write(&tree, "/record.json", "other");
 	r = record_prepare(&pool, path);
-	record_remove(&r);
+	record_remove(&pool, &r);
 	assert_string_equal(content("/record.json"), "other");
 }
 
@@ -176,6 +177,59 @@ static void test_temporary_that_is_there(void **state)
 
 #define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
 
+/* By the table of mounts, and by what the folder really is. */
+static void test_local(void **state)
+{
+	const struct root live = { .fd = AT_FDCWD, .live = true };
+	struct tree machine;
+	char *folder = tree_outside(&tree, "/d");
+
+	(void)state;
+	tree_mkdir(&tree, "/d/e");
+	tree_mkdir(&tree, "/d/a b");
+	assert_int_equal(symlink("e", mem_printf(&pool, "%s/link", folder)), 0);
+	tree_open(&machine);
+	tree_write(&machine, "/proc/self/mountinfo",
+		   mem_printf(&pool,
+			      "1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / %s/a\\040b rw - fuse.x y rw\n"
+			      "3 1 0:9 / %s/nfs rw - nfs4 y rw\n",
+			      folder, folder));
+	assert_true(record_is_local(&pool, &machine.root, mem_printf(&pool, "%s/record", folder)));
+	assert_true(record_is_local(&pool, &machine.root, mem_printf(&pool, "%s/e/record", folder)));
+	/* Of others it is not known; a link may lead to such a one; and what is not there can be anything. */
+	assert_false(record_is_local(&pool, &machine.root, mem_printf(&pool, "%s/a b/record", folder)));
+	assert_false(record_is_local(&pool, &machine.root, mem_printf(&pool, "%s/nfs/record", folder)));
+	assert_false(record_is_local(&pool, &machine.root, mem_printf(&pool, "%s/link/record", folder)));
+	assert_false(record_is_local(&pool, &machine.root, mem_printf(&pool, "%s/none/record", folder)));
+	/* /proc is a mount that this table does not know. */
+	assert_false(record_is_local(&pool, &machine.root, "/proc/self/record"));
+	assert_false(record_is_local(&pool, &tree.root, mem_printf(&pool, "%s/record", folder)));
+	assert_false(record_is_local(&pool, &live, "/proc/self/record"));
+	tree_close(&machine);
+}
+
+/* Another process writes it: as the one that is asked does, and none of its is left. */
+static void test_apart(void **state)
+{
+	char *linked = tree_outside(&tree, "/d/link/record");
+	struct record r = record_prepare(&pool, linked);
+
+	(void)state;
+	tree_mkdir(&tree, "/d/e");
+	assert_int_equal(symlink("e", tree_outside(&tree, "/d/link")), 0);
+	assert_int_equal(record_publish(&pool, &r, "one\n"), 0);
+	assert_true(r.is_apart);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(access(linked, F_OK), 0);
+	assert_int_equal(record_amend(&pool, &r, "two\n"), 0);
+	assert_int_equal(record_remove(&pool, &r), 0);
+	assert_int_equal(access(linked, F_OK), -1);
+	r = record_prepare(&pool, tree_outside(&tree, "/d/none/record"));
+	assert_int_equal(record_publish(&pool, &r, "x"), -ENOENT);
+	assert_false(r.is_apart);
+	assert_int_equal(record_amend(&pool, &r, "y"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +240,8 @@ int main(void)
 		TREE_TEST(test_remove),
 		TREE_TEST(test_refused),
 		TREE_TEST(test_temporary_that_is_there),
+		TREE_TEST(test_local),
+		TREE_TEST(test_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
