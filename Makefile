@@ -215,6 +215,9 @@ $(BUILD)/compile_commands.json: Makefile $(SOURCES)
 fuzz: build ## the fuzzers, SECONDS each (default 300)
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
 
+torture-walk: build packages-walk packages-vllm ## tools, servers and programs of all kinds with and without allocrun: three minutes
+	@tests/torture/walk_programs && tests/vllm/setup && tests/torture/walk
+
 bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
 	@tests/vllm/setup
@@ -244,5 +247,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz bench bench-alloc bench-launch install uninstall \
+	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture-walk bench bench-alloc bench-launch install uninstall \
 	package clean
