@@ -276,16 +276,16 @@ static void run_policy_ignores(struct run *run)
 				    run_own(CHECK_SKIP, "the policy ignores nothing"));
 }
 
-static int run_exit_code(const struct audit_request *request, const struct audit_result *result)
+static enum audit_exit run_exit_code(const struct audit_request *request, const struct audit_result *result)
 {
 	const size_t *counts = result->counts;
 
 	if (counts[CHECK_FAIL])
-		return 2;
+		return AUDIT_EXIT_FAIL;
 	if (counts[CHECK_WARN] && request->fail_on == CHECK_WARN)
-		return 1;
+		return AUDIT_EXIT_WARN;
 	/* Where nothing was looked at, nothing is known to be well. */
-	return counts[CHECK_UNKNOWN] || !result->n_findings ? 3 : 0;
+	return counts[CHECK_UNKNOWN] || !result->n_findings ? AUDIT_EXIT_UNKNOWN : AUDIT_EXIT_FINE;
 }
 
 static void run_count(struct run *run)

@@ -38,17 +38,21 @@ struct audit_request {
 
 #define CHECK_STATUS_COUNT (CHECK_FAIL + 1)
 
+/* What the process ends with, save for --format nagios. */
+enum audit_exit {
+	AUDIT_EXIT_FINE,    /* nothing at or above the threshold */
+	AUDIT_EXIT_WARN,    /* a warning, with --fail-on warn */
+	AUDIT_EXIT_FAIL,    /* a failure */
+	AUDIT_EXIT_UNKNOWN, /* something could not be told, or nothing was looked at */
+};
+
 struct audit_result {
 	struct finding *findings; /* the node's in the order of the table, then each process's */
 	size_t n_findings;
 	size_t counts[CHECK_STATUS_COUNT]; /* of those that count */
 	size_t n_ignored;
-	enum check_status worst; /* of those that count; CHECK_OK for none */
-	/*
-	 * 0 nothing at or above fail_on; 2 a failure; 1 a warning, where fail_on is
-	 * CHECK_WARN; else 3 when something could not be told, or nothing was looked at.
-	 */
-	int exit_code;
+	enum check_status worst;   /* of those that count; CHECK_OK for none */
+	enum audit_exit exit_code; /* a failure counts for more than a warning, that for more than not to know */
 };
 
 /* All ids, the runner's own last. NULL-terminated, in the pool. */

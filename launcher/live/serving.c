@@ -283,7 +283,8 @@ bool serving_detect(struct live_context *c, const struct live_program *program, 
 		return true;
 	if (!process->problem)
 		serving_look_into(&s);
-	if (!s.maps)
+	/* Too long to be kept they have been counted. */
+	if (!s.maps && process->n_mappings == FACT_UNKNOWN)
 		serving_read_maps(&s);
 	if (!process->loaded && s.maps)
 		process->loaded = maps_list_libraries(c->m, s.maps);

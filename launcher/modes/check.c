@@ -203,7 +203,7 @@ int cmd_check(struct mem *m, struct options *options)
 	const char *error;
 
 	/* What could not be looked at is unknown. */
-	mem_at_end(EXIT_CHECK_UNKNOWN, NULL);
+	mem_at_end(AUDIT_EXIT_UNKNOWN, NULL);
 	if (runner_verify(m, checks, &options->check, &error) < 0) {
 		commands_complain(m, "%s", error);
 		return EXIT_LAUNCHER;

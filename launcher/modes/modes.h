@@ -13,7 +13,6 @@
 #define EXIT_LAUNCHER 125 /* allocrun refused or failed */
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
-#define EXIT_CHECK_UNKNOWN 3 /* --check: something could not be told */
 
 /* The modes: each gets the parsed options and returns the exit code. */
 int cmd_launch(struct mem *m, struct options *options);

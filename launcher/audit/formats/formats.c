@@ -184,7 +184,7 @@ char *format_audit(struct mem *m, enum check_format format, const struct audit_r
 int format_exit_code(enum check_format format, const struct audit_result *result)
 {
 	if (format != CHECK_FORMAT_NAGIOS)
-		return result->exit_code;
+		return (int)result->exit_code;
 	if (result->n_findings == 0)
 		return 3;
 	return result->worst == CHECK_FAIL    ? 2 :
