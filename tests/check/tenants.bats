@@ -32,13 +32,15 @@ tenants() {
 
 # are_asleep N: all of them are programs by now; the other user's is in $honest.
 are_asleep() {
-  local one n=0
+  local one name owner n=0
   local -a members
   tree "$pid"
   for one in "${members[@]}"; do
-    [ "$(<"/proc/$one/comm")" = sleep ] || continue
+    # One that leads to them may be gone by now.
+    { read -r name <"/proc/$one/comm" && owner=$(stat -c %u "/proc/$one"); } || continue
+    [ "$name" = sleep ] || continue
     n=$((n + 1))
-    [ "$(stat -c %u "/proc/$one")" != "$other" ] || honest=$one
+    [ "$owner" != "$other" ] || honest=$one
   done
   [ "$n" -eq $(($1 + 1)) ]
 } 2>/dev/null
