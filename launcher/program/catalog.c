@@ -220,6 +220,9 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 		library_check(own, root, m, request->environment, &ret->builds[i]);
 		if (!ret->builds[i].problem)
 			ret->builds[i].problem = catalog_distrust(m, own, ret->builds[i].path, owner, folder);
+		/* Builds lie beside each other: what is above this one was looked at. */
+		if (!ret->builds[i].problem)
+			folder = text_dirname(m, text_dirname(m, ret->builds[i].path));
 		if (request->integrity && !ret->builds[i].problem)
 			digest_file(own, m, ret->builds[i].path, &ret->builds[i].digest);
 	}

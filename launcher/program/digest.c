@@ -14,7 +14,7 @@
 #include "util/retry.h"
 #include "util/text.h"
 
-#define DIGEST_CHUNK (64 * 1024)
+#define DIGEST_CHUNK (256 * 1024)
 
 static int digest_fd(int fd, SHA256_CTX *context)
 {
