@@ -30,16 +30,24 @@ const struct check runner_checks[] = {
 	{ .id = NULL },
 };
 
-const char **runner_list_ids(struct mem *m, const struct check *table)
+static size_t runner_count(const struct check *table)
 {
-	const char **ids = NULL;
 	size_t n = 0;
 
-	for (; table->id; table++)
-		*MEM_PUSH(m, ids, n) = table->id;
-	for (table = runner_checks; table->id; table++)
-		*MEM_PUSH(m, ids, n) = table->id;
-	*MEM_PUSH(m, ids, n) = NULL;
+	while (table[n].id)
+		n++;
+	return n;
+}
+
+const char **runner_list_ids(struct mem *m, const struct check *table)
+{
+	size_t n = runner_count(table), n_own = runner_count(runner_checks);
+	const char **ids = mem_alloc(m, (n + n_own + 1) * sizeof *ids);
+
+	for (size_t i = 0; i < n; i++)
+		ids[i] = table[i].id;
+	for (size_t i = 0; i < n_own; i++)
+		ids[n + i] = runner_checks[i].id;
 	return ids;
 }
 

@@ -171,7 +171,7 @@ const struct conf_key conf_purge_keys[] = {
 const struct conf_key *conf_find_key(const struct conf_key *keys, const char *name)
 {
 	for (; keys->name; keys++) {
-		if (strcmp(keys->name, name) == 0)
+		if (*keys->name == *name && strcmp(keys->name, name) == 0)
 			return keys;
 	}
 	return NULL;

@@ -172,7 +172,8 @@ int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, s
 	while ((value = getopt_long(argc, argv, "+:hVqv", table, NULL)) != -1) {
 		bool is_known = value != '?' && value != ':';
 
-		if (!is_known)
+		/* Of ALLOCRUN=off, only the first is ever said. */
+		if (!is_known && !line->first_error)
 			error = options_explain_word(m, value, argv, names);
 		if (is_known ? options_take(m, o, line, value, optarg, &error) < 0 : true) {
 			if (!o->is_off)

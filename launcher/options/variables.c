@@ -25,6 +25,16 @@ static char *options_variable(struct mem *m, const char *name)
 	return variable;
 }
 
+/* Nearly always there is none, and nothing to spell out. */
+static bool options_has_variables(const struct options *o)
+{
+	for (const char *const *e = o->variables; *e; e++) {
+		if (text_starts_with(*e, VARIABLE_PREFIX))
+			return true;
+	}
+	return false;
+}
+
 /*
  * A variable of an image that is misspelt would be a start that never succeeds, over and over,
  * where without allocrun the server runs: it is said, and what stands below it counts. Not so
@@ -38,7 +48,7 @@ static bool options_must_hold(enum key key)
 
 int options_read_environment(struct mem *m, struct options *o, const char **ret_error)
 {
-	for (int k = 0; k < KEY_COUNT; k++) {
+	for (int k = 0; k < KEY_COUNT && options_has_variables(o); k++) {
 		const char *variable = options_variable(m, key_name((enum key)k));
 		const char *text = environment_get(o->variables, variable), *error;
 		int r;
@@ -60,6 +70,8 @@ void options_warn_variables(struct mem *m, struct options *o)
 	const size_t prefix = strlen(VARIABLE_PREFIX);
 	const char *names[KEY_COUNT + 3] = { NULL };
 
+	if (!options_has_variables(o))
+		return;
 	for (int k = 0; k < KEY_COUNT; k++)
 		names[k] = options_variable(m, key_name((enum key)k)) + prefix;
 	names[KEY_COUNT] = "POLICY";

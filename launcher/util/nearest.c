@@ -1,44 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/nearest.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "util/text.h"
 
+/* As many as a column has bits; nobody meant a longer one. */
 #define NEAREST_WORD_MAX 64
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t least = a < b ? a : b;
+/* A word to compare with: its length, and where in it each byte stands, a bit for each place. */
+struct nearest_word {
+	size_t length;
+	uint64_t places[256];
+};
 
-	return least < c ? least : c;
+static void nearest_prepare(const char *word, size_t length, struct nearest_word *ret)
+{
+	*ret = (struct nearest_word){ .length = length };
+	for (size_t i = 0; i < length; i++)
+		ret->places[(unsigned char)word[i]] |= UINT64_C(1) << i;
 }
 
-/* Optimal string alignment distance, three rows. */
-static size_t nearest_distance(const char *a, const char *b)
+/*
+ * Optimal string alignment distance from a word that is not empty, a column of the usual table at a time:
+ * a bit says whether a cell is one more, or one less, than the cell above it (down) or on its left
+ * (right). H. Hyyro, "A bit-vector algorithm for computing Levenshtein and Damerau edit distances", 2003.
+ * A byte that the word has not is an edit: above `most` of them it is not looked at further.
+ */
+static size_t nearest_distance(const struct nearest_word *word, const char *name, size_t most)
 {
-	size_t rows[3][NEAREST_WORD_MAX + 1];
-	size_t n = strlen(a), length = strlen(b);
+	uint64_t down_more = UINT64_MAX, down_less = 0, diagonal = 0, before = 0;
+	size_t distance = word->length, last = word->length - 1, foreign = 0;
 
-	if (n > NEAREST_WORD_MAX || length > NEAREST_WORD_MAX)
-		return n + length; /* nobody meant that */
-	for (size_t j = 0; j <= length; j++)
-		rows[0][j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3];
-		const size_t *two_above = rows[(i + 1) % 3];
+	for (; *name; name++) {
+		uint64_t same = word->places[(unsigned char)*name], right_more, right_less;
+		uint64_t swapped = (~diagonal & same) << 1 & before;
 
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t cost = a[i - 1] == b[j - 1] ? 0 : 1;
-
-			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + cost);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    two_above[j - 2] + 1 < row[j])
-				row[j] = two_above[j - 2] + 1;
-		}
+		foreign += same == 0;
+		if (foreign > most)
+			return foreign;
+		diagonal = (((same & down_more) + down_more) ^ down_more) | same | down_less | swapped;
+		right_more = down_less | ~(diagonal | down_more);
+		right_less = diagonal & down_more;
+		distance += right_more >> last & 1;
+		distance -= right_less >> last & 1;
+		right_more = right_more << 1 | 1;
+		down_more = right_less << 1 | ~(diagonal | right_more);
+		down_less = right_more & diagonal;
+		before = same;
 	}
-	return rows[n % 3][length];
+	return distance;
 }
 
 static size_t nearest_common_prefix(const char *a, const char *b)
@@ -52,17 +64,24 @@ static size_t nearest_common_prefix(const char *a, const char *b)
 
 const char *nearest_name(const char *word, const char *const *names)
 {
+	size_t n = strnlen(word, NEAREST_WORD_MAX + 1), best_distance = 0, best_prefix = 0;
 	const char *best = NULL;
-	size_t best_distance = 0, best_prefix = 0;
+	struct nearest_word prepared;
 
+	if (n == 0 || n > NEAREST_WORD_MAX)
+		return NULL;
+	nearest_prepare(word, n, &prepared);
 	for (; *names; names++) {
-		size_t distance = nearest_distance(word, *names);
-		size_t prefix = nearest_common_prefix(word, *names);
-		size_t longest = strlen(word) > strlen(*names) ? strlen(word) : strlen(*names);
+		size_t length = strlen(*names), longest = n > length ? n : length, distance, prefix;
 
-		if (3 * distance > longest)
+		/* Each byte that one has more is an edit. */
+		if (length > NEAREST_WORD_MAX || 3 * (longest - (n < length ? n : length)) > longest)
 			continue;
-		if (best && (distance > best_distance || (distance == best_distance && prefix <= best_prefix)))
+		distance = nearest_distance(&prepared, *names, longest / 3);
+		if (3 * distance > longest || (best && distance > best_distance))
+			continue;
+		prefix = nearest_common_prefix(word, *names);
+		if (best && distance == best_distance && prefix <= best_prefix)
 			continue;
 		best = *names;
 		best_distance = distance;

@@ -3,7 +3,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The length of the UTF-8 sequence at `s` and its character; 0: these bytes are none. */
@@ -40,11 +39,29 @@ static bool utf8_is_plain(uint32_t c)
 		{ 0xfdd0, 0xfdef }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
 	};
 
-	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-		if (c >= odd[i].first && c <= odd[i].last)
+	for (size_t i = 0; i < sizeof odd / sizeof *odd && c >= odd[i].first; i++) {
+		if (c <= odd[i].last)
 			return false;
 	}
 	return (c & 0xfffe) != 0xfffe;
+}
+
+/* Nearly all there is: how many bytes of `s` are printable ASCII. */
+static size_t utf8_count_ascii(const unsigned char *s)
+{
+	size_t n = 0;
+
+	while ((unsigned int)s[n] - 0x20 < 0x5f)
+		n++;
+	return n;
+}
+
+static char *utf8_escape(char *o, unsigned char byte)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char escape[] = { '\\', 'x', digits[byte >> 4], digits[byte & 0xf] };
+
+	return (char *)memcpy(o, escape, sizeof escape) + sizeof escape;
 }
 
 char *utf8_clean(struct mem *m, const char *text)
@@ -54,15 +71,20 @@ char *utf8_clean(struct mem *m, const char *text)
 
 	while (*s) {
 		uint32_t c = 0;
-		size_t n = utf8_decode(s, &c);
+		size_t n = utf8_count_ascii(s);
+		bool is_plain = n > 0;
 
-		if (n && utf8_is_plain(c)) {
+		if (!is_plain) {
+			n = utf8_decode(s, &c);
+			is_plain = n && utf8_is_plain(c);
+		}
+		if (is_plain) {
 			o = (char *)memcpy(o, s, n) + n;
 			s += n;
 			continue;
 		}
 		for (n = n ? n : 1; n; n--)
-			o += sprintf(o, "\\x%02x", *s++);
+			o = utf8_escape(o, *s++);
 	}
 	return out;
 }
@@ -86,7 +108,9 @@ char *utf8_repair(struct mem *m, const char *text)
 
 	while (*s) {
 		uint32_t c = 0;
-		size_t n = utf8_decode(s, &c);
+		size_t n = utf8_count_ascii(s);
+
+		n = n ? n : utf8_decode(s, &c);
 
 		o = n ? (char *)memcpy(o, s, n) + n : (char *)memcpy(o, "\xef\xbf\xbd", 3) + 3;
 		s += n ? n : 1;

@@ -25,8 +25,8 @@ struct input {
 /* Files that the input names would make a run depend on the machine. */
 static bool reads_files(const char *word)
 {
-	return strncmp(word, "--po", 4) == 0 || strncmp(word, "--sy", 4) == 0 ||
-	       strncmp(word, "ALLOCRUN_POLICY=", 16) == 0;
+	return (*word == '-' && (strncmp(word, "--po", 4) == 0 || strncmp(word, "--sy", 4) == 0)) ||
+	       (*word == 'A' && strncmp(word, "ALLOCRUN_POLICY=", 16) == 0);
 }
 
 static bool make_input(struct mem *m, const char *text, struct input *in)
@@ -43,7 +43,7 @@ static bool make_input(struct mem *m, const char *text, struct input *in)
 			in->environment[n++] = line + 1;
 		else if (*line != '$' && in->argc < WORDS_MAX)
 			in->argv[in->argc++] = line;
-		in->has_switch |= strncmp(line, "$ALLOCRUN=", 10) == 0;
+		in->has_switch |= *line == '$' && strncmp(line, "$ALLOCRUN=", 10) == 0;
 	}
 	return true;
 }
@@ -69,6 +69,17 @@ static void check_options(struct mem *m, const struct options *o, const struct i
 	FUZZ_CHECK(is_within && in->argv[in->argc] == NULL);
 }
 
+/* The same in each execution. */
+static const char *const *list_ids(void)
+{
+	static struct mem kept = MEM_INIT;
+	static const char **ids;
+
+	if (!ids)
+		ids = runner_list_ids(&kept, checks);
+	return ids;
+}
+
 /* Only ids that there are, and processes where they are looked at. */
 static void check_audit(struct mem *m, const struct options *o)
 {
@@ -85,7 +96,7 @@ static void check_audit(struct mem *m, const struct options *o)
 	FUZZ_CHECK(!c->output || *c->output);
 	for (const char *const *id = s.only; id && *id; id++)
 		FUZZ_CHECK(runner_find(checks, *id) != NULL);
-	for (const char **id = runner_list_ids(m, checks); *id; id++)
+	for (const char *const *id = list_ids(); *id; id++)
 		n += runner_is_selected(&s, runner_find(checks, *id));
 	FUZZ_CHECK(n > 0);
 }
@@ -126,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	if (make_input(&m, fuzz_text(&m, data, size), &in)) {
-		r = options_parse(&m, in.argc, in.argv, in.environment, runner_list_ids(&m, checks), &o, &error);
+		r = options_parse(&m, in.argc, in.argv, in.environment, list_ids(), &o, &error);
 		if (r == 0 && o.mode == MODE_CHECK)
 			r = runner_verify(&m, checks, &o.check, &error);
 		FUZZ_CHECK(r == 0 || (r == -EINVAL && error && *error && !strchr(error, '\n')));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "support/pool.h"
@@ -76,6 +77,56 @@ static void test_long_words(void **state)
 	}
 }
 
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The distance by its definition: a cell for each pair of starts. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t cells[8][8];
+
+	for (size_t i = 0; i <= strlen(a); i++) {
+		for (size_t j = 0; j <= strlen(b); j++) {
+			if (i == 0 || j == 0) {
+				cells[i][j] = i + j;
+				continue;
+			}
+			cells[i][j] = least(least(cells[i - 1][j], cells[i][j - 1]) + 1,
+					    cells[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				cells[i][j] = least(cells[i][j], cells[i - 2][j - 2] + 1);
+		}
+	}
+	return cells[strlen(a)][strlen(b)];
+}
+
+/* The words of up to seven letters out of three; one pair of 37. */
+static void test_distance(void **state)
+{
+	char words[3280][8] = { "" };
+	size_t n = 1, n_near = 0;
+
+	(void)state;
+	for (size_t from = 0; n < sizeof words / sizeof *words; from++) {
+		for (char c = 'a'; c <= 'c'; c++)
+			sprintf(words[n++], "%.6s%c", words[from], c);
+	}
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = i % 3; j < n; j += 37) {
+			size_t longest = strlen(words[i]) > strlen(words[j]) ? strlen(words[i]) : strlen(words[j]);
+			bool is_near = *words[i] && 3 * distance(words[i], words[j]) <= longest;
+			const char *const name[] = { words[j], NULL };
+
+			n_near += is_near;
+			assert_row_string(mem_printf(&pool, "%s, %s", words[i], words[j]), nearest_name(words[i], name),
+					  is_near ? words[j] : NULL);
+		}
+	}
+	assert_true(n_near > 1000);
+}
+
 static void test_hint(void **state)
 {
 	static const char *const none[] = { NULL };
@@ -92,10 +143,7 @@ static void test_hint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_name),
-		TEST(test_ties),
-		TEST(test_long_words),
-		TEST(test_hint),
+		TEST(test_name), TEST(test_ties), TEST(test_long_words), TEST(test_distance), TEST(test_hint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
