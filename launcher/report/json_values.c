@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/json_values.h"
 
+#include <string.h>
+
 #include "facts/machine.h"
+#include "util/buffer.h"
 #include "util/utf8.h"
 
 json_t *json_text(const char *text)
@@ -42,18 +45,33 @@ json_t *json_bitmap(const struct bitmap *b)
 	return text;
 }
 
+/* DEL stands for itself in JSON, and only there it would reach a terminal as it is. */
+static char *json_escape_delete(struct mem *m, char *text)
+{
+	struct buffer out = { .m = m };
+
+	if (!strchr(text, 0x7f))
+		return text;
+	for (const char *c; (c = strchr(text, 0x7f)); text += c - text + 1) {
+		buffer_append_bytes(&out, text, (size_t)(c - text));
+		buffer_append(&out, "\\u007f");
+	}
+	buffer_append(&out, text);
+	return buffer_text(&out);
+}
+
 char *report_dump_json(struct mem *m, const json_t *json)
 {
 	/* Nearly always enough, and much cheaper than jansson's growing buffer. */
-	size_t size = 32 * 1024, length;
+	size_t size = 32 * 1024, length, flags = JSON_INDENT(1) | JSON_ENSURE_ASCII;
 	char *text = mem_alloc(m, size);
 
-	length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
+	length = json_dumpb(json, text, size - 2, flags);
 	if (length > size - 2) {
 		size = length + 2;
 		text = mem_alloc(m, size);
-		length = json_dumpb(json, text, size - 2, JSON_INDENT(1));
+		length = json_dumpb(json, text, size - 2, flags);
 	}
 	text[length] = '\n';
-	return text;
+	return json_escape_delete(m, text);
 }

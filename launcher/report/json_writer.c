@@ -16,29 +16,39 @@ static void writer_break(struct json_writer *w)
 	buffer_append_bytes(&w->text, blanks, 1 + (w->depth < WRITER_DEPTH_MAX ? w->depth : WRITER_DEPTH_MAX));
 }
 
-/* What a string needs escaped: quotes, backslashes, control characters (RFC 8259, 7). */
+static void writer_escape(struct json_writer *w, uint32_t c)
+{
+	static const char letters[] = "\b\f\n\r\t\"\\", names[] = "bfnrt\"\\";
+	const char *letter = c < 0x80 ? strchr(letters, (int)c) : NULL;
+
+	if (letter)
+		buffer_append_bytes(&w->text, (const char[]){ '\\', names[letter - letters] }, 2);
+	else if (c < 0x10000)
+		buffer_printf(&w->text, "\\u%04X", c);
+	else
+		buffer_printf(&w->text, "\\u%04X\\u%04X", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+}
+
+/*
+ * Escaped is what a string needs (RFC 8259, 7), and all that is no printable ASCII: no name can drive the
+ * terminal of who looks at it. Bytes that are no UTF-8 become U+FFFD.
+ */
 static void writer_quote(struct json_writer *w, const char *text)
 {
-	static const char letters[] = "\b\f\n\r\t", names[] = "bfnrt";
-
 	buffer_append_bytes(&w->text, "\"", 1);
-	for (const char *c = text; *c; c++) {
-		const char *letter;
+	while (*text) {
+		uint32_t c = 0xfffd;
 		size_t n = 0;
 
-		while ((unsigned char)c[n] >= ' ' && c[n] != '"' && c[n] != '\\')
+		while ((unsigned char)text[n] - 0x20U < 0x5f && text[n] != '"' && text[n] != '\\')
 			n++;
-		buffer_append_bytes(&w->text, c, n);
-		c += n;
-		if (!*c)
+		buffer_append_bytes(&w->text, text, n);
+		text += n;
+		if (!*text)
 			break;
-		letter = strchr(letters, *c);
-		if (*c == '"' || *c == '\\')
-			buffer_append_bytes(&w->text, (const char[]){ '\\', *c }, 2);
-		else if (letter)
-			buffer_append_bytes(&w->text, (const char[]){ '\\', names[letter - letters] }, 2);
-		else
-			buffer_printf(&w->text, "\\u%04X", (unsigned char)*c);
+		n = utf8_decode(text, &c);
+		writer_escape(w, c);
+		text += n ? n : 1;
 	}
 	buffer_append_bytes(&w->text, "\"", 1);
 }
@@ -73,20 +83,13 @@ void writer_close(struct json_writer *w, char bracket)
 	w->has_items = true;
 }
 
-static bool writer_is_ascii(const char *text)
-{
-	while ((unsigned char)*text - 1U < 0x7f)
-		text++;
-	return *text == '\0';
-}
-
 void writer_text(struct json_writer *w, const char *key, const char *text)
 {
 	writer_begin(w, key);
 	if (!text)
 		buffer_append(&w->text, "null");
 	else
-		writer_quote(w, writer_is_ascii(text) ? text : utf8_repair(w->text.m, text));
+		writer_quote(w, text);
 }
 
 void writer_integer(struct json_writer *w, const char *key, int64_t value)

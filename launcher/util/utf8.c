@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at `s` and its character; 0: these bytes are none. */
-static size_t utf8_decode(const unsigned char *s, uint32_t *ret)
+size_t utf8_decode(const char *text, uint32_t *ret)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = s[0] < 0x80           ? 1 :
 		   (s[0] & 0xe0) == 0xc0 ? 2 :
@@ -75,7 +75,7 @@ char *utf8_clean(struct mem *m, const char *text)
 		bool is_plain = n > 0;
 
 		if (!is_plain) {
-			n = utf8_decode(s, &c);
+			n = utf8_decode((const char *)s, &c);
 			is_plain = n && utf8_is_plain(c);
 		}
 		if (is_plain) {
@@ -110,7 +110,7 @@ char *utf8_repair(struct mem *m, const char *text)
 		uint32_t c = 0;
 		size_t n = utf8_count_ascii(s);
 
-		n = n ? n : utf8_decode(s, &c);
+		n = n ? n : utf8_decode((const char *)s, &c);
 
 		o = n ? (char *)memcpy(o, s, n) + n : (char *)memcpy(o, "\xef\xbf\xbd", 3) + 3;
 		s += n ? n : 1;

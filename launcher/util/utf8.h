@@ -3,6 +3,7 @@
 #define ALLOCRUN_UTIL_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "util/mem.h"
 
@@ -17,5 +18,8 @@ char *utf8_clean(struct mem *m, const char *text);
 char *utf8_clean_short(struct mem *m, const char *text, size_t size);
 /* Valid UTF-8 with all that was in it; other bytes as U+FFFD. For JSON, which escapes itself. */
 char *utf8_repair(struct mem *m, const char *text);
+
+/* The length of the UTF-8 sequence at `text` and its character; 0: these bytes are none. */
+size_t utf8_decode(const char *text, uint32_t *ret);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/json_values.h"
 #include "report/json_writer.h"
 #include "support/pool.h"
 
@@ -40,6 +41,22 @@ static void test_texts(void **state)
 		json_decref(expected);
 		json_decref(read);
 	}
+}
+
+/* No text drives the terminal of who looks at it: DEL, the control characters beyond ASCII, what turns the line. */
+static void test_is_ascii(void **state)
+{
+	static const char text[] = "a\x7f \xc2\x9b \xe2\x80\xae \xf0\x9f\x98\x80 \xff";
+	struct json_writer w = { .text.m = &pool };
+	json_t *o = json_object();
+
+	(void)state;
+	writer_text(&w, NULL, text);
+	assert_string_equal(buffer_text(&w.text), "\"a\\u007F \\u009B \\u202E \\uD83D\\uDE00 \\uFFFD\"");
+	json_object_set_new(o, "k", json_text(text));
+	assert_string_equal(report_dump_json(&pool, o),
+			    "{\n \"k\": \"a\\u007f \\u009B \\u202E \\uD83D\\uDE00 \\uFFFD\"\n}\n");
+	json_decref(o);
 }
 
 static void test_layout(void **state)
@@ -79,7 +96,7 @@ static void test_layout(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_texts), TEST(test_layout) };
+	const struct CMUnitTest tests[] = { TEST(test_texts), TEST(test_is_ascii), TEST(test_layout) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
