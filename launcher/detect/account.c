@@ -51,10 +51,10 @@ static void account_close(FILE *file, int *error)
 		fclose(file);
 }
 
-/* "+::::::" and "-name" are words to NIS, and nobody's entry. */
-static bool account_is_entry(const char *name)
+/* "+::::::" and "-name" are words to NIS, and nobody's entry; nor can anybody become number -1. */
+static bool account_is_entry(const char *name, uint32_t id)
 {
-	return *name != '+' && *name != '-';
+	return *name != '+' && *name != '-' && id <= ID_MAX;
 }
 
 /* The entry with this name or, if the name is a number, this UID. */
@@ -64,7 +64,7 @@ static int account_read_passwd(const struct root *root, struct mem *m, const cha
 	FILE *file = account_open(root, "/etc/passwd", &error);
 
 	for (struct passwd *p; file && (p = fgetpwent(file));) {
-		if (!account_is_entry(p->pw_name))
+		if (!account_is_entry(p->pw_name, p->pw_uid) || p->pw_gid > ID_MAX)
 			continue;
 		if (strcmp(p->pw_name, name) != 0 && (int64_t)p->pw_uid != a->uid)
 			continue;
@@ -95,7 +95,7 @@ static int account_read_group(const struct root *root, struct mem *m, const char
 	FILE *file = account_open(root, "/etc/group", &error);
 
 	for (struct group *g; file && (g = fgetgrent(file));) {
-		if (!account_is_entry(g->gr_name))
+		if (!account_is_entry(g->gr_name, g->gr_gid))
 			continue;
 		if (*group && a->gid == FACT_UNKNOWN && strcmp(g->gr_name, group) == 0)
 			a->gid = g->gr_gid;

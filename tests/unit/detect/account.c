@@ -10,7 +10,9 @@
 	"svc:x:1234:77:Server,,,:/srv/svc:/bin/sh\n" \
 	"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" \
 	"twin:x:1234:88::/srv/twin:/bin/sh\n" \
-	"biggest:x:4294967294:4294967294::/:/bin/sh\n"
+	"biggest:x:4294967294:4294967294::/:/bin/sh\n" \
+	"minus-one:x:4294967295:1::/:/bin/sh\n" \
+	"of-minus-one:x:7:4294967295::/:/bin/sh\n"
 #define GROUP \
 	"root:x:0:\n" \
 	"video:x:44:svc,root\n" \
@@ -19,6 +21,7 @@
 	"svc2:x:78:svc2\n" \
 	"own:x:77:svc\n" \
 	"nogroup:x:65534:\n" \
+	"minus-one:x:4294967295:daemon\n" \
 	"500:x:9500:\n"
 
 static struct tree tree;
@@ -110,6 +113,10 @@ static void test_problems(void **state)
 		{ "svc:4294967295", "no group '4294967295' in /etc/group" },
 		{ "-1", "no user '-1' in /etc/passwd" },
 		{ "+5", "no user '+5' in /etc/passwd" },
+		/* "Leave it as it is" to the kernel: root would stay root. */
+		{ "minus-one", "no user 'minus-one' in /etc/passwd" },
+		{ "of-minus-one", "no user 'of-minus-one' in /etc/passwd" },
+		{ "svc:minus-one", "no group 'minus-one' in /etc/group" },
 		{ "5x", "no user '5x' in /etc/passwd" },
 	};
 
