@@ -118,12 +118,16 @@ static const char *clean_launch_value(struct policy_cleaner *c, enum key key, co
 static const char *clean_launch(struct policy_cleaner *c, const char *name, const char *value)
 {
 	enum key key = key_find(name);
+	const char *error;
 
 	if (key == KEY_COUNT || (c->section == SECTION_PROFILE && key >= KEY_PROFILE_COUNT))
 		return REFUSED;
+	/* Where any text would do, the line is refused for its key. */
+	if (key_check_value(c->m, key, value, &error) < 0 && key_check_value(c->m, key, LEFT_OUT, &error) == 0)
+		return REFUSED;
 	/* Accounts are not in the capture. */
 	if (key == KEY_USER)
-		return "#";
+		return key_check_value(c->m, key, value, &error) < 0 ? REFUSED : "#";
 	return mem_printf(c->m, "%s = %s", key_name(key), clean_launch_value(c, key, value));
 }
 

@@ -29,6 +29,8 @@ static void test_policy(void **state)
 		{ "[launch]", "; x", "#" },
 		{ "[launch]", "user: daemon", "#" },
 		{ "[launch]", "user = daemon", "#" },
+		{ "[launch]", "user = daemon daemon", "left-out = left out" }, /* refused, and so is the capture's */
+		{ "[launch]", "profile =", "left-out = left out" },
 		{ "[launch]", "thp : off ; x", "thp = off" },
 		{ "[launch]", "oom_score_adj=5", "oom-score-adj = 5" },
 		{ "[launch]", "thp = alice", "thp = left out" },
