@@ -126,6 +126,19 @@ static char *catalog_parse_manifest(struct mem *m, const char *prefix, const cha
 	return NULL;
 }
 
+void catalog_parse(struct mem *m, const char *prefix, const char *path, const char *text, size_t size,
+		   struct catalog_facts *ret)
+{
+	json_error_t error;
+	CLEANUP_JSON json_t *manifest = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+
+	ret->problem = manifest ? catalog_parse_manifest(m, prefix, path, manifest, ret) :
+				  mem_printf(m, "%s:%d: %s", path, error.line, error.text);
+	/* Half a catalogue would choose something other than the whole one. */
+	if (ret->problem)
+		ret->n_builds = 0;
+}
+
 /* What others may write root neither believes nor loads. `path`: of the manifest or a build. */
 static char *catalog_distrust(struct mem *m, const struct root *root, const char *path, uid_t owner, const char *known)
 {
@@ -137,9 +150,7 @@ static char *catalog_distrust(struct mem *m, const struct root *root, const char
 static void catalog_read_manifest(const struct root *own, struct mem *m, const char *prefix, uid_t owner,
 				  struct catalog_facts *facts)
 {
-	CLEANUP_JSON json_t *manifest = NULL;
 	char *path = mem_printf(m, "%s/" CATALOG_MANIFEST, prefix);
-	json_error_t error;
 	size_t size;
 	char *text;
 	int r = root_read(own, m, path, CATALOG_MANIFEST_MAX, &text, &size);
@@ -151,15 +162,7 @@ static void catalog_read_manifest(const struct root *own, struct mem *m, const c
 						mem_printf(m, "%s cannot be read: %s", path, strerrordesc_np(-r));
 		return;
 	}
-	manifest = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-	if (!manifest) {
-		facts->problem = mem_printf(m, "%s:%d: %s", path, error.line, error.text);
-		return;
-	}
-	facts->problem = catalog_parse_manifest(m, prefix, path, manifest, facts);
-	/* Half a catalogue would choose something other than the whole one. */
-	if (facts->problem)
-		facts->n_builds = 0;
+	catalog_parse(m, prefix, path, text, size, facts);
 }
 
 /* Could it be preloaded there at all? The rest need not be opened for a launch. */

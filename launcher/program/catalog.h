@@ -21,6 +21,13 @@ void catalog_detect(const struct root *root, struct mem *m, const struct detect_
 void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
 		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret);
 
+/*
+ * The text of a manifest, `path` for what is said of it: the builds, or a problem and none. What they are is
+ * not looked at. *ret is zeroed. Pure; the fuzzer's entry.
+ */
+void catalog_parse(struct mem *m, const char *prefix, const char *path, const char *text, size_t size,
+		   struct catalog_facts *ret);
+
 /* Does it come with the C library, and so is there when the command is? */
 bool library_is_system(const char *name, enum libc_kind libc);
 

@@ -41,4 +41,13 @@ static inline char *fuzz_next_line(struct mem *m, const char **cursor)
 	return mem_strndup(m, line, length);
 }
 
+/* A folder in memory: tests/fuzz/run says where, and removes it after a crash as well. */
+static inline void fuzz_make_folder(char *ret, size_t size)
+{
+	const char *parent = getenv("FUZZ_FOLDER");
+
+	snprintf(ret, size, "%s/fuzz-XXXXXX", parent ? parent : "/dev/shm");
+	FUZZ_CHECK(mkdtemp(ret));
+}
+
 #endif
