@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/buffer.h"
 #include "util/output.h"
+#include "util/replace.h"
 #include "util/text.h"
 #include "version.h"
 
@@ -230,26 +232,41 @@ static int capture_readme(struct capture *c, const char **ret_problem)
 	return r;
 }
 
-/* Made, or there and empty. */
-static int capture_open_folder(const char *folder, bool *ret_is_made, const char **ret_problem)
+/* Not there, or empty. */
+static int capture_check_folder(const char *folder, const char **ret_problem)
 {
-	struct dirent *entry;
+	DIR *dir = opendir(folder);
 	int n = 0;
-	DIR *dir;
 
-	*ret_is_made = mkdir(folder, 0755) == 0;
-	dir = *ret_is_made || errno == EEXIST ? opendir(folder) : NULL;
+	if (!dir && errno == ENOENT)
+		return 0;
 	if (!dir) {
 		*ret_problem = strerror(errno);
 		return -errno;
 	}
-	while (n <= 2 && (entry = readdir(dir)))
+	while (n <= 2 && readdir(dir))
 		n++;
 	closedir(dir);
 	if (n <= 2)
 		return 0;
 	*ret_problem = "it is not empty; name a new folder";
 	return -ENOTEMPTY;
+}
+
+static int capture_fill(struct capture *c, const struct root_record *record, const char *policy,
+			const char **ret_problem)
+{
+	char *cgroup = NULL, *mountinfo = NULL;
+	int r;
+
+	*c->result = (struct capture_result){ 0 };
+	root_read(c->root, c->m, "/proc/self/cgroup", CAPTURE_FILE_MAX, &cgroup, NULL);
+	root_read(c->root, c->m, "/proc/self/mountinfo", CAPTURE_FILE_MAX, &mountinfo, NULL);
+	capture_learn_names(c->m, cgroup, mountinfo, record, &c->names);
+	r = capture_all(c, record, ret_problem);
+	if (r == 0 && policy)
+		r = capture_policy(c, policy, ret_problem);
+	return r < 0 ? r : capture_readme(c, ret_problem);
 }
 
 static int capture_remove(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -260,35 +277,56 @@ static int capture_remove(const char *path, const struct stat *st, int kind, str
 	return 0;
 }
 
-/* Half a capture would be taken for a whole one, and stand in the way of the next. */
-static void capture_undo(struct mem *m, const char *folder, bool is_made)
+/* Where nothing may stand beside the folder, or the folder is where something is mounted: in its place. */
+static int capture_fill_in_place(struct capture *c, const struct root_record *record, const char *policy,
+				 const char *folder, const char **ret_problem)
 {
-	/* The folder itself may be a link to one. */
-	nftw(mem_printf(m, "%s/.", folder), capture_remove, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	bool is_made = mkdir(folder, 0755) == 0;
+	int r;
+
+	if (!is_made && errno != EEXIST) {
+		*ret_problem = strerror(errno);
+		return -errno;
+	}
+	c->folder = folder;
+	r = capture_fill(c, record, policy, ret_problem);
+	if (r == 0)
+		return 0;
+	/* Half a capture would be taken for a whole one; the folder itself may be a link to one. */
+	nftw(mem_printf(c->m, "%s/.", folder), capture_remove, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	if (is_made)
 		rmdir(folder);
+	return r;
+}
+
+/* "x" for "x/", and a link's own place. */
+static char *capture_find_place(struct mem *m, const char *folder)
+{
+	char *place = realpath(folder, NULL), *found = mem_strdup(m, place ? place : folder);
+	size_t n = strlen(found);
+
+	free(place);
+	while (n > 1 && found[n - 1] == '/')
+		found[--n] = '\0';
+	return found;
 }
 
 int capture_write(const struct root *root, struct mem *m, const struct root_record *record, const char *policy,
 		  const char *folder, struct capture_result *ret, const char **ret_problem)
 {
-	struct capture c = { .m = m, .root = root, .folder = folder, .result = ret };
-	char *cgroup = NULL, *mountinfo = NULL;
-	bool is_made;
-	int r = capture_open_folder(folder, &is_made, ret_problem);
+	char *place = capture_find_place(m, folder), *staged = replace_temporary(m, place);
+	struct capture c = { .m = m, .root = root, .folder = staged, .result = ret };
+	int r = capture_check_folder(folder, ret_problem);
 
 	if (r < 0)
 		return r;
-	*ret = (struct capture_result){ 0 };
-	root_read(root, m, "/proc/self/cgroup", CAPTURE_FILE_MAX, &cgroup, NULL);
-	root_read(root, m, "/proc/self/mountinfo", CAPTURE_FILE_MAX, &mountinfo, NULL);
-	capture_learn_names(m, cgroup, mountinfo, record, &c.names);
-	r = capture_all(&c, record, ret_problem);
-	if (r == 0 && policy)
-		r = capture_policy(&c, policy, ret_problem);
-	if (r == 0)
-		r = capture_readme(&c, ret_problem);
-	if (r < 0)
-		capture_undo(m, folder, is_made);
-	return r;
+	replace_prune(m, place);
+	if (mkdir(staged, 0755) < 0)
+		return capture_fill_in_place(&c, record, policy, folder, ret_problem);
+	/* Under its own name it is whole, or not there: also when we are killed. */
+	r = capture_fill(&c, record, policy, ret_problem);
+	if (r == 0 && rename(staged, place) == 0)
+		return 0;
+	replace_remove(staged);
+	return r < 0 ? r : capture_fill_in_place(&c, record, policy, folder, ret_problem);
 }

@@ -1,14 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/replace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/output.h"
 #include "util/text.h"
+
+#define REPLACE_IN_WORK 10 /* seconds since the last change: far more than any takes */
+#define REPLACE_FOLDERS 8  /* open at a time */
+
+char *replace_temporary(struct mem *m, const char *path)
+{
+	return mem_printf(m, "%s/.%s.%d.tmp", text_dirname(m, path), text_basename(path), (int)getpid());
+}
+
+static int replace_remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st, (void)kind, (void)where;
+	remove(path);
+	return 0;
+}
+
+void replace_remove(const char *path)
+{
+	nftw(path, replace_remove_one, REPLACE_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* ".NAME.PID.tmp" of a process that is no more, and whose files were ours: another's could change under our hands. */
+static bool replace_is_leftover(const char *folder, const char *entry, const char *name, struct mem *m)
+{
+	size_t n = strlen(name);
+	struct stat st;
+	char *end;
+	long pid;
+
+	if (*entry != '.' || strncmp(entry + 1, name, n) != 0 || entry[1 + n] != '.')
+		return false;
+	pid = strtol(entry + 2 + n, &end, 10);
+	if (pid < 1 || pid > INT_MAX || strcmp(end, ".tmp") != 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		return false;
+	return lstat(mem_printf(m, "%s/%s", folder, entry), &st) == 0 && st.st_uid == geteuid() &&
+	       st.st_mtime + REPLACE_IN_WORK < time(NULL);
+}
+
+void replace_prune(struct mem *m, const char *path)
+{
+	const char *name = text_basename(path), *folder = text_dirname(m, path);
+	DIR *dir = opendir(folder);
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		if (replace_is_leftover(folder, entry->d_name, name, m))
+			replace_remove(mem_printf(m, "%s/%s", folder, entry->d_name));
+	}
+	if (dir)
+		closedir(dir);
+}
 
 static int replace_create(const char *temporary)
 {
@@ -25,8 +82,7 @@ static int replace_create(const char *temporary)
 
 int replace_begin(struct mem *m, const char *path, struct replacement *ret)
 {
-	/* In the same folder, and of a name that no "*.prom" takes up. */
-	char *temporary = mem_printf(m, "%s/.%s.%d.tmp", text_dirname(m, path), text_basename(path), (int)getpid());
+	char *temporary = replace_temporary(m, path);
 	struct stat st;
 	int fd;
 
@@ -37,6 +93,7 @@ int replace_begin(struct mem *m, const char *path, struct replacement *ret)
 	if (fd < 0)
 		return fd;
 	*ret = (struct replacement){ path, temporary, fd };
+	replace_prune(m, path);
 	return 0;
 }
 

@@ -20,4 +20,14 @@ int replace_begin(struct mem *m, const char *path, struct replacement *ret);
 /* `error` below 0: the old file stays. */
 int replace_end(struct replacement *r, int error);
 
+/* What stands for `path` until it is whole: in the same folder, and of a name that no "*.prom" takes up. */
+char *replace_temporary(struct mem *m, const char *path);
+/* The file or the folder with all that is in it. */
+void replace_remove(const char *path);
+/*
+ * Removes what stood for `path` when a process of this user was killed over it: replace_file() does it, too.
+ * What was written to within the last seconds may be that of a process in another container.
+ */
+void replace_prune(struct mem *m, const char *path);
+
 #endif

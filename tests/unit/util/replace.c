@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,15 +102,47 @@ static void test_leftover(void **state)
 	assert_only_file("/d", "x");
 }
 
+static void make_old(const char *path)
+{
+	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+
+	assert_int_equal(utimensat(AT_FDCWD, tree_outside(&tree, path), times, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+/* No process has this PID: the kernel gives none above 4194304. */
+#define NOBODY "2147483647"
+
+/* Killed over a file or a folder: what another process, or another name, may still need stays. */
+static void test_prune(void **state)
+{
+	static const char *const kept[] = { "/d/.x.1.tmp", "/d/.x." NOBODY, "/d/.y." NOBODY ".tmp",
+					    "/d/x." NOBODY ".tmp" };
+	struct stat st;
+
+	(void)state;
+	tree_write(&tree, "/d/.x." NOBODY ".tmp/proc/self/status", "half");
+	make_old("/d/.x." NOBODY ".tmp");
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+		tree_write(&tree, kept[i], "kept");
+		make_old(kept[i]);
+	}
+	tree_write(&tree, "/d/.x.2147483646.tmp", "young");
+	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/x"), "whole"), 0);
+	assert_int_equal(root_stat(&tree.root, "/d/.x." NOBODY ".tmp", &st), -ENOENT);
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+		assert_file(kept[i], "kept");
+	assert_file("/d/.x.2147483646.tmp", "young");
+	make_old("/d/.x.2147483646.tmp");
+	replace_prune(&pool, tree_outside(&tree, "/d/x"));
+	assert_int_equal(root_stat(&tree.root, "/d/.x.2147483646.tmp", &st), -ENOENT);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_replace),
-		CASE(test_relative),
-		CASE(test_refused),
-		CASE(test_leftover),
+		CASE(test_replace), CASE(test_relative), CASE(test_refused), CASE(test_leftover), CASE(test_prune),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
