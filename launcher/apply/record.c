@@ -23,7 +23,7 @@
 
 struct record record_prepare(struct mem *m, const char *setting)
 {
-	struct record record = { NULL, -1, false, false };
+	struct record record = { .fd = -1 };
 
 	record.is_shared = strcmp(setting, "auto") == 0;
 	if (record.is_shared)
@@ -98,6 +98,7 @@ static int record_write(struct mem *m, struct record *record, const char *text)
 		return r;
 	}
 	record->fd = fd;
+	record->length = strlen(text);
 	return 0;
 }
 
@@ -144,15 +145,19 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 
 int record_amend(struct mem *m, struct record *record, const char *text)
 {
+	size_t length = strlen(text), blanks = record->length > length ? record->length - length : 0;
+	char *whole;
 	int r;
 
 	if (record->is_apart)
 		return record_ask(m, record, text);
 	if (record->fd < 0)
 		return 0;
-	r = lseek(record->fd, 0, SEEK_SET) < 0 ? -errno : output_write(record->fd, text);
-	if (r == 0 && ftruncate(record->fd, (off_t)strlen(text)) < 0)
-		r = -errno;
+	/* JSON may end in blanks: written at once over all that was there, it is never half of both. */
+	whole = mem_printf(m, "%s%*s", text, (int)blanks, "");
+	r = lseek(record->fd, 0, SEEK_SET) < 0 ? -errno : output_write(record->fd, whole);
+	if (r == 0)
+		record->length = length + blanks;
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #define ALLOCRUN_APPLY_RECORD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "util/mem.h"
 #include "util/path.h"
@@ -14,6 +15,7 @@
 struct record {
 	char *path;     /* NULL = none is written */
 	int fd;         /* of the published file; -1 = not published */
+	size_t length;  /* of what is in it */
 	bool is_shared; /* in the folder of all records */
 	bool is_apart;  /* published by another process: its file system may be one that does not answer */
 };
@@ -36,7 +38,7 @@ int record_publish(struct mem *m, struct record *record, const char *text);
 
 /*
  * Replaces the content of the published file through its open descriptor: once the
- * user is changed, the folder cannot be written to any more.
+ * user is changed, the folder cannot be written to any more. A shorter one ends in blanks. -errno.
  */
 int record_amend(struct mem *m, struct record *record, const char *text);
 
