@@ -142,7 +142,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package numa vllm check cli lint bench unit fuzz
+TIERS := allocator package numa vllm check cli lint bench unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -166,6 +166,8 @@ check-numa: ## real kernels with several nodes, in QEMU: about three minutes
 	@tests/run numa
 check-bench: ## do the benchmarks work: little work, no figure judged
 	@tests/run bench
+check-torture: ## launches side by side, failing system calls, kill -9: half a minute
+	@tests/run torture
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: a program for each test of tests/unit, with the launcher without main.c and
@@ -212,11 +214,13 @@ $(BUILD)/compile_commands.json: Makefile $(SOURCES)
 		printf '{"directory": "%s", "file": "%s", "command": "%s"}\n' '$(CURDIR)' "$$source" \
 			"$(CC) $(ALL_CFLAGS) -fPIE -c $$source"; done | jq -s . >$@
 
-fuzz: build ## the fuzzers, SECONDS each (default 300)
+fuzz: build ## the fuzzers, SECONDS each (default 300), slow ones more
 	@tests/require clang && tests/fuzz/run $${SECONDS:-300}
 
 torture-walk: build packages-walk packages-vllm ## tools, servers and programs of all kinds with and without allocrun: three minutes
 	@tests/torture/walk_programs && tests/vllm/setup && tests/torture/walk
+torture: build packages-cli ## the same for about an hour
+	@tests/torture/run long
 
 bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
@@ -247,5 +251,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture-walk bench bench-alloc bench-launch install uninstall \
+	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
 	package clean

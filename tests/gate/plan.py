@@ -20,6 +20,7 @@ TIERS = {
     "lint": ["prefix"],
     "unit": [],
     "fuzz": [],
+    "torture": ["prefix"],
     "cli": ["prefix", "programs"],
     "check": ["prefix", "images"],
     "vllm": ["prefix", "venv"],
