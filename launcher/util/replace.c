@@ -17,8 +17,9 @@
 #include "util/output.h"
 #include "util/text.h"
 
-#define REPLACE_IN_WORK 10 /* seconds since the last change: far more than any takes */
-#define REPLACE_FOLDERS 8  /* open at a time */
+#define REPLACE_IN_WORK 10    /* seconds since the last change: more than any takes */
+#define REPLACE_GIVEN_UP 3600 /* whoever has this PID now is another */
+#define REPLACE_FOLDERS 8     /* open at a time */
 
 char *replace_temporary(struct mem *m, const char *path)
 {
@@ -42,16 +43,18 @@ static bool replace_is_leftover(const char *folder, const char *entry, const cha
 {
 	size_t n = strlen(name);
 	struct stat st;
+	time_t age;
 	char *end;
 	long pid;
 
 	if (*entry != '.' || strncmp(entry + 1, name, n) != 0 || entry[1 + n] != '.')
 		return false;
 	pid = strtol(entry + 2 + n, &end, 10);
-	if (pid < 1 || pid > INT_MAX || strcmp(end, ".tmp") != 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+	if (pid < 1 || pid > INT_MAX || strcmp(end, ".tmp") != 0 ||
+	    lstat(mem_printf(m, "%s/%s", folder, entry), &st) < 0 || st.st_uid != geteuid())
 		return false;
-	return lstat(mem_printf(m, "%s/%s", folder, entry), &st) == 0 && st.st_uid == geteuid() &&
-	       st.st_mtime + REPLACE_IN_WORK < time(NULL);
+	age = time(NULL) - st.st_mtime;
+	return age > REPLACE_GIVEN_UP || (age > REPLACE_IN_WORK && kill((pid_t)pid, 0) < 0 && errno == ESRCH);
 }
 
 void replace_prune(struct mem *m, const char *path)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/pool.h"
@@ -102,9 +103,9 @@ static void test_leftover(void **state)
 	assert_only_file("/d", "x");
 }
 
-static void make_old(const char *path)
+static void make_old(const char *path, time_t age)
 {
-	const struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	const struct timespec times[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
 
 	assert_int_equal(utimensat(AT_FDCWD, tree_outside(&tree, path), times, AT_SYMLINK_NOFOLLOW), 0);
 }
@@ -121,10 +122,10 @@ static void test_prune(void **state)
 
 	(void)state;
 	tree_write(&tree, "/d/.x." NOBODY ".tmp/proc/self/status", "half");
-	make_old("/d/.x." NOBODY ".tmp");
+	make_old("/d/.x." NOBODY ".tmp", 60);
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
 		tree_write(&tree, kept[i], "kept");
-		make_old(kept[i]);
+		make_old(kept[i], 60);
 	}
 	tree_write(&tree, "/d/.x.2147483646.tmp", "young");
 	assert_int_equal(replace_file(&pool, tree_outside(&tree, "/d/x"), "whole"), 0);
@@ -132,9 +133,12 @@ static void test_prune(void **state)
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		assert_file(kept[i], "kept");
 	assert_file("/d/.x.2147483646.tmp", "young");
-	make_old("/d/.x.2147483646.tmp");
+	make_old("/d/.x.2147483646.tmp", 60);
+	/* Process 1 has not done that an hour ago. */
+	make_old("/d/.x.1.tmp", 4000);
 	replace_prune(&pool, tree_outside(&tree, "/d/x"));
 	assert_int_equal(root_stat(&tree.root, "/d/.x.2147483646.tmp", &st), -ENOENT);
+	assert_int_equal(root_stat(&tree.root, "/d/.x.1.tmp", &st), -ENOENT);
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
