@@ -10,6 +10,7 @@ ALLOCRUN = os.path.abspath("build/prefix/bin/allocrun")
 LIBRARIES = os.path.abspath("build/prefix/lib/allocrun") + "/"
 WORK = os.path.abspath("build/torture")
 CHILD = WORK + "/child"
+TEMPORARY = WORK + "/tmp"  # in memory, and gone with the run
 RECORDS = "/run/allocrun"
 JOBS = 8
 SECONDS = 60  # that no single run takes: then it hangs

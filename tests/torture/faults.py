@@ -7,7 +7,7 @@ import pwd
 import re
 import os
 
-from common import ALLOCRUN, CHILD, WORK, Run, at_once, environment, judge_allocator, judge_record
+from common import ALLOCRUN, CHILD, TEMPORARY, WORK, Run, at_once, environment, judge_allocator, judge_record
 
 ERRORS = ["EPERM", "ENOMEM", "EIO", "EINTR", "ENOSYS", "EAGAIN", "EACCES", "EINVAL", "ENOENT", "EBUSY", "EMFILE", "ENOSPC"]
 # Nothing comes back from these, or from these no error: the kernel has none to give.
@@ -17,7 +17,7 @@ USER = "nobody"
 
 def calls_of(command, env):
     """(name, the how-manieth of that name) for each call from main() on to the exec."""
-    trace = f"{WORK}/trace.{os.getpid()}"
+    trace = TEMPORARY + "/trace"
     run = Run(["strace", "-o", trace, *command], env)
     with open(trace, encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()

@@ -1,13 +1,12 @@
 """kill -9 at random moments: nothing half written under a final name, leftovers go with the next run."""
 import glob
-import json
 import os
 import shutil
 import time
 
-from common import ALLOCRUN, CHILD, RECORDS, WORK, Run, at_once, environment, judge_record, moments, read_json
+from common import ALLOCRUN, CHILD, RECORDS, TEMPORARY, Run, at_once, environment, judge_record, moments, read_json
 
-NODE = WORK + "/node.conf"
+NODE = TEMPORARY + "/node.conf"
 KNOB = "/proc/sys/vm/max_map_count"
 STATE = "/var/lib/allocrun/tune.json"
 
@@ -55,10 +54,9 @@ def torture_launch(count, n, seed):
 
 
 def torture_output(count, n, seed):
-    folder = WORK + "/output"
+    folder = TEMPORARY + "/output"
     path = folder + "/report.json"
     command = [ALLOCRUN, "--check", "--only", "thp-mode", "--format", "json", "--output", path]
-    shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
 
     def kill(after):
@@ -77,32 +75,37 @@ def torture_output(count, n, seed):
 
 
 def torture_capture(count, n, seed):
-    folder = WORK + "/captures"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = TEMPORARY + "/captures"
     os.makedirs(folder)
     whole = folder + "/whole"
     most = how_long([ALLOCRUN, "--capture", whole])
     names = sorted(os.listdir(whole))
 
-    def kill(trial):
-        number, after = trial
-        Run([ALLOCRUN, "--capture", f"{folder}/{number}"], kill_after=after)
-        path = f"{folder}/{number}"
-        if os.path.exists(path) and sorted(os.listdir(path)) != names:
-            return f"{path}: half a capture: {os.listdir(path)}"
+    def judge(path):
+        """None, or what is there of a capture that is not whole; a whole one is taken away."""
+        found = sorted(os.listdir(path))
+        if found != names:
+            return f"{path}: half a capture: {found}"
+        shutil.rmtree(path)
         return None
 
+    def kill(trial):
+        number, after = trial
+        path = f"{folder}/{number}"
+        Run([ALLOCRUN, "--capture", path], kill_after=after)
+        if not os.path.exists(path):
+            killed.append(path)
+            return None
+        return judge(path)
+
+    killed = []
     results = at_once(kill, list(enumerate(moments(n, most, seed))))
     make_old(glob.glob(folder + "/.*.tmp"))
-    for number in range(n):
-        if not os.path.exists(f"{folder}/{number}"):
-            Run([ALLOCRUN, "--capture", f"{folder}/{number}"])
+    again = at_once(lambda path: Run([ALLOCRUN, "--capture", path]).status or judge(path), killed)
     left = [name for name in os.listdir(folder) if name.startswith(".")]
-    missing = [number for number in range(n) if not os.path.exists(f"{folder}/{number}/README")]
     count.part("kills of --capture: a whole one, or none", results)
-    count.part("look for what is left of them, and in the way of the next",
-               [f"left: {left}, not captured then: {missing}" if left or missing else None])
-    shutil.rmtree(folder)
+    count.part(f"look for what is left of {len(killed)} of them, and in the way of the next",
+               [f"left: {left}, the next: {[r for r in again if r]}" if left or any(again) else None])
 
 
 # --- --tune --------------------------------------------------------------------
