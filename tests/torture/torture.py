@@ -11,7 +11,7 @@ import launches  # noqa: E402
 from common import Count  # noqa: E402
 
 # Launches, errors at each system call (of a dozen), kills of a launch.
-FORMS = {"short": (300, 1, 120), "long": (10000, 12, 60000)}
+FORMS = {"short": (300, 1, 120), "long": (10000, 12, 200000)}
 
 
 def main():
