@@ -20,6 +20,7 @@ COMPILE_FLAGS=(
   -fvisibility=hidden             # nothing else is exported
   -ftls-model=initial-exec        # the fast TLS model: a preloaded library has static TLS
                                   # (what MI_LOCAL_DYNAMIC_TLS=OFF means)
+  -fstack-protector               # of what has a buffer: slow paths, measured
   -fno-builtin-malloc             # the compiler must not reason about our own malloc
   -g
 )

@@ -19,6 +19,13 @@ expect_facts() {
   done
 }
 
+# code_of FILE FUNCTION: its instructions.
+code_of() {
+  local address size
+  read -r address size < <(readelf --dyn-syms -W "$1" | awk -v name="$2" '$8 == name { print $2, $3 }')
+  objdump -d --no-show-raw-insn --start-address="0x$address" --stop-address=$((0x$address + size)) "$1"
+}
+
 @test "kind P11: the launcher has kept its flags, in each of its sources" {
   local flag producers
   expect_facts "$allocrun" pie relro now stack runpath writable-code
@@ -40,6 +47,19 @@ expect_facts() {
   local file
   for file in "$prefix"/lib/allocrun/probe "$prefix"/lib/allocrun/*/*-"$(uname -m)"-*/lib*.so*; do
     expect_facts "$file" pie relro now stack runpath writable-code
+  done
+}
+
+@test "kind P11: the libraries have a stack protector in their slow paths, and malloc has none" {
+  local file name code
+  [ "$(uname -m)" = x86_64 ] || skip "only there the code of a stack protector has one form"
+  for file in "$(library_of jemalloc)" "$(library_of mimalloc)"; do
+    [ "$(fact "$file" canary)" != - ] || fails "stack protector of $file" "some" "none"
+    for name in malloc free; do
+      code=$(code_of "$file" "$name")
+      expect_in "code of $name" "ret" "$code"
+      expect_equal "canaries in $name of $file" "" "$(grep '%fs:0x28' <<<"$code" || true)"
+    done
   done
 }
 
