@@ -219,7 +219,7 @@ fuzz: build ## the fuzzers, SECONDS each (default 300), slow ones more
 
 torture-walk: build packages-walk packages-vllm ## tools, servers and programs of all kinds with and without allocrun: three minutes
 	@tests/torture/walk_programs && tests/vllm/setup && tests/torture/walk
-torture: build packages-cli ## the same for about an hour
+torture: build packages-cli ## launches side by side, failing system calls and kill -9, for about an hour
 	@tests/torture/run long
 
 bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
