@@ -51,7 +51,7 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe manuals schema presets completions licences ## the launcher alone
+launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
@@ -69,6 +69,20 @@ $(STAGE)/lib/allocrun/probe: launcher/probe/probe.c launcher/probe/status.h Make
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -O2 $(PROBE_FLAGS) -o $@ $<
+
+# Preloaded behind an allocator, whatever the libc: what it asks of one has no version, and libdl is
+# what had dlsym before glibc 2.34. (To musl it is another name for the libc.)
+CHILDREN := $(wildcard allocator/children/*.c) launcher/known/inheritance.c
+CHILDREN_FLAGS := -fPIC -shared -nostdlib -fno-builtin -fno-stack-protector -fno-delete-null-pointer-checks \
+	-fvisibility=hidden -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,-z,noseparate-code
+$(OBJ)/libdl.so.2: Makefile $(OBJ)/flags | packages-build
+	$(Q)$(CC) -shared -nostdlib -Wl,-soname,libdl.so.2 -o $@ -x c /dev/null
+$(STAGE)/lib/allocrun/children.so: $(CHILDREN) allocator/children/children.h launcher/known/inheritance.h \
+		launcher/known/malloc_names.h $(OBJ)/libdl.so.2
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -O2 $(BRANCHES) $(CHILDREN_FLAGS) -Wl,-soname,children.so \
+		-Wl,-s -o $@ $(CHILDREN) -Wl,--no-as-needed $(OBJ)/libdl.so.2 && chmod 644 $@
 
 # Other flags make other objects.
 $(OBJ)/flags: export FLAGS = $(CC) $(ALL_CFLAGS)

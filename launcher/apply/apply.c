@@ -15,6 +15,7 @@
 
 #include <linux/mempolicy.h>
 
+#include "known/inheritance.h"
 #include "util/environment.h"
 #include "util/kernel_abi.h"
 
@@ -155,6 +156,18 @@ static int apply_environment(struct mem *m, struct operation *op, char ***enviro
 {
 	(void)ret_detail;
 	*environment = environment_with(m, *environment, op->u.environment.variable, op->u.environment.text);
+	return 0;
+}
+
+static int apply_children(struct mem *m, struct operation *op, char ***environment, const char **ret_detail)
+{
+	const struct parts *marks = op->u.children.marks;
+
+	(void)ret_detail;
+	for (size_t i = 0; i < marks->n; i++)
+		*environment = environment_with(m, *environment, marks->items[i].name, marks->items[i].value);
+	if (op->u.children.has_pid)
+		*environment = environment_with(m, *environment, INHERITANCE_PID, mem_printf(m, "%d", (int)getpid()));
 	return 0;
 }
 
@@ -308,6 +321,7 @@ static applier *const appliers[] = {
 	[OP_RLIMIT] = apply_rlimit,
 	[OP_OOM_SCORE] = apply_oom_score,
 	[OP_ENVIRONMENT] = apply_environment,
+	[OP_CHILDREN] = apply_children,
 	[OP_USER] = apply_user,
 	[OP_CAPS] = apply_caps,
 	[OP_NO_NEW_PRIVS] = apply_no_new_privs,

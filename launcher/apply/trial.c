@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "apply/apply.h"
+#include "decide/policy.h"
 #include "probe/status.h"
 #include "util/buffer.h"
 #include "util/clock.h"
@@ -40,12 +41,13 @@ static const struct operation *trial_find_preload(const struct plan *plan)
 }
 
 /* An entry beside ours, NULL = none. */
-static const char *trial_find_other_entry(const struct operation *preload)
+static const char *trial_find_other_entry(const struct facts *facts, const struct plan *plan,
+					  const struct operation *preload)
 {
 	for (size_t i = 0; i < preload->parts.n; i++) {
 		const struct part *part = &preload->parts.items[i];
 
-		if (part->value && strcmp(part->name, preload->u.environment.library) != 0)
+		if (part->value && !policy_is_ours(facts, plan->build, part->name))
 			return part->name;
 	}
 	return NULL;
@@ -109,7 +111,7 @@ const char *trial_find_reason(struct mem *m, const struct facts *facts, const st
 		return NULL;
 	if (audit && *audit)
 		return "LD_AUDIT is set";
-	other = trial_find_other_entry(preload);
+	other = trial_find_other_entry(facts, plan, preload);
 	if (other)
 		return mem_printf(m, "%s is preloaded too", other);
 	if (facts->ld_so_preload && *facts->ld_so_preload)

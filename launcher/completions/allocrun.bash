@@ -21,8 +21,8 @@ _allocrun_units() {
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
   local modes='--explain --list --check --tune --capture --help --version'
-  local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --numa
-    --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
+  local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --children
+    --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch --timeout
     --list-checks --explain-check'
@@ -61,6 +61,7 @@ _allocrun() {
   case $prev in
     --profile) mapfile -t COMPREPLY < <(compgen -W 'balanced memory latency throughput embedding debug' -- "$cur") ;;
     --allocator) _allocrun_list 'auto jemalloc mimalloc system' ;;
+    --children) mapfile -t COMPREPLY < <(compgen -W 'keep drop' -- "$cur") ;;
     --numa) mapfile -t COMPREPLY < <(compgen -W 'auto off gpu interleave' -- "$cur") ;;
     --thp) mapfile -t COMPREPLY < <(compgen -W 'inherit off advised on' -- "$cur") ;;
     --memlock | --core) mapfile -t COMPREPLY < <(compgen -W 'inherit hard unlimited' -- "$cur") ;;

@@ -25,6 +25,7 @@ _arguments -S \
   '*--mimalloc=[mimalloc options]:key=value,...' \
   '*--glibc=[glibc.malloc tunables]:key=value,...' \
   '*--purge-thread=[options of the thread that gives memory back]:key\:value,...' \
+  '--children=[what it starts has the allocator too]:which:(keep drop)' \
   '--numa=[where to run]:where:(auto off gpu interleave)' \
   '--numa-strict=-[bind memory instead of preferring nodes]::switch:(yes no)' \
   '--thp=[transparent hugepages]:mode:(inherit off advised on)' \

@@ -42,6 +42,7 @@ void policy_decide_limits(const struct decision *d);     /* rlimits, oom-score *
 void policy_decide_preload(const struct decision *d);    /* preload; sets plan->build */
 void policy_decide_integrity(const struct decision *d);  /* integrity, of plan->build */
 void policy_decide_options(const struct decision *d);    /* options of the chosen allocator */
+void policy_decide_children(const struct decision *d);   /* preload, of what the command starts */
 void policy_decide_privileges(const struct decision *d); /* user, caps, no-new-privs */
 
 #endif

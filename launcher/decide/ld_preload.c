@@ -78,8 +78,8 @@ static const char *preload_reason_to_drop(struct mem *m, const struct malloc_fil
 			  allocator ? allocator : "it has a malloc of its own");
 }
 
-char *preload_compose(struct mem *m, const struct malloc_files *read, const char *library, const char *current,
-		      struct parts *parts)
+char *preload_compose(struct mem *m, const struct malloc_files *read, const char *library, const char *children,
+		      const char *current, struct parts *parts)
 {
 	const char *cursor = current ? current : "";
 	struct buffer value = { .m = m };
@@ -87,6 +87,10 @@ char *preload_compose(struct mem *m, const struct malloc_files *read, const char
 	buffer_append(&value, library ? library : "");
 	if (library)
 		parts_add(m, parts, library, library, "ours, first: its malloc is the one found");
+	if (library && children) {
+		buffer_printf(&value, ":%s", children);
+		parts_add(m, parts, children, children, "ours: keeps it from children that cannot bear it");
+	}
 	for (char *entry; (entry = preload_next(m, &cursor));) {
 		const char *reason = preload_reason_to_drop(m, read, parts, entry);
 

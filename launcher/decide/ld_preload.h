@@ -25,10 +25,11 @@ const char *preload_find_library(const struct command_facts *command, enum mallo
  * Ours first, then what was there in its order, without other allocators and
  * without duplicates; both of the loader's separators are read, colons written.
  * Each entry goes to *parts, those left out with value NULL and the reason.
- * `library` NULL: only other allocators are taken out. Returns the value, "" when
+ * `library` NULL: only other allocators are taken out. `children`: the library that
+ * goes behind ours (known/inheritance.h); NULL = none. Returns the value, "" when
  * nothing is left.
  */
-char *preload_compose(struct mem *m, const struct malloc_files *read, const char *library, const char *current,
-		      struct parts *parts);
+char *preload_compose(struct mem *m, const struct malloc_files *read, const char *library, const char *children,
+		      const char *current, struct parts *parts);
 
 #endif

@@ -37,6 +37,7 @@ enum operation_kind {
 	OP_RLIMIT,
 	OP_OOM_SCORE,
 	OP_ENVIRONMENT,
+	OP_CHILDREN,
 	OP_USER,
 	OP_CAPS,
 	OP_NO_NEW_PRIVS,
@@ -86,6 +87,10 @@ struct operation {
 			const char *text;
 			const char *library; /* the file that must be readable, NULL = none */
 		} environment;
+		struct {                           /* OP_CHILDREN */
+			const struct parts *marks; /* variables, known/inheritance.h */
+			bool has_pid;              /* and that of the process */
+		} children;
 		const struct account_facts *account; /* OP_USER; points into the facts */
 		struct {                             /* OP_CAPS: bit N = CAP_… N */
 			uint64_t keep;

@@ -44,5 +44,6 @@ void policy_decide(struct mem *m, const struct facts *facts, const struct option
 	policy_decide_preload(&d);
 	policy_decide_integrity(&d);
 	policy_decide_options(&d);
+	policy_decide_children(&d);
 	policy_decide_privileges(&d);
 }

@@ -21,4 +21,7 @@ const char *policy_reject_build(struct mem *m, const struct facts *facts, const 
 /* Why nothing at all can be preloaded into the command; NULL = something can. */
 const char *policy_reject_command(struct mem *m, const struct facts *facts, const struct options *options);
 
+/* Is it an entry of LD_PRELOAD that comes with this build: the build, or what watches over its children? */
+bool policy_is_ours(const struct facts *f, const struct build_facts *build, const char *entry);
+
 #endif

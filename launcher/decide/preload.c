@@ -247,6 +247,11 @@ static const struct build_facts *preload_walk(const struct decision *d, const ch
 	return NULL;
 }
 
+bool policy_is_ours(const struct facts *f, const struct build_facts *build, const char *entry)
+{
+	return strcmp(entry, build->path) == 0 || (f->catalog.children && strcmp(entry, f->catalog.children) == 0);
+}
+
 static void preload_set(const struct decision *d, const struct build_facts *build, const char *why,
 			const struct parts *rejected)
 {
@@ -256,14 +261,15 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 
 	for (size_t i = 0; i < rejected->n; i++)
 		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
-	text = preload_compose(d->m, &d->facts->preloads, build ? build->path : NULL, current, &op->parts);
+	text = preload_compose(d->m, &d->facts->preloads, build ? build->path : NULL, d->facts->catalog.children,
+			       current, &op->parts);
 	op->u.environment.variable = PRELOAD;
 	op->u.environment.text = *text ? text : NULL;
 	op->u.environment.library = build ? build->path : NULL;
 	op->value = *text ? text : "(unset)";
 	op->why = why;
 	for (size_t i = rejected->n; i < op->parts.n; i++) {
-		bool is_ours = build && strcmp(op->parts.items[i].name, build->path) == 0;
+		bool is_ours = build && policy_is_ours(d->facts, build, op->parts.items[i].name);
 
 		/* Ours twice is a launch below a launch. */
 		if (!op->parts.items[i].value && !is_ours)

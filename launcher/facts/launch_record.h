@@ -24,6 +24,7 @@
 #define RECORD_OOM_SCORE "oom_score_adj"   /* a number */
 #define RECORD_VARIABLE "variable"         /* the name */
 #define RECORD_TEXT "text"                 /* its value; null: it was taken out */
+#define RECORD_CHILDREN "children"         /* as --children says it */
 #define RECORD_UID "uid"                   /* a number */
 #define RECORD_GID "gid"                   /* a number */
 #define RECORD_CAPABILITIES "capabilities" /* the mask that is kept, 16 hex digits, as in /proc/PID/status */

@@ -243,8 +243,9 @@ struct build_facts {
 };
 
 struct catalog_facts {
-	char *prefix;  /* from /proc/self/exe; NULL = unknown */
-	char *problem; /* NULL, or what is wrong with the manifest */
+	char *prefix;   /* from /proc/self/exe; NULL = unknown */
+	char *problem;  /* NULL, or what is wrong with the manifest */
+	char *children; /* the library for LD_PRELOAD that watches over the command's children; NULL = none here */
 	struct build_facts *builds;
 	size_t n_builds;
 };

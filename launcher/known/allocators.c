@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "known/malloc_names.h"
 #include "util/text.h"
 
 /* What ld.so(8) splits LD_PRELOAD at; ld.so.preload has lines and tabs as well. */
@@ -14,32 +15,9 @@ struct preload_name {
 	const char *name;
 };
 
-/* Libraries that define malloc for the whole process when they are preloaded. */
-static const struct preload_name allocators[] = {
-	{ "libjemalloc", "jemalloc" },
-	{ "libtcmalloc", "tcmalloc" },
-	{ "libmimalloc", "mimalloc" },
-	{ "libtbbmalloc_proxy", "tbbmalloc" },
-	{ "libsnmalloc", "snmalloc" },
-	{ "librpmalloc", "rpmalloc" },
-	{ "libscudo", "scudo" },
-	{ "libhoard", "hoard" },
-	{ "libhardened_malloc", "hardened_malloc" },
-	{ NULL, NULL },
-};
-
-/* They abort when they are not first, or crash under another malloc. */
-static const struct preload_name sanitizers[] = {
-	{ "libasan", "AddressSanitizer" },
-	{ "libhwasan", "HWAddressSanitizer" },
-	{ "liblsan", "LeakSanitizer" },
-	{ "libtsan", "ThreadSanitizer" },
-	{ "libclang_rt.asan", "AddressSanitizer" },
-	{ "libclang_rt.hwasan", "HWAddressSanitizer" },
-	{ "libclang_rt.lsan", "LeakSanitizer" },
-	{ "libclang_rt.tsan", "ThreadSanitizer" },
-	{ NULL, NULL },
-};
+#define PRELOAD_NAME(prefix, name) { prefix, name },
+static const struct preload_name allocators[] = { KNOWN_ALLOCATORS(PRELOAD_NAME){ NULL, NULL } };
+static const struct preload_name sanitizers[] = { KNOWN_SANITIZERS(PRELOAD_NAME){ NULL, NULL } };
 
 static const char *preload_name_of(const struct preload_name *names, const char *path)
 {

@@ -103,7 +103,7 @@ static int launch_exec_without_options(struct launch *l)
 
 		if (op->outcome == OUTCOME_DONE && op->kind == OP_USER)
 			apply_user_environment(l->m, op, &l->environment);
-		if (op->outcome != OUTCOME_DONE || op->kind != OP_ENVIRONMENT)
+		if (op->outcome != OUTCOME_DONE || (op->kind != OP_ENVIRONMENT && op->kind != OP_CHILDREN))
 			continue;
 		op->outcome = OUTCOME_REFUSED;
 		op->detail = "the environment has no room for it";

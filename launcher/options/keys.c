@@ -9,6 +9,7 @@
 
 #include "facts/machine.h"
 #include "known/conf.h"
+#include "known/inheritance.h"
 #include "options/options.h"
 #include "util/nearest.h"
 #include "util/refuse.h"
@@ -214,6 +215,23 @@ static int check_capabilities(struct mem *m, const char *text, const char **ret_
 	return check_list(m, text, check_capability, ret_error);
 }
 
+static int check_child(struct mem *m, const char *text, const char **ret_error)
+{
+	if (strcmp(text, CHILDREN_KEEP) == 0 || strcmp(text, CHILDREN_DROP) == 0)
+		return refuse(ret_error, "(it stands alone)");
+	if (strchr(text, '/'))
+		return refuse(ret_error, mem_printf(m, "(a name without its folder: %s)", text_basename(text)));
+	return 0;
+}
+
+/* Names of programs, or a word that stands for all. */
+static int check_children(struct mem *m, const char *text, const char **ret_error)
+{
+	if (strcmp(text, CHILDREN_KEEP) == 0 || strcmp(text, CHILDREN_DROP) == 0)
+		return 0;
+	return check_list(m, text, check_child, ret_error);
+}
+
 static int check_text(struct mem *m, const char *text, const char **ret_error)
 {
 	(void)m;
@@ -237,6 +255,8 @@ static const struct key_row keys[KEY_COUNT] = {
 	[KEY_GLIBC] = { "glibc", "K=V,...", check_glibc, "glibc.malloc tunables over the profile's" },
 	[KEY_PURGE_THREAD] = { "purge-thread", "K:V,...", check_purge_thread,
 			       "options of the thread that gives memory back, over\nthe profile's: window_ms, idle_ms, thread:false, ..." },
+	[KEY_CHILDREN] = { "children", "WHICH", check_children,
+			   "what it starts has the allocator too: keep (default),\ndrop, or the NAMEs of the programs that keep it" },
 	[KEY_NUMA] = { "numa", "WHERE", check_numa, "auto (default), off, gpu, interleave, or nodes (0,2-3)" },
 	[KEY_NUMA_STRICT] = { "numa-strict", "[=yes|no]", check_switch, "bind memory instead of preferring its nodes" },
 	[KEY_THP] = { "thp", "MODE", check_thp, "transparent hugepages: inherit, off, advised, on" },

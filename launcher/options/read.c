@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "known/inheritance.h"
 #include "options/argv.h"
 #include "options/privileges.h"
 #include "options/profiles.h"
@@ -20,7 +21,7 @@ static void options_set_defaults(struct options *o)
 	} defaults[] = {
 		{ KEY_PROFILE, "balanced" }, { KEY_NUMA_STRICT, "no" },        { KEY_MEMLOCK, "hard" },
 		{ KEY_CORE, "inherit" },     { KEY_OOM_SCORE_ADJ, "inherit" }, { KEY_NO_NEW_PRIVS, "no" },
-		{ KEY_RECORD, "auto" },
+		{ KEY_RECORD, "auto" },      { KEY_CHILDREN, CHILDREN_KEEP },
 	};
 
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
@@ -114,14 +115,30 @@ static int options_complete(struct mem *m, struct options *o, const struct comma
 	return r;
 }
 
+/* allocrun below allocrun: what the outer one has set is no wish of anybody's. */
+static char **options_forget_launch(struct mem *m, char **environment)
+{
+	struct inheritance above;
+	char **clean, *preload;
+
+	inheritance_read(environment, &above);
+	if (!above.children)
+		return environment;
+	clean = mem_alloc(m, (above.n + 1) * sizeof *clean);
+	preload = mem_printf(m, "LD_PRELOAD=%s", above.preload ? above.preload : "");
+	inheritance_undo(&above, environment, clean, preload);
+	return clean;
+}
+
 int options_parse(struct mem *m, int argc, char **argv, char **environment, const char *const *check_ids,
 		  struct options *ret, const char **ret_error)
 {
 	static const char *const none[] = { NULL };
 	/* Below a setuid program, or one with capabilities, they are the caller's, who may not say what root does. */
 	bool is_secure = getauxval(AT_SECURE);
-	struct options o = { .environment = environment,
-			     .variables = is_secure ? none : (const char *const *)environment,
+	char **own = options_forget_launch(m, environment);
+	struct options o = { .environment = own,
+			     .variables = is_secure ? none : (const char *const *)own,
 			     .check_ids = check_ids,
 			     .root = { .fd = AT_FDCWD, .live = true } };
 	struct command_line line = { NULL, 0, false, NULL, NULL };

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "known/allocators.h"
+#include "known/inheritance.h"
 #include "util/json.h"
 #include "util/text.h"
 #include "util/trust.h"
@@ -207,6 +209,28 @@ static void catalog_add_foreign(const struct root *root, struct mem *m, const ch
 		digest_file(root, m, path, &build->digest);
 }
 
+/*
+ * It is of the launcher's own machine, and serves every libc there. `own`: where the launcher's tree
+ * lies.
+ */
+static char *catalog_find_children(const struct root *own, struct mem *m, const char *prefix,
+				   const struct command_facts *command)
+{
+#if defined __x86_64__
+	static const char machine[] = "x86_64";
+#elif defined __aarch64__
+	static const char machine[] = "aarch64";
+#else
+	static const char machine[] = "";
+#endif
+	char *path = mem_printf(m, "%s/" INHERITANCE_FILE, prefix);
+	bool fits = !command || !command->elf.machine[0] ||
+		    (strcmp(command->elf.machine, machine) == 0 && command->elf.bits == 64);
+	struct stat st;
+
+	return fits && preload_can_express(path) && root_stat(own, path, &st) == 0 ? path : NULL;
+}
+
 void catalog_read(const struct root *own, const struct root *root, struct mem *m, const char *prefix,
 		  const struct detect_request *request, const struct command_facts *command, struct catalog_facts *ret)
 {
@@ -216,6 +240,7 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 	if (prefix) {
 		ret->prefix = mem_strdup(m, prefix);
 		catalog_read_manifest(own, m, prefix, owner, ret);
+		ret->children = catalog_find_children(own, m, prefix, command);
 	}
 	for (size_t i = 0; i < ret->n_builds; i++) {
 		if (!catalog_may_fit(&ret->builds[i], command))

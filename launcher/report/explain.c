@@ -258,7 +258,7 @@ static void report_operation(struct page *t, const struct plan *plan, const stru
 	}
 	page_end_line(t);
 	report_parts(t, op);
-	if (op->step == STEP_PRELOAD && plan->trial) {
+	if (op->kind == OP_ENVIRONMENT && op->step == STEP_PRELOAD && plan->trial) {
 		page_add(t, INDENT "%s", plan->trial);
 		page_end_line(t);
 	}

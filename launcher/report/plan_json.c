@@ -72,6 +72,9 @@ static void plan_write_set(struct json_writer *w, const struct operation *op)
 		writer_text(w, RECORD_VARIABLE, op->u.environment.variable);
 		writer_text(w, RECORD_TEXT, op->u.environment.text);
 		break;
+	case OP_CHILDREN:
+		writer_text(w, RECORD_CHILDREN, op->value);
+		break;
 	case OP_USER:
 		writer_integer(w, RECORD_UID, op->u.account->uid);
 		writer_integer(w, RECORD_GID, op->u.account->gid);

@@ -26,6 +26,10 @@ of_build() {
 build_of() { of_build id "$@"; }
 library_of() { printf '%s/lib/allocrun/%s' "$prefix" "$(of_build file "$@")"; }
 
+# What goes into LD_PRELOAD behind it; both.
+children=$prefix/lib/allocrun/children.so
+preload_of() { printf '%s:%s' "$(library_of "$@")" "$children"; }
+
 # --- running -----------------------------------------------------------------
 
 bounded() { timeout -k 5 300 "$@"; }

@@ -49,13 +49,13 @@ load helpers
   for library in libmymem.so libfast.so; do
     attempt env LD_PRELOAD="$BATS_TEST_TMPDIR/$library" "$allocrun" -- "$show" -
     expect_malloc "$(library_of jemalloc)"
-    expect_variable LD_PRELOAD "$(library_of jemalloc)"
+    expect_variable LD_PRELOAD "$(preload_of jemalloc)"
     expect_err "$library is taken out of LD_PRELOAD"
     attempt env LD_PRELOAD="$BATS_TEST_TMPDIR/$library" "$allocrun" --allocator system -- "$show" -
     expect_system_malloc
     # Found as the loader finds it.
     attempt env LD_LIBRARY_PATH="$BATS_TEST_TMPDIR" LD_PRELOAD="$library" "$allocrun" -- "$show" -
-    expect_variable LD_PRELOAD "$(library_of jemalloc)"
+    expect_variable LD_PRELOAD "$(preload_of jemalloc)"
   done
 }
 
@@ -63,7 +63,7 @@ load helpers
   cp "$libraries/libother.so" "$BATS_TEST_TMPDIR/libtcmalloc.so"
   attempt env LD_PRELOAD="$BATS_TEST_TMPDIR/libtcmalloc.so" "$allocrun" -- "$show" -
   expect_malloc "$(library_of jemalloc)"
-  expect_variable LD_PRELOAD "$(library_of jemalloc):$BATS_TEST_TMPDIR/libtcmalloc.so"
+  expect_variable LD_PRELOAD "$(preload_of jemalloc):$BATS_TEST_TMPDIR/libtcmalloc.so"
 }
 
 @test "kind D: LD_PRELOAD with a malloc that hands on to the next: kept, behind ours" {

@@ -103,7 +103,7 @@ setting() { of ".settings[] | select(.name == \"$1\") | .value + \" \" + .why"; 
     "memlock 4096 8192 inherit" "core 0 hard inherit" "oom-score-adj 1 2 3" "user root nobody daemon"
     "keep-caps none all chown" "no-new-privs yes no yes" "conf narenas:1 narenas:2 narenas:3"
     "mimalloc purge_delay=1 purge_delay=2 purge_delay=3" "glibc arena_max=1 arena_max=2 arena_max=3"
-    "purge-thread idle_ms:1001 idle_ms:1002 idle_ms:1003" "record /tmp/1 /tmp/2 /tmp/3"
+    "purge-thread idle_ms:1001 idle_ms:1002 idle_ms:1003" "record /tmp/1 /tmp/2 /tmp/3" "children drop a,b keep"
   )
   unset ALLOCRUN_RECORD
   for row in "${values[@]}"; do

@@ -91,7 +91,7 @@ expect_fallback() {
   attempt env LD_LIBRARY_PATH="$BATS_TEST_TMPDIR/lib" "$other/bin/allocrun" -- "$show" -
   expect_status 0
   expect_quiet
-  expect_variable LD_PRELOAD "$jemalloc"
+  expect_variable LD_PRELOAD "$jemalloc:$other/lib/allocrun/children.so"
 }
 
 @test "library that is an executable: falls back and says why" {

@@ -22,6 +22,8 @@ compile_programs() {
   gcc "${flags[@]}" -o "$2/refuse" "$1/refuse.c"
   gcc "${flags[@]}" -o "$2/odd" "$1/odd.c"
   gcc "${flags[@]}" -fno-builtin -o "$2/own" "$1/own.c"
+  gcc "${flags[@]}" -o "$2/execute" "$1/execute.c" -pthread
+  musl-gcc "${flags[@]}" -o "$2/execute-musl" "$1/execute.c"
   # A loader that is not there: only execve(2) itself finds out.
   gcc "${flags[@]}" -DSHOW_STATIC -Wl,--dynamic-linker=/nowhere/ld-linux.so.2 -o "$2/no-loader" "$1/show.c"
 }

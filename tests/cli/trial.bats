@@ -31,7 +31,7 @@ expect_next() {
   for way in crash exit flood; do
     attempt env PICKY="$way" PICKY_NAME=libjemalloc LD_PRELOAD="$libraries/picky.so" "$allocrun" -- "$show" -
     expect_next mimalloc "(tried, for $libraries/picky.so is preloaded too)"
-    expect_variable LD_PRELOAD "$(library_of mimalloc):$libraries/picky.so"
+    expect_variable LD_PRELOAD "$(preload_of mimalloc):$libraries/picky.so"
   done
 }
 
@@ -49,7 +49,7 @@ expect_next() {
 @test "kind B: another preloaded library that does no harm stays, and ours serves" {
   attempt env LD_PRELOAD="$libraries/picky.so" "$allocrun" -- "$show" -
   expect_malloc "$(library_of jemalloc)"
-  expect_variable LD_PRELOAD "$(library_of jemalloc):$libraries/picky.so"
+  expect_variable LD_PRELOAD "$(preload_of jemalloc):$libraries/picky.so"
 }
 
 @test "kind B: a file system that is mounted noexec" {

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!library || !*library || !preload_can_express(library))
 		library = NULL;
-	value = preload_compose(&m, NULL, library, text, &parts);
+	value = preload_compose(&m, NULL, library, NULL, text, &parts);
 	FUZZ_CHECK(parts.n == count_entries(&m, text) + (library != NULL));
 	check_parts(&m, &parts, value);
 	foreign = value;
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(!has_allocator(&m, foreign));
 	FUZZ_CHECK(!strstr(value, "::") && !strchr(value, ' '));
 	/* A second allocrun finds it as it should be. */
-	FUZZ_CHECK(strcmp(preload_compose(&m, NULL, library, value, &again), value) == 0);
+	FUZZ_CHECK(strcmp(preload_compose(&m, NULL, library, NULL, value, &again), value) == 0);
 	mem_free_all(&m);
 	return 0;
 }

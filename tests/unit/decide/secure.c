@@ -5,7 +5,7 @@
  */
 #include "support/scenario.h"
 
-#define JEMALLOC "/opt/allocrun/lib/allocrun/jemalloc/libjemalloc.so.2"
+#define JEMALLOC "/opt/allocrun/lib/allocrun/jemalloc/libjemalloc.so.2:" SCENARIO_CHILDREN
 
 struct secure_case {
 	const char *name;

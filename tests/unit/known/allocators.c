@@ -118,7 +118,8 @@ static void test_compose(void **state)
 		const struct compose_case *c = &compose_cases[i];
 		struct parts parts = { NULL, 0 };
 
-		assert_row_string(c->name, preload_compose(&pool, NULL, c->library, c->current, &parts), c->value);
+		assert_row_string(c->name, preload_compose(&pool, NULL, c->library, NULL, c->current, &parts),
+				  c->value);
 		check_parts(c, &parts);
 	}
 }
@@ -130,9 +131,9 @@ static void test_compose_twice(void **state)
 	for (size_t i = 0; i < sizeof compose_cases / sizeof *compose_cases; i++) {
 		const struct compose_case *c = &compose_cases[i];
 		struct parts first = { NULL, 0 }, second = { NULL, 0 };
-		char *once = preload_compose(&pool, NULL, c->library, c->current, &first);
+		char *once = preload_compose(&pool, NULL, c->library, NULL, c->current, &first);
 
-		assert_row_string(c->name, preload_compose(&pool, NULL, c->library, once, &second), once);
+		assert_row_string(c->name, preload_compose(&pool, NULL, c->library, NULL, once, &second), once);
 	}
 }
 
@@ -144,7 +145,7 @@ static void test_long_list(void **state)
 	(void)state;
 	for (int i = 0; i < 300; i++)
 		list = mem_printf(&pool, "%s:/lib/%d.so", list, i);
-	value = preload_compose(&pool, NULL, OURS, list, &parts);
+	value = preload_compose(&pool, NULL, OURS, NULL, list, &parts);
 	assert_int_equal(parts.n, 302);
 	assert_string_equal(parts.items[301].value, "/lib/299.so");
 	assert_string_equal(value, mem_printf(&pool, "%s%s", OURS, strchr(list, ':')));

@@ -131,7 +131,7 @@ static const struct {
 	{ "[profile a]\nthp = offf\n", "p.conf:2: bad value 'offf' for thp (did you mean 'off'?)" },
 	{ LINE_63 LINE_63 LINE_63 "[launch]\n" LINE_63 "x = y\n",
 	  "p.conf:6: no key 'x' in [launch] (one of: allocator, conf, mimalloc, glibc, purge-thread, numa, thp, "
-	  "profile, numa-strict, memlock, core, oom-score-adj, user, keep-caps, no-new-privs, record, "
+	  "profile, children, numa-strict, memlock, core, oom-score-adj, user, keep-caps, no-new-privs, record, "
 	  "require, prefer, off)" },
 	/* Of two errors the first; nothing behind it is read. */
 	{ "[launch]\nnumb = 1\nthpp = 2\n", "p.conf:2: no key 'numb' in [launch] (did you mean 'numa'?)" },

@@ -76,7 +76,8 @@ static void test_plan(void **state)
 	assert_string_equal(text_at(json_array_get(gpus, 1), "vendor"), "nvidia");
 	assert_string_equal(text_at(json_array_get(gpus, 1), "address"), scenario.machine.facts.gpu.gpus[1].address);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(gpus, 7), "node")), 1);
-	assert_string_equal(text_at(json_object_get(report, "environment"), "LD_PRELOAD"), scenario.builds[0].path);
+	assert_string_equal(text_at(json_object_get(report, "environment"), "LD_PRELOAD"),
+			    mem_printf(&pool, "%s:" SCENARIO_CHILDREN, scenario.builds[0].path));
 	assert_string_equal(text_at(json_object_get(report, "environment"), "MALLOC_CONF"),
 			    scenario_find(STEP_OPTIONS, "MALLOC_CONF")->value);
 	settings = json_object_get(report, "settings");

@@ -81,6 +81,7 @@ void scenario_open(const char *name, const char *const *environment, const char 
 	scenario_make_build(&scenario.builds[0], "jemalloc", "5.3.1", "libjemalloc.so.2");
 	scenario_make_build(&scenario.builds[1], "mimalloc", "3.5.0", "libmimalloc.so.3");
 	f->catalog = (struct catalog_facts){ .builds = scenario.builds, .n_builds = 2 };
+	f->catalog.children = mem_strdup(&pool, SCENARIO_CHILDREN);
 }
 
 void scenario_decide(void)

@@ -25,6 +25,9 @@ extern struct scenario_state {
 	bool is_open;
 } scenario;
 
+/* What goes into LD_PRELOAD behind the build. */
+#define SCENARIO_CHILDREN "/opt/allocrun/lib/allocrun/children.so"
+
 void scenario_make_build(struct build_facts *build, const char *allocator, const char *version, const char *soname);
 
 /* An ordinary glibc program of this machine. */
