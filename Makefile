@@ -94,7 +94,11 @@ always:
 $(OBJ)/%.o: launcher/%.c $(OBJ)/flags | packages-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(KNOWS) -fPIE -MMD -MP -c -o $@ $<
+
+# The launcher knows the bytes of what it preloads beside a build; those of builds the manifest knows.
+$(OBJ)/program/catalog.o: $(STAGE)/lib/allocrun/children.so
+$(OBJ)/program/catalog.o: KNOWS = -DINHERITANCE_SHA256='"$(firstword $(shell sha256sum $(STAGE)/lib/allocrun/children.so))"'
 
 -include $(OBJECTS:.o=.d)
 

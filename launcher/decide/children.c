@@ -38,16 +38,23 @@ static const char *children_explain(const struct decision *d, const struct setti
 	return mem_printf(d->m, "%s what cannot bear it (%s)", what, s->where);
 }
 
+const char *policy_find_children(const struct facts *f)
+{
+	const struct catalog_facts *c = &f->catalog;
+
+	return c->children_digest && strcmp(c->children_digest, c->children_sha256) != 0 ? NULL : c->children;
+}
+
 void policy_decide_children(const struct decision *d)
 {
 	struct setting s = policy_setting(d, KEY_CHILDREN);
 	static const char missing[] = "what it starts inherits the preload, whatever it is: " INHERITANCE_FILE
-				      " is not there for this command";
+				      " is not there for this command, or not ours";
 	struct operation *op;
 
 	if (!d->plan->build)
 		return;
-	if (!d->facts->catalog.children) {
+	if (!policy_find_children(d->facts)) {
 		if (strcmp(s.text, CHILDREN_KEEP) == 0) {
 			policy_leave(d, STEP_PRELOAD, CHILDREN, missing);
 			return;

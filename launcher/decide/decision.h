@@ -35,6 +35,9 @@ struct operation *policy_add(const struct decision *d, enum step step, enum oper
 struct operation *policy_leave(const struct decision *d, enum step step, const char *name, const char *why);
 struct operation *policy_refuse(const struct decision *d, enum step step, const char *name, const char *why);
 
+/* What goes into LD_PRELOAD behind the build; NULL: there is none, or its bytes are not ours. */
+const char *policy_find_children(const struct facts *f);
+
 /* Each adds the operations of its steps. */
 void policy_decide_numa(const struct decision *d);       /* affinity, mempolicy */
 void policy_decide_thp(const struct decision *d);        /* thp */

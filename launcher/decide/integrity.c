@@ -21,6 +21,9 @@ static const char *integrity_find_difference(const struct decision *d)
 			return mem_printf(d->m, "%s has sha256 %s, the manifest says %s", b->path, b->digest,
 					  b->sha256);
 	}
+	if (catalog->children_digest && strcmp(catalog->children_digest, catalog->children_sha256) != 0)
+		return mem_printf(d->m, "%s has sha256 %s, this allocrun knows %s", catalog->children,
+				  catalog->children_digest, catalog->children_sha256);
 	return NULL;
 }
 

@@ -261,7 +261,7 @@ static void preload_set(const struct decision *d, const struct build_facts *buil
 
 	for (size_t i = 0; i < rejected->n; i++)
 		parts_add(d->m, &op->parts, rejected->items[i].name, NULL, rejected->items[i].why);
-	text = preload_compose(d->m, &d->facts->preloads, build ? build->path : NULL, d->facts->catalog.children,
+	text = preload_compose(d->m, &d->facts->preloads, build ? build->path : NULL, policy_find_children(d->facts),
 			       current, &op->parts);
 	op->u.environment.variable = PRELOAD;
 	op->u.environment.text = *text ? text : NULL;

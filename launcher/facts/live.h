@@ -54,6 +54,7 @@ enum live_set_kind {
 	SET_LIMIT,
 	SET_OOM_SCORE,
 	SET_VARIABLE,
+	SET_CHILDREN,
 	SET_USER,
 	SET_CAPABILITIES,
 	SET_NO_NEW_PRIVS,
@@ -70,7 +71,7 @@ struct live_set {
 	struct limit limit;         /* SET_LIMIT */
 	int64_t oom_score_adj;      /* SET_OOM_SCORE */
 	const char *variable;       /* SET_VARIABLE */
-	const char *text;           /* SET_VARIABLE: NULL = taken out */
+	const char *text;           /* SET_VARIABLE: NULL = taken out; SET_CHILDREN: as --children says it */
 	int64_t uid;                /* SET_USER */
 	uint64_t capabilities;      /* SET_CAPABILITIES: bit N = CAP_… N is kept */
 };

@@ -243,8 +243,10 @@ struct build_facts {
 };
 
 struct catalog_facts {
-	char *prefix;   /* from /proc/self/exe; NULL = unknown */
-	char *problem;  /* NULL, or what is wrong with the manifest */
+	char *prefix;                /* from /proc/self/exe; NULL = unknown */
+	char *problem;               /* NULL, or what is wrong with the manifest */
+	char *children_digest;       /* its sha256; NULL = not asked for, or not readable */
+	const char *children_sha256; /* what that should be, "" = not known */
 	char *children; /* the library for LD_PRELOAD that watches over the command's children; NULL = none here */
 	struct build_facts *builds;
 	size_t n_builds;

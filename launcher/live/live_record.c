@@ -86,6 +86,9 @@ static struct live_set record_read_set(struct mem *m, const json_t *set)
 		s.variable = json_dup_text(m, set, RECORD_VARIABLE);
 		s.text = json_dup_text(m, set, RECORD_TEXT);
 		s.kind = SET_VARIABLE;
+	} else if (json_is_string(json_object_get(set, RECORD_CHILDREN))) {
+		s.text = json_dup_text(m, set, RECORD_CHILDREN);
+		s.kind = SET_CHILDREN;
 	} else if (json_is_integer(json_object_get(set, RECORD_UID))) {
 		s.uid = record_number(set, RECORD_UID);
 		s.kind = SET_USER;

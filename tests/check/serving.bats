@@ -215,6 +215,19 @@ has_below() {
   expect_finding preload-effective ok "$(build_of jemalloc)" "${children[1]}"
 }
 
+@test "serving: --children drop: a child without the allocator is as it was meant" {
+  unset ALLOCRUN_RECORD
+  start "$allocrun" --children drop -- sh -c 'sleep 600 & wait'
+  eventually has_children "$pid" 1
+  local -a children
+  read -ra children < <(children_of "$pid"; echo)
+  eventually is_past "${children[0]}" sh
+  check --pid "$pid" --only "$both" --fail-on warn
+  expect_status 0
+  expect_finding preload-effective ok "$(build_of jemalloc)"
+  expect_finding preload-effective skip "not all children have the allocator (--children drop)" "${children[0]}"
+}
+
 # As a supervisor does that starts its workers in an environment of its own.
 @test "serving: a worker that was started with a scrubbed environment is named" {
   local worker

@@ -130,6 +130,22 @@ change_a_byte() {
   expect_refusal "integrity is required" "$jemalloc"
 }
 
+@test "the library for children with other bytes: noticed when that is asked for" {
+  local changed=$other/lib/allocrun/children.so
+  printf x >>"$changed"
+  attempt "$other/bin/allocrun" -- "$show" -
+  expect_malloc "$jemalloc"
+  attempt "$other/bin/allocrun" --require integrity -- "$show" -
+  expect_refusal "integrity is required" "$changed has sha256 $(sha256sum <"$changed" | cut -d' ' -f1), this allocrun knows"
+  attempt "$other/bin/allocrun" --prefer integrity -- "$show" -
+  expect_malloc "$jemalloc"
+  expect_variable LD_PRELOAD "$jemalloc"
+  expect_err "going on without integrity"
+  attempt "$other/bin/allocrun" --check --only builds-integrity
+  expect_status 2
+  expect_out "$changed (sha256"
+}
+
 @test "a library named by its path cannot prove its bytes" {
   launch --allocator "$(library_of jemalloc)" --require integrity -- "$show" -
   expect_refusal "integrity is required" "no manifest says what the bytes of"

@@ -56,6 +56,7 @@ static void make_plan(void)
 	op->u.environment.variable = "MALLOC_CONF";
 	op->u.environment.text = "narenas:3,dirty_decay_ms:-1";
 	add(STEP_OPTIONS, OP_ENVIRONMENT, "(gone)")->u.environment.variable = "GLIBC_TUNABLES";
+	add(STEP_PRELOAD, OP_CHILDREN, "a,b");
 	add(STEP_USER, OP_USER, "somebody")->u.account = &account;
 	add(STEP_CAPS, OP_CAPS, "some")->u.caps.keep = KEPT;
 	add(STEP_NO_NEW_PRIVS, OP_NO_NEW_PRIVS, "yes");
@@ -106,6 +107,7 @@ static void test_values(void **state)
 	assert_string_equal(set_of(SET_VARIABLE, 0)->variable, "MALLOC_CONF");
 	assert_string_equal(set_of(SET_VARIABLE, 0)->text, "narenas:3,dirty_decay_ms:-1");
 	assert_null(set_of(SET_VARIABLE, 1)->text);
+	assert_string_equal(set_of(SET_CHILDREN, 0)->text, "a,b");
 	assert_int_equal(set_of(SET_USER, 0)->uid, 1000);
 	assert_true(set_of(SET_CAPABILITIES, 0)->capabilities == KEPT);
 	assert_non_null(set_of(SET_NO_NEW_PRIVS, 0));

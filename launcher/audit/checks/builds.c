@@ -102,6 +102,8 @@ ASSESS(audit_builds)
 		else if (strcmp(b->digest, b->sha256) != 0)
 			text_list(m, &changed, mem_printf(m, "%s (sha256 %s)", b->path, b->digest));
 	}
+	if (catalog->children_digest && strcmp(catalog->children_digest, catalog->children_sha256) != 0)
+		text_list(m, &changed, mem_printf(m, "%s (sha256 %s)", catalog->children, catalog->children_digest));
 	if (changed)
 		return finding_fail(m, "not what the manifest says: %s", changed);
 	if (unread)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "known/inheritance.h"
 #include "options/read.h"
 #include "util/text.h"
 
@@ -150,15 +151,43 @@ static struct finding serving_assess_static(struct mem *m, const struct audit_fa
 	return finding_fail(m, "a static program: nothing can be preloaded into it");
 }
 
+static const struct live_process *serving_find(const struct audit_facts *a, int64_t pid)
+{
+	for (size_t i = 0; i < a->live->n_processes; i++) {
+		if (a->live->processes[i].pid == pid)
+			return &a->live->processes[i];
+	}
+	return NULL;
+}
+
+/* The --children of the launch above it that does not keep all of them; NULL = none. */
+static const char *serving_find_children(const struct audit_facts *a, const struct live_process *p)
+{
+	/* A list read while processes come and go may go in a circle. */
+	for (size_t i = 0; i < a->live->n_processes && (p = serving_find(a, p->parent)); i++) {
+		for (size_t k = 0; p->record && !p->record->problem && k < p->record->n_steps; k++) {
+			const struct live_set *set = &p->record->steps[k].set;
+
+			if (set->kind == SET_CHILDREN)
+				return strcmp(set->text, CHILDREN_KEEP) == 0 ? NULL : set->text;
+		}
+	}
+	return NULL;
+}
+
 static struct finding serving_assess_libc(struct mem *m, const struct audit_facts *a, const struct live_process *p)
 {
-	const char *why = serving_explain_libc(m, p);
+	const char *why = serving_explain_libc(m, p), *children;
 	struct finding f;
 
 	if (serving_is_left_alone(m, a, p, mem_printf(m, "malloc is %s's own", p->malloc->allocator), &f))
 		return f;
 	if (serving_wants_libc(p))
 		return finding_ok(m, "%s, as it was launched", p->malloc->allocator);
+	children = serving_find_children(a, p);
+	if (children)
+		return finding_skip(m, "malloc is %s's: not all children have the allocator (--children %s)",
+				    p->malloc->allocator, children);
 	if (audit_is_child(a, p))
 		return finding_warn(m, "malloc is %s's: this child runs without the allocator%s", p->malloc->allocator,
 				    why);
