@@ -6,6 +6,7 @@
 
 #include "decide/policy.h"
 #include "known/servers.h"
+#include "known/wrappers.h"
 #include "options/profiles.h"
 
 struct decision {
@@ -14,6 +15,7 @@ struct decision {
 	const struct options *options;
 	const struct profile *profile;         /* the built-in base */
 	const struct profile_section *section; /* of the policy file; NULL = none */
+	struct wrapped command;                /* behind "sh -c" and its like */
 	const struct framework *framework;     /* NULL = not recognised */
 	struct plan *plan;
 };

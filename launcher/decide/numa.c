@@ -130,8 +130,10 @@ static const char *numa_find_owner(const struct decision *d)
 		has_gpu |= f->gpu.gpus[i].visible != TRI_NO;
 	if (!d->framework || !d->options->argv)
 		return NULL;
-	return framework_binds_itself(d->framework, (const char *const *)d->options->argv,
-				      (const char *const *)d->options->environment, has_gpu);
+	return framework_binds_itself(d->framework, d->command.argv,
+				      wrapper_environment(d->m, &d->command,
+							  (const char *const *)d->options->environment),
+				      has_gpu);
 }
 
 static void numa_choose(const struct decision *d, struct placement *p)

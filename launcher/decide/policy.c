@@ -31,7 +31,8 @@ void policy_decide(struct mem *m, const struct facts *facts, const struct option
 
 	*ret = (struct plan){ 0 };
 	policy_find_profile(&d);
-	d.framework = framework_find((const char *const *)options->argv);
+	wrapper_look_behind(m, (const char *const *)options->argv, &d.command);
+	d.framework = framework_find(d.command.argv);
 	ret->framework = d.framework ? framework_name(d.framework) : NULL;
 	if (options->policy_problem)
 		plan_warn(m, ret, "policy ignored as a whole, built-in values used: %s", options->policy_problem);

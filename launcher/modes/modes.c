@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "detect/detect.h"
+#include "known/wrappers.h"
 #include "report/report.h"
 #include "util/output.h"
 #include "util/utf8.h"
@@ -15,15 +16,18 @@
 void commands_detect_parts(struct mem *m, const struct options *options, bool thorough, bool integrity,
 			   struct facts *ret)
 {
-	const struct detect_request request = {
-		.argv = (const char *const *)options->argv,
-		.environment = (const char *const *)options->environment,
+	const char *const *argv = (const char *const *)options->argv;
+	struct wrapped wrapped;
+	struct detect_request request = {
+		.argv = argv,
 		.allocators = options_setting(options, KEY_ALLOCATOR).text,
 		.user = options->settings[KEY_USER].text,
 		.thorough = thorough,
 		.integrity = integrity,
 	};
 
+	wrapper_look_behind(m, argv, &wrapped);
+	request.environment = wrapper_environment(m, &wrapped, (const char *const *)options->environment);
 	facts_detect(&options->root, m, &request, ret);
 }
 

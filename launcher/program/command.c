@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "known/wrappers.h"
 #include "program/malloc_files.h"
 #include "util/environment.h"
 #include "util/text.h"
@@ -179,28 +180,44 @@ static void command_follow(const struct root *root, struct mem *m, const char *c
 	elf_reader_close(&reader);
 }
 
-static bool command_is_env(const struct command_facts *facts)
+/*
+ * The wrapper has what is preloaded first: one of another libc or machine than the program, or with a
+ * malloc of its own, is what counts then. A static one hands it on unseen.
+ */
+static bool command_can_stand_before(const struct command_facts *wrapper, const struct command_facts *program)
 {
-	return facts->n_chain == 1 && !facts->elf.problem && strcmp(text_basename(facts->chain[0]), "env") == 0;
+	if (wrapper->n_chain != 1 || wrapper->elf.problem || wrapper->is_setuid || wrapper->is_setgid)
+		return false;
+	if (!wrapper->elf.interpreter || !program->elf.interpreter)
+		return true;
+	return wrapper->libc == program->libc && wrapper->elf.bits == program->elf.bits &&
+	       strcmp(wrapper->elf.machine, program->elf.machine) == 0 && wrapper->malloc_role == MALLOC_NONE;
 }
 
-/*
- * The program in "env NAME=VALUE... PROGRAM"; NULL where env has options, or changes where programs and
- * libraries are found: then env itself is what is known.
- */
-static const char *command_behind_env(const char *const *argv)
+/* The program behind wrappers; where it cannot be known, or found, it is the wrapper that is spoken of. */
+static void command_look_behind(const struct root *root, struct mem *m, const char *const *argv,
+				const char *const *environment, struct command_facts *facts)
 {
-	for (argv++; *argv && **argv != '-' && strchr(*argv, '='); argv++) {
-		if (text_starts_with(*argv, "PATH=") || text_starts_with(*argv, "LD_"))
-			return NULL;
-	}
-	return *argv && **argv != '-' ? *argv : NULL;
+	struct command_facts program = *facts;
+	struct wrapped wrapped;
+	char *path;
+
+	wrapper_look_behind(m, argv, &wrapped);
+	if (wrapped.argv == argv || wrapped.is_elsewhere || facts->n_chain != 1 ||
+	    command_find(root, m, environment, *wrapped.argv, &path) != 0)
+		return;
+	program.elf = (struct elf_facts){ .page_size = FACT_UNKNOWN };
+	program.libc = LIBC_UNKNOWN;
+	program.malloc_role = MALLOC_UNREAD;
+	command_follow(root, m, environment, path, &program);
+	command_detect_libc(root, m, &program);
+	if (program.elf.problem || command_can_stand_before(facts, &program))
+		*facts = program;
 }
 
 void command_detect(const struct root *root, struct mem *m, const char *const *argv, const char *const *environment,
 		    struct command_facts *ret)
 {
-	const char *program;
 	char *path = NULL;
 
 	*ret = (struct command_facts){
@@ -223,10 +240,6 @@ void command_detect(const struct root *root, struct mem *m, const char *const *a
 		return;
 	}
 	command_follow(root, m, environment, path, ret);
-	program = command_is_env(ret) ? command_behind_env(argv) : NULL;
-	/* A program that env will not find is env's to speak of. */
-	if (program && command_find(root, m, environment, program, &path) == 0)
-		command_follow(root, m, environment, path, ret);
-	if (ret->elf.problem == 0)
-		command_detect_libc(root, m, ret);
+	command_detect_libc(root, m, ret);
+	command_look_behind(root, m, argv, environment, ret);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Bad input: the command. Exit codes and search are those of env(1), which runs beside.
-# shellcheck disable=SC2016,SC2154 # text for another shell; what helpers.bash sets
+# shellcheck disable=SC2016,SC2034,SC2154 # text for another shell; what helpers.bash sets
 bats_require_minimum_version 1.5.0
 
 load helpers
@@ -179,4 +179,72 @@ expect_as_env() {
   launch -- env -u HOME "$show" -
   expect_malloc "$(library_of jemalloc)"
   expect_quiet
+}
+
+@test "kind F: wrappers: the program behind them is found out about" {
+  local line wrapper
+  for line in "nice -n 1" "setsid" "timeout -k 5 60 nice" "sh -ec"; do
+    read -ra wrapper <<<"$line"
+    explain -- "${wrapper[@]}" "$programs/own"
+    expect_of '.command.chain[-1]' "$programs/own"
+    launch -- "${wrapper[@]}" "$programs/own"
+    expect_status 7
+    expect_err "has a malloc of its own"
+    launch -- "${wrapper[@]}" "$programs/show-static"
+    expect_err "$programs/show-static is statically linked"
+    # Another libc than the wrapper's: each has its own, and nothing untrue is said.
+    launch -- "${wrapper[@]}" "$programs/show-musl"
+    expect_no_err "not found"
+  done
+  launch -- sh -c "exec nohup $show -"
+  expect_malloc "$(library_of jemalloc)"
+  explain -- sh -c "exec nohup $show -"
+  expect_of '.command.chain[-1]' "$show"
+  # What is not understood in full is not looked behind.
+  explain -- sh -c "true; exec $programs/own"
+  expect_of '.command.chain | length' 1
+  launch -- sh -c "true; exec $programs/own"
+  expect_status 7
+  expect_quiet
+}
+
+@test "kind F: wrappers: the server is recognised, with what it is told" {
+  local command words
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#!/bin/sh\nexec "$@"\n' | tee "$BATS_TEST_TMPDIR/bin/uv" "$BATS_TEST_TMPDIR/bin/conda" >"$BATS_TEST_TMPDIR/bin/vllm"
+  chmod 755 "$BATS_TEST_TMPDIR"/bin/*
+  for command in "uv run vllm serve m" "conda run -n x vllm serve m" "nice env A=1 vllm serve m" "setsid python3 -m vllm"; do
+    read -ra words <<<"$command"
+    attempt env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$allocrun" --explain --format json -- "${words[@]}"
+    json=$out
+    expect_of .framework vLLM
+    attempt env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$allocrun" --explain --format json -- sh -c "exec $command"
+    json=$out
+    expect_of .framework vLLM
+  done
+  for command in "cd /; vllm serve m" "vllm serve \$MODEL" "vllm serve m | tee log"; do
+    attempt env PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$allocrun" --explain --format json -- sh -c "$command"
+    json=$out
+    expect_of .framework null
+  done
+  # Flags and variables are the server's, and so is who binds.
+  local machine=(--explain --format json --sysroot "$root/tests/machines/hgx-8gpu-two-socket" --)
+  launch "${machine[@]}" sh -c "exec vllm serve m --numa-bind"
+  json=$out
+  expect_in "affinity" "binds its workers itself" "$(step affinity why)"
+  launch "${machine[@]}" env CUDA_VISIBLE_DEVICES=0 nice vllm serve m
+  json=$out
+  expect_not_in "affinity" "binds its workers itself" "$(step affinity why)"
+  expect_of .facts.gpus_visible_by CUDA_VISIBLE_DEVICES=0
+}
+
+@test "kind F: a static init in front: it hands the preload on, and the server is what counts" {
+  gcc -static -o "$BATS_TEST_TMPDIR/tini" -x c - <<<'#include <unistd.h>
+int main(int c, char **v) { (void)c; execvp(v[2], v + 2); return 99; }'
+  launch --require preload -- "$BATS_TEST_TMPDIR/tini" -- "$show" -
+  expect_malloc "$(library_of jemalloc)"
+  expect_quiet
+  launch -- "$BATS_TEST_TMPDIR/tini" -- "$programs/own"
+  expect_status 7
+  expect_err "$programs/own has a malloc of its own"
 }
