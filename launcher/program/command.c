@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "known/allocators.h"
 #include "known/wrappers.h"
 #include "program/malloc_files.h"
 #include "util/environment.h"
@@ -180,18 +181,38 @@ static void command_follow(const struct root *root, struct mem *m, const char *c
 	elf_reader_close(&reader);
 }
 
+static bool command_has_malloc(const struct command_facts *program)
+{
+	for (size_t i = 0; i < program->elf.n_needed; i++) {
+		if (preload_allocator_of(program->elf.needed[i]) || preload_sanitizer_of(program->elf.needed[i]))
+			return true;
+	}
+	return program->malloc_role != MALLOC_NONE;
+}
+
 /*
- * The wrapper has what is preloaded first: one of another libc or machine than the program, or with a
- * malloc of its own, is what counts then. A static one hands it on unseen.
+ * Does what is preloaded for the program suit the wrapper, which has it first? A static one hands it on
+ * unseen. And is it for the program at all? Else that is one of the children that children.so keeps it from,
+ * and the wrapper what there is to speak of.
  */
 static bool command_can_stand_before(const struct command_facts *wrapper, const struct command_facts *program)
 {
-	if (wrapper->n_chain != 1 || wrapper->elf.problem || wrapper->is_setuid || wrapper->is_setgid)
+	if (program->elf.problem || !program->elf.interpreter || command_has_malloc(program) || wrapper->elf.problem ||
+	    wrapper->is_setuid || wrapper->is_setgid)
 		return false;
-	if (!wrapper->elf.interpreter || !program->elf.interpreter)
-		return true;
-	return wrapper->libc == program->libc && wrapper->elf.bits == program->elf.bits &&
-	       strcmp(wrapper->elf.machine, program->elf.machine) == 0 && wrapper->malloc_role == MALLOC_NONE;
+	return !wrapper->elf.interpreter ||
+	       (wrapper->libc == program->libc && wrapper->elf.bits == program->elf.bits &&
+		strcmp(wrapper->elf.machine, program->elf.machine) == 0 && !command_has_malloc(wrapper));
+}
+
+/* "env NAME=VALUE... PROGRAM" */
+static bool command_is_env_alone(const char *const *argv, const char *const *program)
+{
+	bool is_env = strcmp(text_basename(*argv++), "env") == 0;
+
+	while (argv != program && *argv && strchr(*argv, '='))
+		argv++;
+	return is_env && argv == program;
 }
 
 /* The program behind wrappers; where it cannot be known, or found, it is the wrapper that is spoken of. */
@@ -211,7 +232,8 @@ static void command_look_behind(const struct root *root, struct mem *m, const ch
 	program.malloc_role = MALLOC_UNREAD;
 	command_follow(root, m, environment, path, &program);
 	command_detect_libc(root, m, &program);
-	if (program.elf.problem || command_can_stand_before(facts, &program))
+	/* env is in front of a server as of a script's interpreter: then what cannot be is said. */
+	if (command_is_env_alone(argv, wrapped.argv) || command_can_stand_before(facts, &program))
 		*facts = program;
 }
 

@@ -35,7 +35,7 @@ load helpers
     expect_equal "$target: machines and libcs" "$target" \
       "$(jq -r '.builds[] | "\(.machine)-\(.libc)"' lib/allocrun/manifest.json | sort -u)"
     expect_equal "$target: libraries" \
-      "$({ jq -r '.builds[].file' lib/allocrun/manifest.json; echo probe; } | sort)" \
+      "$({ jq -r '.builds[].file' lib/allocrun/manifest.json; printf "%s\n" children.so probe; } | sort)" \
       "$(cd lib/allocrun && elf_files . | sed 's|^\./||' | sort)"
     expect_equal "$target: libraries that are not what the manifest says" "" "$(cd lib/allocrun &&
       jq -r '.builds[] | "\(.sha256)  \(.file)"' manifest.json | sha256sum -c --quiet 2>&1)"
