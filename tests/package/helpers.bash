@@ -45,7 +45,8 @@ end_server() {
 }
 
 # What a process has mapped of the bundled libraries. [COMMAND...]: run by it.
-mapped() { local pid=$1; shift; "$@" cat "/proc/$pid/maps" | grep -o '/[^ ]*/lib/allocrun/.*' | sort -u; }
+# The builds alone: not what watches over children.
+mapped() { local pid=$1; shift; "$@" cat "/proc/$pid/maps" | grep -o '/[^ ]*/lib/allocrun/.*' | grep -v '/children\.so' | sort -u; }
 
 # --- another version -------------------------------------------------------------
 
