@@ -73,7 +73,7 @@ $(STAGE)/lib/allocrun/probe: launcher/probe/probe.c launcher/probe/status.h Make
 # Preloaded behind an allocator, whatever the libc: what it asks of one has no version, and libdl is
 # what had dlsym before glibc 2.34. (To musl it is another name for the libc.)
 CHILDREN := $(wildcard allocator/children/*.c) launcher/known/inheritance.c
-CHILDREN_FLAGS := -fPIC -shared -nostdlib -fno-builtin -fno-stack-protector -fno-delete-null-pointer-checks \
+CHILDREN_FLAGS := -fno-ident -fPIC -shared -nostdlib -fno-builtin -fno-stack-protector -fno-delete-null-pointer-checks \
 	-fvisibility=hidden -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,-z,relro,-z,now -Wl,-z,noseparate-code
 $(OBJ)/libdl.so.2: Makefile $(OBJ)/flags | packages-build
 	$(Q)$(CC) -shared -nostdlib -Wl,-soname,libdl.so.2 -o $@ -x c /dev/null
