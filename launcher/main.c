@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -12,6 +14,8 @@
 #include "audit/runner.h"
 #include "modes/modes.h"
 #include "options/read.h"
+#include "program/command.h"
+#include "program/shim.h"
 #include "util/output.h"
 #include "version.h"
 
@@ -30,7 +34,8 @@ static int cmd_version(struct mem *m, struct options *options)
 static int (*const modes[])(struct mem *m, struct options *options) = {
 	[MODE_LAUNCH] = cmd_launch,   [MODE_EXPLAIN] = cmd_explain, [MODE_CHECK] = cmd_check,
 	[MODE_TUNE] = cmd_tune,       [MODE_LIST] = cmd_list,       [MODE_HELP] = cmd_help,
-	[MODE_CAPTURE] = cmd_capture, [MODE_VERSION] = cmd_version,
+	[MODE_CAPTURE] = cmd_capture, [MODE_VERSION] = cmd_version, [MODE_SHIMS] = cmd_shims,
+	[MODE_COPY] = cmd_copy,
 };
 
 /*
@@ -46,6 +51,37 @@ static size_t main_seed(void)
 	if (random)
 		memcpy(&seed, random + 8, sizeof seed);
 	return seed ? seed : 1;
+}
+
+/*
+ * Called as "vllm ARG...": "allocrun -- /usr/bin/vllm ARG...", by the path that is behind us on PATH, so
+ * that nothing down the line looks there again. 0, or the exit code when there is none.
+ */
+static int main_unfold_shim(struct mem *m, int *argc, char ***argv)
+{
+	const char *name = shim_name((const char *)getauxval(AT_EXECFN), *argc ? (*argv)[0] : NULL);
+	const struct root live = { .fd = AT_FDCWD, .live = true };
+	char **words, *path = NULL;
+	int r;
+
+	if (!name)
+		return 0;
+	r = command_find(&live, m, (const char *const *)environ, name, &path);
+	if (r < 0) {
+		commands_complain(m, "'%s': %s on PATH, besides the shim of this name", name,
+				  r == -ENOENT ? "not found" : strerror(-r));
+		mem_free_all(m);
+		return commands_exec_status(-r);
+	}
+	words = mem_alloc(m, (size_t)(*argc + 3) * sizeof *words);
+	words[0] = mem_strdup(m, "allocrun");
+	words[1] = mem_strdup(m, "--");
+	words[2] = path;
+	for (int i = 1; i < *argc; i++)
+		words[i + 2] = (*argv)[i];
+	*argc = *argc ? *argc + 2 : 3;
+	*argv = words;
+	return 0;
 }
 
 /* What the reading of ELF files and sets of CPUs takes, and room to spare. */
@@ -66,6 +102,9 @@ static int main_run(int argc, char **argv)
 
 	output_guard_standard_descriptors();
 	json_object_seed(main_seed());
+	code = main_unfold_shim(&m, &argc, &argv);
+	if (code)
+		return code;
 	if (options_parse(&m, argc, argv, environ, runner_list_ids(&m, checks), &options, &error) < 0) {
 		commands_complain(&m, "%s", error);
 		mem_free_all(&m);

@@ -20,13 +20,13 @@ _allocrun_units() {
 
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
-  local modes='--explain --list --check --tune --capture --help --version'
+  local modes='--explain --list --check --tune --capture --shims --copy-to --help --version'
   local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --children
     --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch --timeout
     --list-checks --explain-check'
-  local of_tune='--dry-run --revert --atomic'
+  local of_tune='--dry-run --revert --atomic' of_shims='--remove'
   local formats='text json' checking=''
   local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
     no-new-privs'
@@ -47,7 +47,7 @@ _allocrun() {
     fi
     case $word in
       --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | \
-        --check | --tune | --dry-run | --revert | --atomic | --all | --list-checks | -*=*) ;;
+        --check | --tune | --dry-run | --revert | --atomic | --remove | --all | --list-checks | -*=*) ;;
       --*) i=$((i + 1)) ;;
       -*) ;;
       *) break ;;
@@ -77,11 +77,11 @@ _allocrun() {
     --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
     --keep-caps) _allocrun_list 'all none' ;;
     --policy | --record | --output) compopt -o default ;;
-    --sysroot | --capture) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    --sysroot | --capture | --shims | --copy-to) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
     --conf | --mimalloc | --glibc | --purge-thread | --watch | --timeout) ;;
     *)
       if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check $of_tune" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check $of_tune $of_shims" -- "$cur")
       elif [[ -z $checking ]]; then
         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
       fi

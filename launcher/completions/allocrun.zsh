@@ -19,6 +19,9 @@ _arguments -S \
   '--check[audit the node, and with --pid a running server]' \
   '--tune[set the node up as the policy says]' \
   '--capture=[copy what allocrun reads of this machine]:folder:_directories' \
+  '--shims=[make links that stand for servers]:folder:_directories' \
+  '--copy-to=[copy what a run needs of the own tree]:folder:_directories' \
+  '--remove[take the links of --shims away]' \
   '--profile=[tuning profile]:profile:(balanced memory latency throughput embedding debug)' \
   '--allocator=[allocator, or several in order]:allocator:_sequence compadd - auto jemalloc mimalloc system' \
   '*--conf=[jemalloc options]:key\:value,...' \

@@ -203,6 +203,7 @@ struct malloc_files {
 struct command_facts {
 	char *name;                         /* as given */
 	char *path;                         /* found on PATH; NULL = not found */
+	bool is_behind_shim;                /* PATH has an allocrun of the command's name before it */
 	int error;                          /* 0, or what exec would fail with: -ENOENT, -EACCES, -EISDIR … */
 	char *chain[COMMAND_CHAIN_MAX + 1]; /* path, then each "#!" interpreter; "env" is looked through */
 	size_t n_chain;

@@ -136,6 +136,19 @@ const struct framework *framework_find(const char *const *argv)
 	return inner ? inner : found;
 }
 
+const char **framework_programs(struct mem *m)
+{
+	const char **names = NULL;
+	size_t n = 0;
+
+	for (const struct framework *framework = frameworks; framework < FRAMEWORK_PYTHON; framework++) {
+		for (const char *const *p = framework->programs; *p; p++)
+			*MEM_PUSH(m, names, n) = *p;
+	}
+	*MEM_PUSH(m, names, n) = NULL;
+	return names;
+}
+
 const char *framework_name(const struct framework *framework)
 {
 	return framework->name;

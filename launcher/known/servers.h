@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "util/mem.h"
+
 /*
  * Inference servers that allocrun knows: how to recognise them, and when they bind
  * CPUs and memory themselves. Plain data and pure matching.
@@ -16,6 +18,8 @@ struct framework;
  * Python is one of them.
  */
 const struct framework *framework_find(const char *const *argv);
+/* The names of all programs but plain Python's, NULL-terminated, in the pool: what a shim is made for. */
+const char **framework_programs(struct mem *m);
 const char *framework_name(const struct framework *framework);
 
 /*

@@ -39,7 +39,7 @@ static void capture_look(const struct root *root, struct mem *m, const struct op
 int cmd_capture(struct mem *m, struct options *options)
 {
 	struct root_record record = { .m = m };
-	const char *folder = options->capture, *problem;
+	const char *folder = options->folder, *problem;
 	struct capture_result result;
 	struct root root;
 	int r = root_open("/", &root);

@@ -161,6 +161,9 @@ int cmd_launch(struct mem *m, struct options *options)
 	if (launch_may_do_without(options))
 		mem_at_end(EXIT_LAUNCHER, launch_without_memory);
 	commands_detect(m, options, &l.facts);
+	/* As found, past shims: they would only start us once more. */
+	if (l.facts.command.is_behind_shim && l.facts.command.error == 0)
+		options->argv[0] = l.facts.command.path;
 	commands_decide(m, options, false, &l.facts, &l.plan);
 	blocker = plan_find_blocker(&l.plan);
 	if (blocker)

@@ -18,9 +18,10 @@ enum {
 	OPTION_POLICY,
 	OPTION_DRY_RUN,
 	OPTION_REVERT,
-	OPTION_ATOMIC
+	OPTION_ATOMIC,
+	OPTION_REMOVE
 };
-#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 8)
+#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 9)
 
 /* The getopt table and, in step with it, all names for a hint. */
 static void options_build_table(struct option *table, const char **names)
@@ -32,6 +33,7 @@ static void options_build_table(struct option *table, const char **names)
 		{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 		{ "revert", no_argument, NULL, OPTION_REVERT },
 		{ "atomic", no_argument, NULL, OPTION_ATOMIC },
+		{ "remove", no_argument, NULL, OPTION_REMOVE },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "verbose", no_argument, NULL, 'v' },
 	};
@@ -103,7 +105,7 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 {
 	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT) {
 		if (argument)
-			o->capture = argument;
+			o->folder = argument;
 		return options_set_mode(m, o, line, (enum mode)(value - OPTION_MODE), ret_error);
 	}
 	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
@@ -125,6 +127,9 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 		return 0;
 	case 'v':
 		o->is_verbose = true;
+		return 0;
+	case OPTION_REMOVE:
+		o->removes = true;
 		return 0;
 	case OPTION_SYSROOT:
 		o->sysroot = argument;

@@ -27,6 +27,7 @@ enum {
 	TAKES_FORMAT = 4, /* text or json */
 	TAKES_CHECK_OPTIONS = 8,
 	TAKES_TUNE_OPTIONS = 16,
+	TAKES_REMOVE = 32,
 };
 
 struct option_mode {

@@ -42,6 +42,8 @@ char *options_help(struct mem *m)
 			     "  or:  allocrun --check [--pid PID] [OPTION]...\n"
 			     "  or:  allocrun --tune [--dry-run|--revert] [OPTION]...\n"
 			     "  or:  allocrun --capture DIR\n"
+			     "  or:  allocrun --shims DIR [--remove] [NAME]...\n"
+			     "  or:  allocrun --copy-to DIR\n"
 			     "Start COMMAND with the right memory allocator, tuned for this machine, and\n"
 			     "on the right NUMA nodes.\n\nModes:\n");
 

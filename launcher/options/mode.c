@@ -33,17 +33,25 @@ static int mode_settle_tune(struct mem *m, struct options *o, const struct comma
 	return 0;
 }
 
+static int mode_settle_folder(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	(void)line;
+	return *o->folder ?
+		       0 :
+		       refuse(ret_error, mem_printf(m, "--%s: the folder's name is empty", option_modes[o->mode].name));
+}
+
 static int mode_settle_capture(struct mem *m, struct options *o, const struct command_line *line,
 			       const char **ret_error)
 {
 	if (o->sysroot || line->format)
 		return refuse(ret_error,
 			      mem_printf(m, "--%s does not go with --capture", o->sysroot ? "sysroot" : "format"));
-	return *o->capture ? 0 : refuse(ret_error, "--capture: the folder's name is empty");
+	return mode_settle_folder(m, o, line, ret_error);
 }
 
 #define LOOKS (TAKES_COMMAND | TAKES_KEYS | TAKES_FORMAT)
-#define SPEAKS (LOOKS | TAKES_CHECK_OPTIONS | TAKES_TUNE_OPTIONS)
+#define SPEAKS (LOOKS | TAKES_CHECK_OPTIONS | TAKES_TUNE_OPTIONS | TAKES_REMOVE)
 
 const struct option_mode option_modes[MODE_COUNT] = {
 	[MODE_LAUNCH] = { .takes = LOOKS, .reads_machine = true, .heeds_off = true, .settle = mode_settle_launch },
@@ -57,6 +65,12 @@ const struct option_mode option_modes[MODE_COUNT] = {
 	[MODE_CAPTURE] = { "capture", 0, "DIR",
 			   "copy what allocrun reads of this machine, without names\nand secrets, for a bug report", 0,
 			   true, false, mode_settle_capture },
+	[MODE_SHIMS] = { "shims", 0, "DIR",
+			 "make DIR/NAME for each NAME, or for all servers known:\nit stands for \"allocrun -- NAME\" on a PATH with DIR first;\n--remove takes them away",
+			 TAKES_COMMAND | TAKES_REMOVE, false, false, mode_settle_folder },
+	[MODE_COPY] = { "copy-to", 0, "DIR",
+			"copy what a run needs of allocrun's own tree to DIR,\neach file verified; for init containers",
+			0, false, false, mode_settle_folder },
 	[MODE_HELP] = { "help", 'h', NULL, "this text", SPEAKS, false, true, NULL },
 	[MODE_VERSION] = { "version", 'V', NULL, "the version", SPEAKS, false, true, NULL },
 };
@@ -80,6 +94,8 @@ static int mode_check_takes(struct mem *m, const struct option_mode *mode, const
 		return refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
 	if (o->tune.first && !(mode->takes & TAKES_TUNE_OPTIONS))
 		return refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
+	if (o->removes && !(mode->takes & TAKES_REMOVE))
+		return refuse(ret_error, "--remove goes with --shims");
 	if (!is_format && mode->takes & TAKES_FORMAT)
 		return refuse(ret_error, mem_printf(m, "--format: bad value '%s' (text or json)", line->format));
 	return 0;

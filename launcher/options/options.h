@@ -25,6 +25,8 @@ enum mode {
 	MODE_CHECK,
 	MODE_TUNE,
 	MODE_CAPTURE,
+	MODE_SHIMS,
+	MODE_COPY,
 	MODE_HELP,
 	MODE_VERSION,
 	MODE_COUNT,
@@ -77,7 +79,8 @@ struct options {
 	struct check_policy check_policy; /* [check] */
 	struct tune_options tune;         /* what only --tune has */
 	struct node_policy node_policy;   /* [node] */
-	const char *capture;              /* the folder of --capture; NULL */
+	const char *folder;               /* of --capture, --shims and --copy-to; NULL */
+	bool removes;                     /* --remove */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */
 	char **environment;               /* as it was at start */
 	const char *const *variables;     /* of it, those whose ALLOCRUN_KEY count: all, or none under AT_SECURE */

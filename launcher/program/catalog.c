@@ -268,8 +268,7 @@ void catalog_read(const struct root *own, const struct root *root, struct mem *m
 	}
 }
 
-/* PREFIX of PREFIX/bin/NAME, the launcher's own file. */
-static char *catalog_find_prefix(const struct root *own, struct mem *m)
+char *catalog_find_prefix(const struct root *own, struct mem *m)
 {
 	static const char deleted[] = " (deleted)";
 	char self[PATH_MAX];
@@ -288,7 +287,7 @@ static char *catalog_find_prefix(const struct root *own, struct mem *m)
 	if (length > sizeof deleted && strcmp(self + length - (sizeof deleted - 1), deleted) == 0)
 		self[length - (sizeof deleted - 1)] = '\0';
 	folder = text_dirname(m, self);
-	if (strcmp(text_basename(folder), "bin") != 0)
+	if (strcmp(text_basename(folder), "bin") != 0 && strcmp(text_basename(folder), "shims") != 0)
 		return NULL;
 	folder = text_dirname(m, folder);
 	return strcmp(folder, "/") == 0 ? mem_strdup(m, "") : folder;

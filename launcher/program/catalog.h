@@ -11,6 +11,9 @@
 void catalog_detect(const struct root *root, struct mem *m, const struct detect_request *request,
 		    const struct command_facts *command, struct catalog_facts *ret);
 
+/* PREFIX of PREFIX/bin/NAME, the launcher's own file, or of a copy in PREFIX/shims; "" for /bin. NULL: unknown. */
+char *catalog_find_prefix(const struct root *own, struct mem *m);
+
 /* The parts of the catalogue's detection: the manifest (catalog.c), one library (library.c). */
 
 /*

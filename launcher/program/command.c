@@ -13,6 +13,7 @@
 #include "known/allocators.h"
 #include "known/wrappers.h"
 #include "program/malloc_files.h"
+#include "program/shim.h"
 #include "util/environment.h"
 #include "util/text.h"
 
@@ -43,8 +44,8 @@ static bool command_is_search_error(int r)
 	return r == -EACCES || r == -ENOENT || r == -ESTALE || r == -ENOTDIR || r == -ENODEV || r == -ETIMEDOUT;
 }
 
-int command_find(const struct root *root, struct mem *m, const char *const *environment, const char *name,
-		 char **ret_path)
+static int command_search(const struct root *root, struct mem *m, const char *const *environment, const char *name,
+			  char **ret_path, bool *ret_behind_shim)
 {
 	const char *folders = environment_get(environment, "PATH");
 	int result = -ENOENT;
@@ -65,6 +66,11 @@ int command_find(const struct root *root, struct mem *m, const char *const *envi
 				      mem_printf(m, "./%s", name);
 		int r = command_check(root, path, &st);
 
+		/* A shim stands for what comes behind it. */
+		if (r == 0 && strcmp(name, "allocrun") != 0 && shim_is_launcher(root, path)) {
+			*ret_behind_shim = true;
+			r = -ENOENT;
+		}
 		if (r == 0 || !command_is_search_error(r)) {
 			*ret_path = path;
 			return r;
@@ -78,6 +84,14 @@ int command_find(const struct root *root, struct mem *m, const char *const *envi
 			return result;
 		folders += length + 1;
 	}
+}
+
+int command_find(const struct root *root, struct mem *m, const char *const *environment, const char *name,
+		 char **ret_path)
+{
+	bool is_behind_shim;
+
+	return command_search(root, m, environment, name, ret_path, &is_behind_shim);
 }
 
 static void command_note_owner(const struct stat *st, struct command_facts *facts)
@@ -253,7 +267,7 @@ void command_detect(const struct root *root, struct mem *m, const char *const *a
 	if (!argv || !argv[0])
 		return;
 	ret->name = mem_strdup(m, argv[0]);
-	ret->error = command_find(root, m, environment, argv[0], &path);
+	ret->error = command_search(root, m, environment, argv[0], &path, &ret->is_behind_shim);
 	if (ret->error == -ENOENT || ret->error == -ENOTDIR)
 		path = NULL;
 	ret->path = path;

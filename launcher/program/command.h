@@ -15,7 +15,7 @@ void command_detect_glibc_version(const struct root *root, struct mem *m, struct
  * command_script.c reads "#!" lines, command_libc.c finds out about the C library.
  */
 
-/* As execvp() finds it on PATH. */
+/* As execvp() finds it on PATH, past shims (program/shim.h). */
 int command_find(const struct root *root, struct mem *m, const char *const *environment, const char *name,
 		 char **ret_path);
 

@@ -132,9 +132,27 @@ static void test_binds_itself(void **state)
 	}
 }
 
+/* Each is found again, and no program that others than servers are written in is among them. */
+static void test_programs(void **state)
+{
+	struct mem m = MEM_INIT;
+	const char **names = framework_programs(&m);
+	size_t n = 0;
+
+	(void)state;
+	for (; names[n]; n++) {
+		const char *const argv[] = { names[n], NULL };
+
+		assert_non_null(framework_find(argv));
+		assert_int_not_equal(strncmp(names[n], "python", 6), 0);
+	}
+	assert_true(n >= 8);
+	mem_free_all(&m);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_find), TEST(test_binds_itself) };
+	const struct CMUnitTest tests[] = { TEST(test_find), TEST(test_binds_itself), TEST(test_programs) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,12 @@ static const struct {
 	{ { "--capture=x", "--sysroot=/" }, "--sysroot does not go with --capture" },
 	{ { "--capture=x", "true" }, "--capture takes no command ('true')" },
 	{ { "--capture=x", "--tune" }, "--capture and --tune exclude each other" },
+	{ { "--shims=" }, "--shims: the folder's name is empty" },
+	{ { "--copy-to=" }, "--copy-to: the folder's name is empty" },
+	{ { "--copy-to=x", "true" }, "--copy-to takes no command ('true')" },
+	{ { "--shims=x", "--numa=off" }, "--numa goes with a launch, not with --shims" },
+	{ { "--shims=x", "--capture=y" }, "--shims and --capture exclude each other" },
+	{ { "--remove", "true" }, "--remove goes with --shims" },
 	/* The first of two, in the order of the line. */
 	{ { "--thp=x", "--numa=y", "true" }, "--thp: bad value 'x' for thp (one of: inherit, off, advised, on)" },
 };

@@ -144,7 +144,7 @@ static void test_modes(void **state)
 	assert_false(options.is_json);
 	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("--capture", "folder")), 0);
 	assert_int_equal(options.mode, MODE_CAPTURE);
-	assert_string_equal(options.capture, "folder");
+	assert_string_equal(options.folder, "folder");
 	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("--tune", "--dry-run", "--atomic", "--format", "json")), 0);
 	assert_int_equal(options.mode, MODE_TUNE);
 	assert_true(options.is_json && options.tune.is_dry && options.tune.is_atomic && !options.tune.is_revert);

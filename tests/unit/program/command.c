@@ -44,6 +44,7 @@ static void test_search(void **state)
 {
 	static const char *const no_path[] = { NULL };
 	static const char *const empty_field[] = { "PATH=/first:", NULL };
+	static const char mark[] = "\177ELF allocrun: a launcher";
 	struct tree t;
 	char *path = NULL;
 
@@ -72,6 +73,14 @@ static void test_search(void **state)
 	assert_int_equal(command_find(&t.root, &t.mem, path_environment, "/bin/sh/x", &path), -ENOTDIR);
 	assert_int_equal(command_find(&t.root, &t.mem, no_path, "sh", &path), 0);
 	assert_string_equal(path, "/bin/sh");
+	/* An allocrun of the command's name stands for what comes behind it; a script that names it does not. */
+	tree_write_bytes(&t, "/first/served", mark, sizeof mark);
+	assert_int_equal(command_find(&t.root, &t.mem, path_environment, "served", &path), -ENOENT);
+	tree_write(&t, "/second/served", "#!/bin/sh\n# allocrun: a launcher\n");
+	assert_int_equal(command_find(&t.root, &t.mem, path_environment, "served", &path), 0);
+	assert_string_equal(path, "/second/served");
+	tree_write_bytes(&t, "/first/allocrun", mark, sizeof mark);
+	assert_int_equal(command_find(&t.root, &t.mem, path_environment, "allocrun", &path), 0);
 	/* An empty field is the working directory, which is the root's top under a sysroot. */
 	assert_int_equal(command_find(&t.root, &t.mem, empty_field, "here", &path), 0);
 	assert_string_equal(path, "./here");
