@@ -24,8 +24,8 @@ _allocrun() {
   local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --children
     --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
-  local of_check='--pid --unit --cgroup --all --only --skip --fail-on --output --watch --timeout
-    --list-checks --explain-check'
+  local of_check='--pid --unit --cgroup --all --here --only --skip --fail-on --accept-unknown --output --watch
+    --timeout --list-checks --explain-check'
   local of_tune='--dry-run --revert --atomic' of_shims='--remove'
   local formats='text json' checking=''
   local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
@@ -47,7 +47,7 @@ _allocrun() {
     fi
     case $word in
       --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | \
-        --check | --tune | --dry-run | --revert | --atomic | --remove | --all | --list-checks | -*=*) ;;
+        --check | --tune | --dry-run | --revert | --atomic | --remove | --all | --here | --accept-unknown | --list-checks | -*=*) ;;
       --*) i=$((i + 1)) ;;
       -*) ;;
       *) break ;;

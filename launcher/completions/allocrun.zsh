@@ -44,10 +44,12 @@ _arguments -S \
   '*--off=[leave the step out]:step:_sequence compadd - $steps' \
   '--policy=[policy file]:file:_files' \
   '--format=[of --explain, --list, --check, --tune]:format:(text json junit tap prometheus nagios)' \
-  '(--unit --cgroup --all)--pid=[check this process and all below it]:process:_pids' \
-  '(--pid --cgroup --all)--unit=[check the processes of this systemd unit]:unit:' \
-  '(--pid --unit --all)--cgroup=[check the processes of this cgroup]:cgroup:_directories' \
-  '(--pid --unit --cgroup)--all[check all that allocrun has started]' \
+  '(--unit --cgroup --all --here)--pid=[check this process and all below it]:process:_pids' \
+  '(--pid --cgroup --all --here)--unit=[check the processes of this systemd unit]:unit:' \
+  '(--pid --unit --all --here)--cgroup=[check the processes of this cgroup]:cgroup:_directories' \
+  '(--pid --unit --cgroup --here)--all[check all that allocrun has started]' \
+  '(--pid --unit --cgroup --all)--here[check the container that this runs in]' \
+  '--accept-unknown[exit with 0 instead of 3]' \
   '*--only=[these checks and no others]:check:_allocrun_checks' \
   '*--skip=[all checks but these]:check:_allocrun_checks' \
   '--fail-on=[what the exit status is about]:level:(warn fail)' \

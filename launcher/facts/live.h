@@ -174,6 +174,6 @@ struct live_samples {
 };
 
 /* Which processes are looked at. */
-enum live_selector { LIVE_NONE, LIVE_PID, LIVE_UNIT, LIVE_CGROUP, LIVE_ALL };
+enum live_selector { LIVE_NONE, LIVE_PID, LIVE_UNIT, LIVE_CGROUP, LIVE_ALL, LIVE_HERE };
 
 #endif

@@ -91,6 +91,8 @@ bool live_pause(struct live_context *c);
 
 /* The PIDs that the request asks for, parents first; NULL with *ret_problem said. */
 int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **ret_problem);
+/* Those of --here, in the pool; NULL, or why there are none. */
+const char *here_select(const struct live_context *c, int64_t **ret, size_t *ret_n);
 
 /*
  * The start of /proc/PID/cmdline: words with zeros between, no zero behind the last of

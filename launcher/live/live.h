@@ -12,7 +12,7 @@ struct guard;
 
 struct live_request {
 	enum live_selector selector;
-	const char *text; /* the PID, unit or path as given; NULL for LIVE_ALL */
+	const char *text; /* the PID, unit or path as given; NULL for LIVE_ALL and LIVE_HERE */
 	const struct catalog_facts *catalog;
 	struct guard *guard; /* that this look runs under; NULL = none */
 	bool awaits_exec;    /* whoever is our launcher, before its exec, is given a moment */

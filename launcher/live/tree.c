@@ -370,6 +370,18 @@ static const char *tree_select_all(const struct live_context *c, struct pids *pi
 	return NULL;
 }
 
+static const char *tree_select_here(const struct live_context *c, struct pids *pids)
+{
+	const char *problem;
+	int64_t *items;
+	size_t n;
+
+	problem = here_select(c, &items, &n);
+	for (size_t i = 0; !problem && i < n; i++)
+		pids_add(c->m, pids, items[i]);
+	return problem;
+}
+
 int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **ret_problem)
 {
 	struct pids pids = { NULL, 0, NULL, 0 };
@@ -389,6 +401,9 @@ int64_t *tree_select(const struct live_context *c, size_t *ret_n, const char **r
 		break;
 	case LIVE_ALL:
 		problem = tree_select_all(c, &pids);
+		break;
+	case LIVE_HERE:
+		problem = tree_select_here(c, &pids);
 		break;
 	}
 	if (!problem && pids.n > PROCESSES_MAX)

@@ -38,7 +38,8 @@ static const char *check_asked(struct mem *m, const struct live_request *request
 					     [LIVE_PID] = "PID",
 					     [LIVE_UNIT] = "unit",
 					     [LIVE_CGROUP] = "cgroup",
-					     [LIVE_ALL] = "all that allocrun started" };
+					     [LIVE_ALL] = "all that allocrun started",
+					     [LIVE_HERE] = "this container" };
 
 	return request->text ? mem_printf(m, "%s %s", words[request->selector], request->text) :
 			       words[request->selector];
@@ -135,6 +136,7 @@ static int check_report(struct mem *m, struct check_run *run)
 {
 	const struct options *o = run->options;
 	struct live_samples samples = { NULL, 0 };
+	int code;
 	struct audit_result result;
 	struct live_facts live;
 	struct audit_report report = {
@@ -153,7 +155,10 @@ static int check_report(struct mem *m, struct check_run *run)
 	if (samples.n)
 		run->facts.samples = &samples;
 	audit_run(m, run->request, &run->facts, &result);
-	return check_write_report(m, o, &report) == 0 ? format_exit_code(o->check.format, &result) : EXIT_LAUNCHER;
+	if (check_write_report(m, o, &report) < 0)
+		return EXIT_LAUNCHER;
+	code = format_exit_code(o->check.format, &result);
+	return code == EXIT_CHECK_UNKNOWN && o->check.accepts_unknown ? 0 : code;
 }
 
 /* From now on. NULL: nobody is looked at, or no running process. */

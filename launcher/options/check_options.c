@@ -24,9 +24,11 @@ const struct check_option_row check_option_rows[CHECK_OPTION_COUNT] = {
 	[CHECK_OPTION_UNIT] = { "unit", "NAME", "also the processes of this systemd unit" },
 	[CHECK_OPTION_CGROUP] = { "cgroup", "PATH", "also the processes of this cgroup" },
 	[CHECK_OPTION_ALL] = { "all", NULL, "also all that allocrun has started" },
+	[CHECK_OPTION_HERE] = { "here", NULL, "also the container that the check runs in" },
 	[CHECK_OPTION_ONLY] = { "only", "ID,...", "these checks and no others" },
 	[CHECK_OPTION_SKIP] = { "skip", "ID,...", "all but these" },
 	[CHECK_OPTION_FAIL_ON] = { "fail-on", "LEVEL", "exit with 1 for warnings as well: warn; or fail (default)" },
+	[CHECK_OPTION_ACCEPT_UNKNOWN] = { "accept-unknown", NULL, "exit with 0 instead of 3, as probes want it" },
 	[CHECK_OPTION_OUTPUT] = { "output", "FILE", "instead of standard output; replaced as a whole" },
 	[CHECK_OPTION_WATCH] = { "watch", "SECONDS", "look at the processes for so long: what grows?" },
 	[CHECK_OPTION_TIMEOUT] = { "timeout", "SECONDS", "for looking at processes (default 30); the rest is unknown" },
@@ -137,6 +139,11 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 		return check_options_set_cgroup(m, o, argument, ret_error);
 	case CHECK_OPTION_ALL:
 		return check_options_select(m, o, LIVE_ALL, "--all", NULL, ret_error);
+	case CHECK_OPTION_HERE:
+		return check_options_select(m, o, LIVE_HERE, "--here", NULL, ret_error);
+	case CHECK_OPTION_ACCEPT_UNKNOWN:
+		o->accepts_unknown = true;
+		return 0;
 	case CHECK_OPTION_ONLY:
 		return check_options_add_ids(m, &o->only, &o->n_only, "--only", argument, ret_error);
 	case CHECK_OPTION_SKIP:
@@ -186,7 +193,9 @@ int check_options_verify(struct mem *m, const struct check_options *o, bool sysr
 						    o->explained ? "explain-check" : "list-checks"));
 	if (o->watch_seconds && o->selector == LIVE_NONE)
 		return refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
-					 "--cgroup PATH or --all");
+					 "--cgroup PATH, --all or --here");
+	if (o->selector == LIVE_HERE && sysroot)
+		return refuse(ret_error, "--here: the check is in no container of a captured machine (--sysroot)");
 	if (o->watch_seconds && sysroot)
 		return refuse(ret_error, "--watch: nothing grows on a captured machine (--sysroot)");
 	return 0;

@@ -16,9 +16,11 @@ enum check_option {
 	CHECK_OPTION_UNIT,
 	CHECK_OPTION_CGROUP,
 	CHECK_OPTION_ALL,
+	CHECK_OPTION_HERE,
 	CHECK_OPTION_ONLY,
 	CHECK_OPTION_SKIP,
 	CHECK_OPTION_FAIL_ON,
+	CHECK_OPTION_ACCEPT_UNKNOWN,
 	CHECK_OPTION_OUTPUT,
 	CHECK_OPTION_WATCH,
 	CHECK_OPTION_TIMEOUT,
@@ -46,7 +48,8 @@ struct check_options {
 	const char *selector_text;   /* the PID, unit or path as given */
 	const char **only, **skip;   /* ids; n_only of them */
 	size_t n_only, n_skip;
-	bool fails_on_warn; /* --fail-on warn */
+	bool fails_on_warn;   /* --fail-on warn */
+	bool accepts_unknown; /* --accept-unknown */
 	enum check_format format;
 	const char *output;      /* NULL = standard output */
 	int64_t watch_seconds;   /* 0 = one look */

@@ -44,7 +44,7 @@ names() { (cd "$1" && find . ! -name . | sort); }
 }
 
 @test "--copy-to: as nobody, without capabilities, in a root that has nothing but allocrun" {
-  needs_root "a root of its image"
+  needs_root "a root of its own"
   image=$BATS_TEST_TMPDIR/image
   mkdir -p "$image/opt" "$image/volume"
   cp -a "$prefix" "$image/opt/allocrun"

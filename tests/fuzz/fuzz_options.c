@@ -89,7 +89,8 @@ static void check_audit(struct mem *m, const struct options *o)
 
 	FUZZ_CHECK(o->argv == NULL && c->format < CHECK_FORMAT_COUNT);
 	FUZZ_CHECK((c->selector == LIVE_NONE) == (c->selector_option == NULL));
-	FUZZ_CHECK(c->selector == LIVE_NONE || c->selector == LIVE_ALL || *c->selector_text);
+	FUZZ_CHECK(c->selector == LIVE_NONE || c->selector == LIVE_ALL || c->selector == LIVE_HERE ||
+		   *c->selector_text);
 	FUZZ_CHECK(c->selector != LIVE_PID || atoi(c->selector_text) > 0);
 	FUZZ_CHECK(c->watch_seconds >= 0 && c->watch_seconds <= CHECK_WATCH_MAX);
 	FUZZ_CHECK(!c->watch_seconds || s.has_processes);

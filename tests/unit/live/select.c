@@ -340,6 +340,61 @@ static void test_many_pids(void **state)
 	assert_int_equal(facts.n_processes, 0);
 }
 
+/* A process of a container: its cgroup, as it looks from ours. */
+static void make_contained(int pid, int parent, int start_time, const char *cgroup)
+{
+	make_process(pid, parent, start_time);
+	tree_write(&tree, mem_printf(&pool, "/proc/%d/cgroup", pid), mem_printf(&pool, "0::%s\n", cgroup));
+}
+
+/* The check is process `pid`. */
+static void make_self(int pid, int parent, const char *cgroup)
+{
+	make_contained(pid, parent, 90, cgroup);
+	tree_write(&tree, "/proc/self/stat",
+		   mem_printf(&pool, "%d (allocrun) R %d 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 90 0 0\n", pid, parent));
+	tree_write(&tree, "/proc/self/cgroup", mem_printf(&pool, "0::%s\n", cgroup));
+}
+
+static void test_here(void **state)
+{
+	(void)state;
+	/* The host's PIDs, without a namespace of cgroups: another container, our own, an exec of a shell. */
+	make_contained(1, 0, 10, "/init.scope");
+	make_contained(10, 1, 20, "/pods/a");
+	make_contained(11, 10, 30, "/pods/a/worker");
+	make_contained(12, 11, 40, "/pods/ab");
+	make_contained(20, 1, 5, "/pods/b");
+	make_contained(40, 1, 80, "/pods/a");
+	make_self(41, 40, "/pods/a");
+	assert_string_equal(select_pids(LIVE_HERE, NULL), "10 11");
+	/* With such a namespace. */
+	make_contained(1, 0, 10, "/../../init.scope");
+	make_contained(10, 1, 20, "/");
+	make_contained(11, 10, 30, "/worker");
+	make_contained(12, 11, 40, "/../ab");
+	make_contained(20, 1, 5, "/../b");
+	make_contained(40, 1, 80, "/");
+	make_self(41, 40, "/");
+	assert_string_equal(select_pids(LIVE_HERE, NULL), "10 11");
+	/* Called by a shell below the server, and by the server. */
+	make_self(41, 40, "/");
+	make_contained(40, 10, 80, "/");
+	assert_string_equal(select_pids(LIVE_HERE, NULL), "10 11");
+	make_self(41, 10, "/");
+	assert_string_equal(select_pids(LIVE_HERE, NULL), "10 11 40");
+	/* An init serves nothing, nor does the pause program of a pod. */
+	tree_write(&tree, "/proc/10/stat", "10 (tini) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 20 0 0\n");
+	assert_string_equal(select_pids(LIVE_HERE, NULL), "11 40");
+	/* Nobody but the check. */
+	make_self(50, 0, "/alone");
+	assert_string_equal(select_pids(LIVE_HERE, NULL), "there is no process in this container besides the check");
+	/* A ring of parents has an end. */
+	make_contained(51, 52, 1, "/alone");
+	make_contained(52, 51, 1, "/alone");
+	assert_non_null(select_pids(LIVE_HERE, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +404,7 @@ int main(void)
 		MACHINE_TEST(test_by_unit),
 		MACHINE_TEST(test_by_unit_in_a_container),
 		MACHINE_TEST(test_all),
+		MACHINE_TEST(test_here),
 		MACHINE_TEST(test_records_are_inherited),
 		MACHINE_TEST(test_hidepid),
 		MACHINE_TEST(test_links_out_of_the_root),

@@ -120,7 +120,7 @@ static const struct {
 	{ { "--format", "tap", "--", "true" }, "--format: bad value 'tap' (text or json)" },
 	{ { "--check", "--output", "" }, "--output: the file's name is empty" },
 	{ { "--check", "--watch", "3" },
-	  "--watch looks at processes: add --pid PID, --unit NAME, --cgroup PATH or --all" },
+	  "--watch looks at processes: add --pid PID, --unit NAME, --cgroup PATH, --all or --here" },
 	{ { "--check", "--all", "--watch", "0" }, "--watch: bad value '0' (seconds from 1 to 86400)" },
 	{ { "--check", "--all", "--watch", "86401" }, "--watch: bad value '86401' (seconds from 1 to 86400)" },
 	{ { "--check", "--all", "--watch", "1.5" }, "--watch: bad value '1.5' (seconds from 1 to 86400)" },
