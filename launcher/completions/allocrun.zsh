@@ -21,6 +21,7 @@ _arguments -S \
   '--capture=[copy what allocrun reads of this machine]:folder:_directories' \
   '--shims=[make links that stand for servers]:folder:_directories' \
   '--copy-to=[copy what a run needs of the own tree]:folder:_directories' \
+  '--oci-hook[put allocrun before the command of a config.json]' \
   '--remove[take the links of --shims away]' \
   '--profile=[tuning profile]:profile:(balanced memory latency throughput embedding debug)' \
   '--allocator=[allocator, or several in order]:allocator:_sequence compadd - auto jemalloc mimalloc system' \

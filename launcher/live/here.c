@@ -3,14 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "known/inits.h"
 #include "live/context.h"
 #include "util/text.h"
 
 /* Chains of parents are short; a made-up one may be a ring. */
 #define HERE_GENERATIONS_MAX 4096
-
-/* Programs that start the server, reap what it leaves, and serve nothing. */
-static const char here_inits[] = "tini tini-static docker-init catatonit podman-init dumb-init pause s6-svscan";
 
 struct here {
 	const struct live_context *c;
@@ -137,7 +135,7 @@ const char *here_select(const struct live_context *c, int64_t **ret, size_t *ret
 		const struct process_stat *process = &here.stats[i];
 
 		if (here_find_top(&here, process) != top || here_is_caller(&here, process, self.pid, top) ||
-		    (process == top && text_has_word(here_inits, process->name)))
+		    (process == top && text_has_word(KNOWN_INITS, process->name)))
 			continue;
 		*MEM_PUSH(c->m, pids, n) = process->pid;
 	}

@@ -22,6 +22,7 @@ int cmd_check(struct mem *m, struct options *options);
 int cmd_tune(struct mem *m, struct options *options);
 int cmd_capture(struct mem *m, struct options *options);
 int cmd_copy(struct mem *m, struct options *options);
+int cmd_oci_hook(struct mem *m, struct options *options);
 int cmd_shims(struct mem *m, struct options *options);
 
 /* What env(1) exits with when exec fails with this errno: 126 or 127. */

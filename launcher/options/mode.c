@@ -71,6 +71,9 @@ const struct option_mode option_modes[MODE_COUNT] = {
 	[MODE_COPY] = { "copy-to", 0, "DIR",
 			"copy what a run needs of allocrun's own tree to DIR,\neach file verified; for init containers",
 			0, false, false, mode_settle_folder },
+	[MODE_OCI_HOOK] = { "oci-hook", 0, NULL,
+			    "a container's config.json on stdin, and on stdout with\nallocrun before its command", 0,
+			    false, false, NULL },
 	[MODE_HELP] = { "help", 'h', NULL, "this text", SPEAKS, false, true, NULL },
 	[MODE_VERSION] = { "version", 'V', NULL, "the version", SPEAKS, false, true, NULL },
 };

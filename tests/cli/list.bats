@@ -69,7 +69,7 @@ keys() { "$allocrun" --help | sed -n '/^Options (/,/^$/s/^  --\([a-z-]*\).*/\1/p
   expect_status 0
   expect_quiet
   for word in profile allocator conf mimalloc glibc numa numa-strict thp memlock core oom-score-adj user keep-caps \
-    no-new-privs record require prefer off policy format sysroot quiet verbose explain list check tune capture shims remove copy-to dry-run revert atomic help version; do
+    no-new-privs record require prefer off policy format sysroot quiet verbose explain list check tune capture shims remove copy-to oci-hook dry-run revert atomic help version; do
     expect_out "--$word"
   done
   for word in affinity mempolicy thp rlimits oom-score preload integrity options user caps no-new-privs \
