@@ -261,7 +261,7 @@ uninstall: ## what install put there, and nothing else
 
 # This machine's glibc and musl by default: they need nothing from outside.
 TARGETS ?=
-package: packages-build packages-package ## into build/packages: tarballs (TARGETS=...|all), .deb
+package: packages-build packages-package ## into build/packages: tarballs (TARGETS=...|all), wheels, .deb
 	@launcher/package/tarballs $(TARGETS)
 	@launcher/package/deb
 
