@@ -158,7 +158,7 @@ static int check_report(struct mem *m, struct check_run *run)
 	if (check_write_report(m, o, &report) < 0)
 		return EXIT_LAUNCHER;
 	code = format_exit_code(o->check.format, &result);
-	return code == EXIT_CHECK_UNKNOWN && o->check.accepts_unknown ? 0 : code;
+	return code == AUDIT_EXIT_UNKNOWN && o->check.accepts_unknown ? AUDIT_EXIT_FINE : code;
 }
 
 /* From now on. NULL: nobody is looked at, or no running process. */
