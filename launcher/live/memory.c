@@ -38,6 +38,23 @@ bool memory_is_spent(const struct live_memory *memory)
 	return memory->budget <= 0;
 }
 
+/*
+ * Fills the slot, and those behind it as far as memory goes on: tables lie side by side, and a
+ * system call costs more than what it copies. False: nothing is mapped there.
+ */
+static bool memory_fill(struct live_memory *memory, size_t slot, uint64_t start)
+{
+	size_t most = MEMORY_BLOCKS - slot < MEMORY_AHEAD ? MEMORY_BLOCKS - slot : MEMORY_AHEAD;
+	ssize_t n;
+
+	for (size_t i = 0; i < most; i++)
+		memory->addresses[slot + i] = UINT64_MAX;
+	n = retry_pread(memory->fd, memory->blocks[slot], most * MEMORY_BLOCK, start);
+	for (size_t i = 0; n >= 0 && i < (size_t)n / MEMORY_BLOCK; i++)
+		memory->addresses[slot + i] = start + i * MEMORY_BLOCK;
+	return n >= MEMORY_BLOCK;
+}
+
 /* The block that holds an address, NULL when nothing is mapped there. */
 static const unsigned char *memory_block(struct live_memory *memory, uint64_t address)
 {
@@ -52,11 +69,7 @@ static const unsigned char *memory_block(struct live_memory *memory, uint64_t ad
 	if (start > INT64_MAX)
 		return NULL;
 	memory->budget -= MEMORY_BLOCK_COST;
-	memory->addresses[slot] = UINT64_MAX;
-	if (retry_pread(memory->fd, memory->blocks[slot], MEMORY_BLOCK, start) != MEMORY_BLOCK)
-		return NULL;
-	memory->addresses[slot] = start;
-	return memory->blocks[slot];
+	return memory_fill(memory, slot, start) ? memory->blocks[slot] : NULL;
 }
 
 int memory_read(struct live_memory *memory, uint64_t address, void *ret, size_t size)

@@ -15,7 +15,8 @@
  * read from it is trusted: every pointer may be wrong, every list may be a circle.
  */
 #define MEMORY_BLOCK 4096
-#define MEMORY_BLOCKS 64
+#define MEMORY_BLOCKS 256
+#define MEMORY_AHEAD 4 /* blocks that one system call reads */
 /*
  * What may be read from one process: as many values, or a 16th as many blocks. A big
  * server needs some 10,000; this ends after about a second, whatever the memory says.

@@ -155,7 +155,7 @@ static int check_report(struct mem *m, struct check_run *run)
 	if (samples.n)
 		run->facts.samples = &samples;
 	audit_run(m, run->request, &run->facts, &result);
-	if (check_write_report(m, o, &report) < 0)
+	if (check_write_report(m, o, &report) != 0)
 		return EXIT_LAUNCHER;
 	code = format_exit_code(o->check.format, &result);
 	return code == AUDIT_EXIT_UNKNOWN && o->check.accepts_unknown ? AUDIT_EXIT_FINE : code;

@@ -54,17 +54,16 @@ static const char *shim_name_of(const char *path)
 	const char *name = text_basename(path);
 	struct stat st;
 
-	if (!*name || text_starts_with(name, SHIM_OWN_NAME))
+	/* A descriptor's number is nobody's name. */
+	if (!*name || text_starts_with(name, SHIM_OWN_NAME) || text_starts_with(path, "/dev/fd/") ||
+	    text_starts_with(path, "/proc/"))
 		return NULL;
 	return stat(path, &st) == 0 && shim_is_this(&st) ? name : NULL;
 }
 
 const char *shim_name(const char *executed, const char *argv0)
 {
-	const char *name = NULL;
+	const char *name = executed ? shim_name_of(executed) : NULL;
 
-	/* fexecve(3): the descriptor's number is nobody's name. */
-	if (executed && !text_starts_with(executed, "/dev/fd/") && !text_starts_with(executed, "/proc/"))
-		name = shim_name_of(executed);
 	return name || !argv0 || !strchr(argv0, '/') ? name : shim_name_of(argv0);
 }

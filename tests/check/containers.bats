@@ -37,7 +37,8 @@ in_container() { attempt podman --runtime runc exec "$container" "$@"; }
 # --- containers --------------------------------------------------------------
 
 @test "containers: a server in one, from its host: proved, with its own paths, record and limits" {
-  contain -m 512m --cpus 1 "$bookworm" "$inside" -- sleep 600
+  # Arenas are judged where there is more than one thread.
+  contain -m 512m --cpus 1 "$bookworm" "$inside" --conf background_thread:true -- sleep 600
   eventually is_past "$pid" allocrun
   check --pid "$pid" --only "$both,launch-record,process-oom-headroom,process-arenas"
   expect_status 0

@@ -21,7 +21,7 @@ by_name() {
 expect_served() {
   expect_status 0
   expect_quiet
-  expect_equal "LD_PRELOAD" "$(library_of jemalloc)" "$(variable LD_PRELOAD)"
+  expect_equal "LD_PRELOAD" "$(library_of jemalloc):$prefix/lib/allocrun/children.so" "$(variable LD_PRELOAD)"
 }
 
 @test "shims: a link, a copy and a hard link stand for allocrun -- NAME" {

@@ -27,7 +27,7 @@ load helpers
   jq -e . "$BATS_TEST_TMPDIR/record" >/dev/null || fails "$ran" "a record in JSON" "$(cat "$BATS_TEST_TMPDIR/record")"
 }
 
-@test "relative argv[0], a link, another name: the builds are found" {
+@test "relative argv[0], a link, a version in the name: the builds are found" {
   cd "$prefix/bin"
   attempt ./allocrun -- "$show" -
   expect_malloc "$(library_of jemalloc)"
@@ -36,8 +36,9 @@ load helpers
   expect_malloc "$(library_of jemalloc)"
   PATH=$prefix/bin:$PATH attempt allocrun -- "$show" -
   expect_malloc "$(library_of jemalloc)"
-  ln -s "$allocrun" "$BATS_TEST_TMPDIR/link"
-  attempt "$BATS_TEST_TMPDIR/link" -- "$show" -
+  # A name that does not begin with "allocrun" stands for a server: shims.bats.
+  ln -s "$allocrun" "$BATS_TEST_TMPDIR/allocrun-0.1"
+  attempt "$BATS_TEST_TMPDIR/allocrun-0.1" -- "$show" -
   expect_malloc "$(library_of jemalloc)"
   for name in vllm '' / ../../x; do
     attempt "$programs/odd" "null-argument=$name" -- "$allocrun" -- "$show" -
