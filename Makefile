@@ -25,7 +25,8 @@ BRANCHES := $(or $(if $(filter x86_64,$(MACHINE)),-fcf-protection),\
 	$(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard))
 HARDENING ?= -D_FORTIFY_SOURCE=3 -fstack-clash-protection $(BRANCHES)
 # The prefix map keeps the folder of the checkout out of the bytes.
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher $(WARNINGS) -fstack-protector-strong $(HARDENING) \
+# purge/figures.h is what both sides know: tests/rooms names it.
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher -Iallocator $(WARNINGS) -fstack-protector-strong $(HARDENING) \
 	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS := -lcap -linih -ljansson -lcrypto

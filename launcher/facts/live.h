@@ -9,6 +9,7 @@
 #include "facts/machine.h"
 #include "facts/node.h"
 #include "known/conf.h"
+#include "purge/figures.h"
 #include "util/bitmap.h"
 
 /*
@@ -104,10 +105,28 @@ struct live_cgroup {
 	const struct node_facts *usage; /* of which `cgroup` is filled */
 };
 
+/* What the purge thread gave back for one reason, and how often that was too early. */
+struct live_purged {
+	int64_t times, bytes, regrets;
+};
+
+/* What the purge thread of a bundled build says of itself: allocator/purge/figures.h. */
+struct live_purge {
+	enum purge_thread_state state;
+	int64_t pid;         /* of the process that these figures are of */
+	int64_t error;       /* errno of the last try to make a thread; 0 = none failed */
+	int64_t looks;       /* at the heap */
+	int64_t look_age_ms; /* since the last one; FACT_UNKNOWN */
+	struct live_purged idle, demand, pressure;
+	int64_t window_ms, idle_ms, busy_percent, heap_mb; /* its options in force */
+	int64_t limit; /* the nearest memory limit that it sees, or FACT_UNLIMITED */
+};
+
 struct live_process {
 	int64_t pid, parent;
 	struct process_status status;
 	int64_t start_time;  /* clock ticks since boot */
+	int64_t age_seconds; /* since then; FACT_UNKNOWN */
 	const char *name;    /* the kernel's short name */
 	const char *command; /* argv with blanks between, cut at 4 KiB; "" = none */
 	enum live_state state;
@@ -129,11 +148,12 @@ struct live_process {
 	enum evidence options_evidence;
 
 	/* Memory and where it lies. */
-	int64_t anon_huge;          /* of rss_anon, on huge pages */
-	int64_t allocator_resident; /* of rss_anon: what the allocator has from the kernel */
-	int64_t allocator_dirty;    /* of that, what was freed and has not decayed yet */
-	int64_t allocator_live;     /* of allocator_resident, what the program has allocated and not freed */
-	int64_t purge_threads;      /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
+	int64_t anon_huge;              /* of rss_anon, on huge pages */
+	int64_t allocator_resident;     /* of rss_anon: what the allocator has from the kernel */
+	int64_t allocator_dirty;        /* of that, what was freed and has not decayed yet */
+	int64_t allocator_live;         /* of allocator_resident, what the program has allocated and not freed */
+	int64_t purge_threads;          /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
+	const struct live_purge *purge; /* the thread of a bundled build; NULL: it has none, or it is not known */
 	int64_t n_mappings;
 	int64_t memory_policy; /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */
 	struct bitmap policy_nodes;

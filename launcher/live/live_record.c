@@ -111,6 +111,8 @@ static void record_add_options(struct mem *m, const struct live_set *set, struct
 	piece = conf_mimalloc_piece(m, mem_printf(m, "%s=%s", set->variable, set->text));
 	if (strcmp(set->variable, "MALLOC_CONF") == 0)
 		conf_parse(m, CONF_JEMALLOC, set->text, told, &record->options, &problems);
+	else if (strcmp(set->variable, PURGE_VARIABLE) == 0)
+		conf_parse(m, CONF_PURGE, set->text, told, &record->options, &problems);
 	else if (piece)
 		record_add_mimalloc(m, piece, &record->options);
 }

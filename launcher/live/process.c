@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "program/elf_reader.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 /* A process that executes one program after another is looked at so many times. */
@@ -31,7 +32,7 @@ static void live_set_unknown(struct live_process *p, int64_t pid)
 	p->status = process_status_unknown;
 	p->status.inner_pid = pid;
 	p->limits = (struct process_limits){ unknown, unknown, unknown, unknown, FACT_UNKNOWN };
-	p->parent = p->start_time = FACT_UNKNOWN;
+	p->parent = p->start_time = p->age_seconds = FACT_UNKNOWN;
 	p->name = p->command = "";
 	p->other_mounts = p->is_static = p->is_secure = TRI_UNKNOWN;
 	p->anon_huge = p->n_mappings = p->memory_policy = FACT_UNKNOWN;
@@ -89,7 +90,7 @@ static bool live_is_audit(struct live_context *c, int64_t pid)
 		return false;
 	words[n] = '\0';
 	for (const char *word = words; word < words + n && strcmp(word, "--") != 0; word += strlen(word) + 1) {
-		if (strcmp(word, "--check") == 0)
+		if (strcmp(word, "--check") == 0 || text_starts_with(word, "--stat"))
 			return true;
 	}
 	return false;
@@ -195,6 +196,16 @@ static bool live_look_into(struct live_context *c, int64_t pid, const struct liv
 	return is_whole || p->state == LIVE_GONE;
 }
 
+/* Start times count from the boot, as this clock does, in a time namespace too. */
+static int64_t live_find_age(const struct live_context *c, int64_t start_time)
+{
+	int64_t now = clock_read_ns(CLOCK_BOOTTIME) / 1000000000, ticks = sysconf(_SC_CLK_TCK);
+
+	if (!c->root->live || ticks <= 0 || start_time < 0 || now < start_time / ticks)
+		return FACT_UNKNOWN;
+	return now - start_time / ticks;
+}
+
 /* False: it has executed another program meanwhile, and what was read is of two. */
 static bool live_look_at(struct live_context *c, int64_t pid, struct live_process *p)
 {
@@ -213,6 +224,7 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 	}
 	p->parent = stat.parent;
 	p->start_time = stat.start_time;
+	p->age_seconds = live_find_age(c, stat.start_time);
 	p->name = mem_strdup(c->m, stat.name);
 	p->state = live_has_ended(&stat) ? LIVE_ZOMBIE : stat.is_kernel_thread ? LIVE_KERNEL_THREAD : LIVE_RUNNING;
 	if (p->state != LIVE_RUNNING)

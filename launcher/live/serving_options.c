@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "live/heap.h"
 #include "live/options.h"
+#include "live/purge.h"
+#include "util/clock.h"
 
 /* What has run for longer has started all the threads that it will. */
 #define SERVING_START_SECONDS 10
@@ -74,14 +74,9 @@ static void serving_read_heap(struct serving *s, const struct symtab *table, uin
 	p->allocator_dirty = usage.dirty > p->allocator_resident ? p->allocator_resident : usage.dirty;
 }
 
-/* Start times count from the boot, as this clock does, in a time namespace too. */
 static bool serving_is_new(const struct live_process *p)
 {
-	struct timespec now;
-	long ticks = sysconf(_SC_CLK_TCK);
-
-	return ticks > 0 && clock_gettime(CLOCK_BOOTTIME, &now) == 0 &&
-	       (int64_t)now.tv_sec - p->start_time / ticks <= SERVING_START_SECONDS;
+	return p->age_seconds != FACT_UNKNOWN && p->age_seconds <= SERVING_START_SECONDS;
 }
 
 /*
@@ -116,6 +111,37 @@ static bool serving_await_allocator(struct serving *s, const struct symtab *tabl
 	return false;
 }
 
+/* Its clock is ours, unless it is in a time namespace of its own. */
+static int64_t serving_now_ns(const struct serving *s)
+{
+	char ours[64], theirs[64];
+
+	if (!s->c->root->live ||
+	    (root_readlink(s->c->root, "/proc/self/ns/time", ours, sizeof ours) == 0 &&
+	     (root_readlink(s->c->root, mem_printf(s->c->m, "%s/ns/time", s->folder), theirs, sizeof theirs) < 0 ||
+	      strcmp(ours, theirs) != 0)))
+		return FACT_UNKNOWN;
+	return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/* Just started, the library may not have come to its first words yet: waited for, as above. */
+static void serving_read_purge(struct serving *s, const struct symtab *table, uint64_t base)
+{
+	struct live_purge purge;
+	int r = -ENODATA;
+
+	for (int i = 0; i < SERVING_TRIES; i++) {
+		memory_forget(s->memory);
+		r = purge_read(s->memory, table, base, serving_now_ns(s), &purge);
+		if (r != -EAGAIN || !serving_is_new(s->process) || !live_pause(s->c))
+			break;
+	}
+	if (r < 0)
+		return;
+	s->process->purge = mem_dup(s->c->m, &purge, sizeof purge);
+	purge_list_options(s->c->m, &purge, &s->process->options);
+}
+
 void serving_read_options(struct serving *s)
 {
 	struct live_process *p = s->process;
@@ -142,6 +168,7 @@ void serving_read_options(struct serving *s)
 	} else if (strcmp(library->allocator, "mimalloc") == 0) {
 		options_read_mimalloc(s->memory, s->c->m, table, base, &p->options);
 	}
+	serving_read_purge(s, table, base);
 	if (p->options.n)
 		p->options_evidence = EVIDENCE_PROVED;
 }

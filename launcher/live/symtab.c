@@ -16,8 +16,8 @@
 static bool symtab_is_wanted(const char *name)
 {
 	return text_starts_with(name, "je_opt_") ||
-	       text_has_word("je_arenas je_bin_infos je_n_background_threads allocrun_layout mi_options "
-			     "_mi_process_is_initialized",
+	       text_has_word("je_arenas je_bin_infos je_n_background_threads allocrun_layout "
+			     "allocrun_purge_figures mi_options _mi_process_is_initialized",
 			     name);
 }
 

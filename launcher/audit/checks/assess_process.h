@@ -10,6 +10,8 @@
 check_assess audit_preload_effective;
 /* audit_options.c */
 check_assess audit_options_in_force;
+/* audit_purge.c */
+check_assess audit_purge_in_force;
 /* audit_variables.c */
 check_assess audit_process_variables, audit_process_arenas;
 /* audit_drift.c */
@@ -27,6 +29,8 @@ bool audit_cannot_tell(struct mem *m, const struct live_process *p, struct findi
 bool audit_is_libc(const struct live_library *library);
 /* Does it descend from another process that is looked at? */
 bool audit_is_child(const struct audit_facts *a, const struct live_process *p);
+/* Does our purge thread live in it, and look from time to time? */
+bool audit_purge_runs(const struct live_process *p);
 /* The step of the launch record; of those that set limits the one of `resource`, where that is not NULL. */
 const struct live_step *audit_record_step(const struct live_process *p, const char *step, const char *resource);
 

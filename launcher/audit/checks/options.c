@@ -163,9 +163,23 @@ static void options_compare(struct mem *m, const struct audit_facts *a, const st
 static const char *options_list(struct mem *m, const struct live_process *p)
 {
 	static const char *const keys[] = {
-		"narenas", "dirty_decay_ms", "muzzy_decay_ms", "background_thread", "oversize_threshold", "tcache_max",
-		"thp",     "metadata_thp",   "prof",           "purge_delay",       "allow_thp",          "arena_max",
-		"hugetlb"
+		"narenas",
+		"dirty_decay_ms",
+		"muzzy_decay_ms",
+		"background_thread",
+		"oversize_threshold",
+		"tcache_max",
+		"thp",
+		"metadata_thp",
+		"prof",
+		"purge_delay",
+		"allow_thp",
+		"arena_max",
+		"hugetlb",
+		"window_ms",
+		"idle_ms",
+		"busy_percent",
+		"heap_mb",
 	};
 	const char *list = NULL;
 

@@ -107,29 +107,56 @@ static int64_t usage_find_due(const struct live_process *p, int64_t *ret_ms)
 {
 	const struct conf_item *decay = conf_find(&p->options, "dirty_decay_ms");
 
+	/* It keeps what the demand of that window needs; the rest, and all of it when idle, goes. */
+	if (audit_purge_runs(p) && p->allocator_dirty > 0 && p->purge->window_ms <= USAGE_DUE_MOST_MS) {
+		*ret_ms = p->purge->window_ms;
+		return p->allocator_dirty;
+	}
 	if (p->options_evidence != EVIDENCE_PROVED || p->purge_threads <= 0 || p->allocator_dirty <= 0 || !decay ||
 	    text_parse_i64(decay->value, ret_ms, NULL) < 0 || *ret_ms < 0 || *ret_ms > USAGE_DUE_MOST_MS)
 		return 0;
 	return p->allocator_dirty;
 }
 
-/* "4 GiB resident for 1 GiB in use; 2 GiB of it are due to go back within 10 s" */
+/* What lies between blocks in use, and the allocator's own tables: no purge brings it back. 0: little, or unknown. */
+static int64_t usage_find_fragmentation(const struct live_process *p)
+{
+	int64_t bytes = p->allocator_resident - p->allocator_dirty - p->allocator_live;
+
+	return p->allocator_dirty == FACT_UNKNOWN || p->allocator_live == FACT_UNKNOWN || bytes < USAGE_DUE_LEAST ?
+		       0 :
+		       bytes;
+}
+
+static const char *usage_describe_garbage(struct mem *m, const struct live_process *p, int64_t due, int64_t ms)
+{
+	if (p->allocator_dirty < USAGE_DUE_LEAST)
+		return "";
+	if (due < USAGE_DUE_LEAST)
+		return mem_printf(m, "; %s of it are freed and kept", size_format(m, p->allocator_dirty));
+	return mem_printf(m, "; %s of it are due to go back within %lld s", size_format(m, due),
+			  (long long)(ms / 1000 + (ms % 1000 != 0)));
+}
+
+/*
+ * "4 GiB resident for 1 GiB in use; 2 GiB of it are due to go back within 10 s; 1 GiB of it is
+ * fragmentation": garbage has a cure, and fragmentation another one.
+ */
 static const char *usage_describe_allocator(struct mem *m, const struct live_process *p, int64_t due, int64_t ms)
 {
 	const char *in_use = p->allocator_live == FACT_UNKNOWN ?
 				     "" :
 				     mem_printf(m, " for %s in use", size_format(m, p->allocator_live));
-	const char *back = due < USAGE_DUE_LEAST ?
-				   "" :
-				   mem_printf(m, "; %s of it are due to go back within %lld s", size_format(m, due),
-					      (long long)(ms / 1000 + (ms % 1000 != 0)));
+	int64_t lost = usage_find_fragmentation(p);
+	const char *fragmented = lost ? mem_printf(m, "; %s of it is fragmentation", size_format(m, lost)) : "";
 
-	return mem_printf(m, "%s: the allocator has %s resident%s%s", usage_split(m, p),
-			  size_format(m, p->allocator_resident), in_use, back);
+	return mem_printf(m, "%s: the allocator has %s resident%s%s%s", usage_split(m, p),
+			  size_format(m, p->allocator_resident), in_use, usage_describe_garbage(m, p, due, ms),
+			  fragmented);
 }
 
 /* What the allocator has, where that is known; what the program has need not be. */
-static struct finding usage_judge_allocator(struct mem *m, const struct live_process *p, const struct thresholds *t)
+static struct finding usage_judge_holding(struct mem *m, const struct live_process *p, const struct thresholds *t)
 {
 	int64_t ms = 0, due = usage_find_due(p, &ms), live = p->allocator_live, percent;
 	int64_t resident = p->allocator_resident - due;
@@ -146,6 +173,17 @@ static struct finding usage_judge_allocator(struct mem *m, const struct live_pro
 	if (resident >= VERDICT_LEAST && percent > t->values[THRESHOLD_RETENTION_WARN])
 		return finding_warn(m, "the allocator holds %lld %% of what is in use; %s", (long long)percent, share);
 	return finding_ok(m, "%s%s", usage_is_elsewhere(p) ? "mostly not the allocator: " : "", share);
+}
+
+static struct finding usage_judge_allocator(struct mem *m, const struct live_process *p, const struct thresholds *t)
+{
+	struct finding f = usage_judge_holding(m, p, t);
+	int64_t lost = usage_find_fragmentation(p);
+
+	if (f.status > CHECK_UNKNOWN && lost > usage_or_zero(p->allocator_dirty) && p->allocator_live < lost)
+		f.fix = "fragmentation: sizes that live long lie between those that do not. Fewer arenas (--conf "
+			"narenas:N, --profile memory) or a restart; --profile debug and jeprof say who allocates them";
+	return f;
 }
 
 /* Where nothing says what the allocator has. */

@@ -83,6 +83,7 @@ void make_server(void)
 		.status.inner_pid = 4711,
 		.parent = 1,
 		.start_time = 8765,
+		.age_seconds = 3600,
 		.name = "vllm",
 		.command = "vllm serve",
 		.state = LIVE_RUNNING,

@@ -72,9 +72,37 @@ static void make_freed(const char *decay, int64_t threads)
 	set_option("dirty_decay_ms", decay);
 }
 
+static void test_verdict_of_fragmentation(void **state)
+{
+	static const struct {
+		int64_t dirty;
+		const char *observed, *fix;
+	} cases[] = {
+		{ MIB(10), "30 GiB of it is fragmentation", "fragmentation: " },
+		{ GIB(29), "29 GiB of it are freed and kept; 1 GiB of it is fragmentation", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct finding f;
+
+		p->status.rss_anon = p->allocator_resident = GIB(40);
+		p->allocator_live = GIB(10);
+		p->allocator_dirty = cases[i].dirty;
+		f = audit_memory_verdict(&pool, &audit, &thresholds, p);
+		assert_int_equal(f.status, CHECK_FAIL);
+		assert_row_contains(cases[i].observed, f.observed, cases[i].observed);
+		assert_int_equal(!f.fix, !cases[i].fix);
+		if (f.fix)
+			assert_row_contains(cases[i].observed, f.fix, cases[i].fix);
+	}
+}
+
 static void test_verdict_right_after_a_free(void **state)
 {
 	static const char due[] = "29 GiB of it are due to go back within 10 s";
+	static const struct live_purge running = { .state = PURGE_THREAD_RUNS, .pid = 4711, .window_ms = 5000 };
+	static const struct live_purge stale = { .state = PURGE_THREAD_RUNS, .pid = 4711, .look_age_ms = 100000 };
 
 	(void)state;
 	make_freed("10000", 2);
@@ -87,6 +115,14 @@ static void test_verdict_right_after_a_free(void **state)
 	make_freed("10000", 2);
 	p->allocator_live = GIB(7);
 	expect(audit_memory_verdict, "not all, and said", CHECK_WARN, due);
+	/* Of a bundled build the purge thread gives it back, whatever the decay. */
+	make_freed("-1", 0);
+	p->purge = &running;
+	expect(audit_memory_verdict, "our thread", CHECK_OK,
+	       "29 GiB of it are due to go back within 5 s; 1 GiB of it is");
+	make_freed("-1", 0);
+	p->purge = &stale;
+	expect(audit_memory_verdict, "our thread stands still", CHECK_FAIL, "29 GiB of it are freed and kept");
 	/* It stays. */
 	make_freed("-1", 2);
 	expect(audit_memory_verdict, "no decay", CHECK_FAIL, "the allocator holds 400 %");
@@ -387,10 +423,15 @@ static void test_headroom(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_verdict),      CASE_TEST(test_verdict_right_after_a_free),
-		CASE_TEST(test_growth),       CASE_TEST(test_growth_of_the_allocator),
-		CASE_TEST(test_local_memory), CASE_TEST(test_rdma_hooks),
-		CASE_TEST(test_mappings),     CASE_TEST(test_headroom),
+		CASE_TEST(test_verdict),
+		CASE_TEST(test_verdict_of_fragmentation),
+		CASE_TEST(test_verdict_right_after_a_free),
+		CASE_TEST(test_growth),
+		CASE_TEST(test_growth_of_the_allocator),
+		CASE_TEST(test_local_memory),
+		CASE_TEST(test_rdma_hooks),
+		CASE_TEST(test_mappings),
+		CASE_TEST(test_headroom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
