@@ -105,6 +105,32 @@ struct live_cgroup {
 	const struct node_facts *usage; /* of which `cgroup` is filled */
 };
 
+/* A small size of an allocator: what its slabs hold, and what they have room for. */
+struct live_heap_class {
+	int64_t size; /* of a block */
+	int64_t used; /* blocks in use */
+	int64_t slabs, slabs_with_room;
+	int64_t bytes; /* that the slabs take */
+};
+
+/*
+ * What an allocator holds, by its own counters: bytes, as mallctl(3)'s stats.* has them, at
+ * rest within a page for each arena. FACT_UNKNOWN: its build does not say where they are.
+ */
+struct live_heap {
+	int64_t allocated; /* in use; what threads have cached counts as theirs */
+	int64_t active;    /* pages with something in use */
+	int64_t dirty;     /* free, resident, for reuse */
+	int64_t muzzy;     /* given back lazily: the kernel takes it when it wants */
+	int64_t retained;  /* addresses without memory, kept */
+	int64_t metadata;  /* its own tables, as far as they are used */
+	int64_t resident;  /* active, dirty, and its own tables */
+	int64_t arenas;
+	int64_t purges, purged;          /* of dirty pages, by whomever, since the start: how often, bytes */
+	struct live_heap_class *classes; /* in use or with slabs; NULL: none, or unknown */
+	size_t n_classes;
+};
+
 /* What the purge thread gave back for one reason, and how often that was too early. */
 struct live_purged {
 	int64_t times, bytes, regrets;
@@ -153,6 +179,7 @@ struct live_process {
 	int64_t allocator_dirty;        /* of that, what was freed and has not decayed yet */
 	int64_t allocator_live;         /* of allocator_resident, what the program has allocated and not freed */
 	int64_t purge_threads;          /* of jemalloc's own, that run in it now; FACT_UNKNOWN */
+	const struct live_heap *heap;   /* of the allocator that serves malloc; NULL = unknown */
 	const struct live_purge *purge; /* the thread of a bundled build; NULL: it has none, or it is not known */
 	int64_t n_mappings;
 	int64_t memory_policy; /* MPOL_* of its largest anonymous mapping; FACT_UNKNOWN */

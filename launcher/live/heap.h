@@ -2,24 +2,21 @@
 #ifndef ALLOCRUN_LIVE_HEAP_H
 #define ALLOCRUN_LIVE_HEAP_H
 
+#include "facts/live.h"
 #include "live/memory.h"
 #include "live/symtab.h"
 
 /*
  * What an allocator holds, from its own counters in the memory of a process. Bundled
  * builds of jemalloc say in a table where these are: allocator/jemalloc/layout.c.
+ *
+ * -ENODATA: the build has no such table, or one of a version that is not known; of version 1,
+ * which servers run on that an older allocrun has started, some counters are unknown. The
+ * counters change while they are read: the sums are near the truth, not exact. -EFAULT:
+ * unreadable, or made up.
  */
-struct heap_usage {
-	int64_t resident; /* bytes that it has from the kernel: in use, kept for reuse, its own tables */
-	int64_t dirty;    /* of that: freed, and kept for reuse until it has decayed */
-	int64_t live;     /* bytes that the program has; what threads have cached counts as theirs */
-};
-
-/*
- * -ENODATA: the build has no such table, or one of another version. The counters change
- * while they are read: the sums are near the truth, not exact.
- */
-int heap_read_jemalloc(struct live_memory *memory, const struct symtab *table, uint64_t base, struct heap_usage *ret);
+int heap_read_jemalloc(struct live_memory *memory, struct mem *m, const struct symtab *table, uint64_t base,
+		       struct live_heap *ret);
 
 /*
  * How many threads of its own jemalloc has to give memory back with: none in the child

@@ -63,15 +63,16 @@ static const struct symtab *serving_find_table(struct serving *s, const struct l
 static void serving_read_heap(struct serving *s, const struct symtab *table, uint64_t base)
 {
 	struct live_process *p = s->process;
-	struct heap_usage usage;
+	struct live_heap heap;
 
-	if (!s->c->request->thorough || heap_read_jemalloc(s->memory, table, base, &usage) < 0)
+	if (!s->c->request->thorough || heap_read_jemalloc(s->memory, s->c->m, table, base, &heap) < 0)
 		return;
+	p->heap = mem_dup(s->c->m, &heap, sizeof heap);
 	/* What was never touched is counted as active, and is not resident. */
-	p->allocator_resident = p->status.rss_anon >= 0 && usage.resident > p->status.rss_anon ? p->status.rss_anon :
-												 usage.resident;
-	p->allocator_live = usage.live;
-	p->allocator_dirty = usage.dirty > p->allocator_resident ? p->allocator_resident : usage.dirty;
+	p->allocator_resident = p->status.rss_anon >= 0 && heap.resident > p->status.rss_anon ? p->status.rss_anon :
+												heap.resident;
+	p->allocator_live = heap.allocated;
+	p->allocator_dirty = heap.dirty > p->allocator_resident ? p->allocator_resident : heap.dirty;
 }
 
 static bool serving_is_new(const struct live_process *p)

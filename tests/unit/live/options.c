@@ -207,36 +207,91 @@ static int open_heap(void **state)
 
 static void test_heap(void **state)
 {
-	struct heap_usage usage;
+	struct live_heap usage;
 
 	(void)state;
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), 0);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), 0);
 	/* Twice the same arena; nothing of the one that is nowhere. */
 	assert_int_equal(usage.resident, 2 * (13 * 4096 + 5000));
 	assert_int_equal(usage.dirty, 2 * 3 * 4096);
-	assert_int_equal(usage.live, 2 * (370000 + (3 + 4) * 8 + 5 * 16));
+	assert_int_equal(usage.allocated, 2 * (370000 + (3 + 4) * 8 + 5 * 16));
+}
+
+/* A server that an older allocrun has started. */
+static void test_heap_of_version_1(void **state)
+{
+	struct live_heap usage;
+
+	(void)state;
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), 0);
+	assert_int_equal(usage.active, 2 * 10 * 4096);
+	assert_int_equal(usage.arenas, 3);
+	assert_int_equal(usage.retained, FACT_UNKNOWN);
+	assert_int_equal(usage.muzzy, FACT_UNKNOWN);
+	assert_int_equal(usage.metadata, FACT_UNKNOWN);
+	assert_int_equal(usage.purges, FACT_UNKNOWN);
+	assert_int_equal(usage.n_classes, 0);
+}
+
+/* The same arena with what version 2 names as well: words of it do for several. */
+static void test_heap_of_version_2(void **state)
+{
+	static uint64_t layout[29];
+	struct live_heap usage;
+
+	(void)state;
+	memcpy(layout, made_layout_18, sizeof made_layout_18);
+	layout[0] = 2;
+	layout[18] = layout[21] = offsetof(struct made_arena, active);
+	layout[19] = layout[20] = layout[25] = offsetof(struct made_arena, dirty);
+	layout[22] = offsetof(struct made_base, resident);
+	layout[23] = layout[24] = offsetof(struct made_arena, guarded);
+	layout[26] = layout[27] = offsetof(struct made_bin, regions);
+	layout[28] = offsetof(struct made_bin_info, size);
+	heap_entries[0] = (struct symtab_entry){ "allocrun_layout", AT(layout), sizeof layout };
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), 0);
+	assert_int_equal(usage.resident, 2 * (13 * 4096 + 5000));
+	assert_int_equal(usage.allocated, 2 * (370000 + (3 + 4) * 8 + 5 * 16));
+	assert_int_equal(usage.retained, 2 * 12 * 4096);
+	assert_int_equal(usage.muzzy, 2 * 12 * 4096);
+	assert_int_equal(usage.metadata, 2 * 5001);
+	assert_int_equal(usage.purges, 2);
+	assert_int_equal(usage.purged, 2 * 2 * 4096);
+	assert_int_equal(usage.n_classes, 2);
+	assert_int_equal(usage.classes[0].size, 8);
+	assert_int_equal(usage.classes[0].used, 2 * 7);
+	assert_int_equal(usage.classes[0].slabs, 2 * 7);
+	assert_int_equal(usage.classes[0].bytes, 2 * 7 * 8);
+	assert_int_equal(usage.classes[1].slabs_with_room, 2 * 5);
+	/* The words of one version, and the number of another. */
+	layout[0] = 1;
+	memory_forget(&memory);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -ENODATA);
+	layout[0] = 3;
+	memory_forget(&memory);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -ENODATA);
 }
 
 static void test_heap_of_another_layout(void **state)
 {
 	struct symtab short_table = heap_table;
-	struct heap_usage usage = { 7, 7, 7 };
+	struct live_heap usage = { .resident = 7 };
 
 	(void)state;
 	made_layout_18[0] = 2;
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), -ENODATA);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -ENODATA);
 	made_layout_18[0] = 1;
 	memory_forget(&memory);
 	heap_entries[0].size -= 8;
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), -ENODATA);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -ENODATA);
 	heap_entries[0].size += 8;
 	heap_entries[0].value = 16;
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), -EFAULT);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -EFAULT);
 	heap_entries[0].value = AT(made_layout_18);
 	for (short_table.n = 0; short_table.n < 3; short_table.n++)
-		assert_int_equal(heap_read_jemalloc(&memory, &short_table, 0, &usage), -ENODATA);
+		assert_int_equal(heap_read_jemalloc(&memory, &pool, &short_table, 0, &usage), -ENODATA);
 	made_layout_18[14] = UINT64_MAX;
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), -ENODATA);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -ENODATA);
 	assert_int_equal(usage.resident, 7);
 }
 
@@ -244,11 +299,11 @@ static void test_heap_of_another_layout(void **state)
 static void test_heap_of_huge_counts(void **state)
 {
 	static struct made_arena *many[4095];
-	struct heap_usage usage;
+	struct live_heap usage;
 
 	(void)state;
 	made_arena.active = UINT64_MAX;
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), 0);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), 0);
 	assert_int_equal(usage.resident, 2 * (3 * 4096 + 5000));
 	made_arena.active = 10;
 	for (size_t i = 0; i < 4095; i++)
@@ -257,7 +312,7 @@ static void test_heap_of_huge_counts(void **state)
 	made_layout_18[10] = 1024;
 	made_layout_18[8] = 0;
 	memory_forget(&memory);
-	assert_int_equal(heap_read_jemalloc(&memory, &heap_table, 0, &usage), -EFAULT);
+	assert_int_equal(heap_read_jemalloc(&memory, &pool, &heap_table, 0, &usage), -EFAULT);
 	assert_true(memory_is_spent(&memory));
 }
 
@@ -387,6 +442,8 @@ int main(void)
 		MEMORY_TEST(test_percpu_words),
 		MEMORY_TEST(test_mimalloc_options),
 		cmocka_unit_test_setup_teardown(test_heap, open_heap, close_memory),
+		cmocka_unit_test_setup_teardown(test_heap_of_version_1, open_heap, close_memory),
+		cmocka_unit_test_setup_teardown(test_heap_of_version_2, open_heap, close_memory),
 		cmocka_unit_test_setup_teardown(test_heap_of_another_layout, open_heap, close_memory),
 		cmocka_unit_test_setup_teardown(test_heap_of_huge_counts, open_heap, close_memory),
 		MEMORY_TEST(test_environ),
