@@ -127,8 +127,10 @@ $(STAGE)/share/man/man7/%.7: launcher/man/%.7
 # Only where the program runs: the page is kept as it comes out, and tests/run lint compares.
 manual-checks: $(STAGE)/bin/allocrun ## renew what allocrun-check(7) has from the table of checks
 	@launcher/man/checks.py $< launcher/man/allocrun-check.7
-schema: $(STAGE)/share/allocrun/check.schema.json
+schema: $(STAGE)/share/allocrun/check.schema.json $(STAGE)/share/allocrun/stat.schema.json
 $(STAGE)/share/allocrun/%.json: launcher/audit/formats/%.json
+	@install -D -m 644 $< $@
+$(STAGE)/share/allocrun/%.json: launcher/report/%.json
 	@install -D -m 644 $< $@
 
 presets: $(patsubst launcher/%,$(STAGE)/share/allocrun/%,$(wildcard launcher/presets/*.conf))

@@ -20,14 +20,14 @@ _allocrun_units() {
 
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
-  local modes='--explain --list --check --tune --capture --shims --copy-to --oci-hook --help --version'
+  local modes='--explain --list --check --stat --tune --capture --shims --copy-to --oci-hook --help --version'
   local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --children
     --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --here --only --skip --fail-on --accept-unknown --output --watch
-    --timeout --list-checks --explain-check'
+    --timeout --list-checks --explain-check --classes'
   local of_tune='--dry-run --revert --atomic' of_shims='--remove'
-  local formats='text json' checking=''
+  local formats='text json' checking='' stating=''
   local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
     no-new-privs'
   COMPREPLY=()
@@ -35,8 +35,10 @@ _allocrun() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
     [[ $word != -- ]] || break
     [[ $word != --check ]] || checking=yes
+    [[ $word != --stat ]] || stating=yes
   done
   [[ -z $checking ]] || formats='text json junit tap prometheus nagios'
+  [[ -z $stating ]] || formats='text json prometheus'
 
   # Behind the command all belongs to the command.
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -47,7 +49,7 @@ _allocrun() {
     fi
     case $word in
       --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | \
-        --check | --tune | --dry-run | --revert | --atomic | --remove | --oci-hook | --all | --here | --accept-unknown | --list-checks | -*=*) ;;
+        --check | --stat | --classes | --tune | --dry-run | --revert | --atomic | --remove | --oci-hook | --all | --here | --accept-unknown | --list-checks | -*=*) ;;
       --*) i=$((i + 1)) ;;
       -*) ;;
       *) break ;;
@@ -70,7 +72,7 @@ _allocrun() {
     --fail-on) mapfile -t COMPREPLY < <(compgen -W 'warn fail' -- "$cur") ;;
     --only | --skip) _allocrun_list "$(_allocrun_checks)" ;;
     --explain-check) mapfile -t COMPREPLY < <(compgen -W "$(_allocrun_checks)" -- "$cur") ;;
-    --pid) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") ;;
+    --pid | --stat) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur") ;;
     --unit) mapfile -t COMPREPLY < <(compgen -W "$(_allocrun_units)" -- "$cur") ;;
     --cgroup) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
     --require | --prefer | --off) _allocrun_list "$steps" ;;

@@ -17,6 +17,7 @@ _arguments -S \
   '--explain[print the plan and the reason for each step, run nothing]' \
   '--list[the bundled builds, and which fit here]' \
   '--check[audit the node, and with --pid a running server]' \
+  '--stat[what the allocator of a running server holds, and gave back]' \
   '--tune[set the node up as the policy says]' \
   '--capture=[copy what allocrun reads of this machine]:folder:_directories' \
   '--shims=[make links that stand for servers]:folder:_directories' \
@@ -44,7 +45,7 @@ _arguments -S \
   '*--prefer=[go on without the step]:step:_sequence compadd - $steps' \
   '*--off=[leave the step out]:step:_sequence compadd - $steps' \
   '--policy=[policy file]:file:_files' \
-  '--format=[of --explain, --list, --check, --tune]:format:(text json junit tap prometheus nagios)' \
+  '--format=[of --explain, --list, --check, --stat, --tune]:format:(text json junit tap prometheus nagios)' \
   '(--unit --cgroup --all --here)--pid=[check this process and all below it]:process:_pids' \
   '(--pid --cgroup --all --here)--unit=[check the processes of this systemd unit]:unit:' \
   '(--pid --unit --all --here)--cgroup=[check the processes of this cgroup]:cgroup:_directories' \
@@ -60,6 +61,7 @@ _arguments -S \
   '--dry-run[print what --tune would write]' \
   '(--atomic)--revert[put back what the first --tune found]' \
   '(--revert)--atomic[when one value does not take, put all back]' \
+  '--classes[--stat\: small sizes one by one]' \
   '--list-checks[all checks, a line each]' \
   '--explain-check=[what one check is about]:check:_allocrun_checks' \
   '--sysroot=[look at a captured machine]:directory:_directories' \

@@ -109,6 +109,7 @@ struct live_cgroup {
 struct live_heap_class {
 	int64_t size; /* of a block */
 	int64_t used; /* blocks in use */
+	int64_t used_bytes;
 	int64_t slabs, slabs_with_room;
 	int64_t bytes; /* that the slabs take */
 };

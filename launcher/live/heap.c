@@ -52,15 +52,15 @@ static void heap_add(int64_t *sum, uint64_t n, uint64_t size)
 	*sum += (int64_t)bytes;
 }
 
-static void heap_add_bin(struct heap_reader *r, uint64_t bin, struct live_heap_class *class)
+static void heap_add_bin(struct heap_reader *r, uint64_t bin, struct live_heap_class *small)
 {
 	const struct heap_layout *l = &r->layout;
 
-	heap_add(&class->used, heap_u64(r, bin + l->bin_regions), 1);
+	heap_add(&small->used, heap_u64(r, bin + l->bin_regions), 1);
 	if (l->version < 2)
 		return;
-	heap_add(&class->slabs, heap_u64(r, bin + l->bin_slabs), 1);
-	heap_add(&class->slabs_with_room, heap_u64(r, bin + l->bin_slabs_with_room), 1);
+	heap_add(&small->slabs, heap_u64(r, bin + l->bin_slabs), 1);
+	heap_add(&small->slabs_with_room, heap_u64(r, bin + l->bin_slabs_with_room), 1);
 }
 
 /* Small sizes: each has one or more bins, one after the other behind the arena. */
@@ -157,17 +157,18 @@ static void heap_sum_classes(struct heap_reader *r, struct mem *m)
 	const struct heap_layout *l = &r->layout;
 
 	for (uint64_t i = 0; i < l->n_bins; i++) {
-		struct live_heap_class *class = &r->classes[i];
+		struct live_heap_class *small = &r->classes[i];
 		uint64_t info = r->bin_infos + i * l->bin_info_size;
 		uint64_t size = heap_u64(r, info + l->region_size);
 
-		heap_add(&class->size, size, 1);
-		heap_add(&r->heap.allocated, (uint64_t) class->used, size);
+		heap_add(&small->size, size, 1);
+		heap_add(&small->used_bytes, (uint64_t)small->used, size);
+		heap_add(&r->heap.allocated, (uint64_t)small->used_bytes, 1);
 		if (l->version < 2)
 			continue;
-		heap_add(&class->bytes, (uint64_t) class->slabs, heap_u64(r, info + l->slab_size));
-		if (class->used > 0 || class->slabs > 0)
-			*MEM_PUSH(m, r->heap.classes, r->heap.n_classes) = *class;
+		heap_add(&small->bytes, (uint64_t)small->slabs, heap_u64(r, info + l->slab_size));
+		if (small->used > 0 || small->slabs > 0)
+			*MEM_PUSH(m, r->heap.classes, r->heap.n_classes) = *small;
 	}
 }
 

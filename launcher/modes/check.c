@@ -28,22 +28,9 @@
 struct check_look {
 	const struct root *root;
 	struct live_request request;
+	const struct check_options *options;
 	size_t n_looks;
 };
-
-/* "PID 4711", for the report. */
-static const char *check_asked(struct mem *m, const struct live_request *request)
-{
-	static const char *const words[] = { [LIVE_NONE] = "",
-					     [LIVE_PID] = "PID",
-					     [LIVE_UNIT] = "unit",
-					     [LIVE_CGROUP] = "cgroup",
-					     [LIVE_ALL] = "all that allocrun started",
-					     [LIVE_HERE] = "this container" };
-
-	return request->text ? mem_printf(m, "%s %s", words[request->selector], request->text) :
-			       words[request->selector];
-}
 
 static void check_look(void *user, struct mem *m, bool thorough, struct live_facts *ret)
 {
@@ -55,7 +42,7 @@ static void check_look(void *user, struct mem *m, bool thorough, struct live_fac
 	request.thorough = request.thorough && thorough;
 	live_detect(look->root, m, &request, ret);
 	if (!ret->asked)
-		ret->asked = check_asked(m, &request);
+		ret->asked = check_options_asked(m, look->options);
 }
 
 /* `r`: what writing to --output came to. 0, or EXIT_LAUNCHER with a complaint. */
@@ -69,7 +56,7 @@ static int check_end_output(struct mem *m, const char *path, int r)
 }
 
 /* `text` where it was asked for: 0, or EXIT_LAUNCHER with a complaint. */
-static int check_write(struct mem *m, const struct options *o, const char *text)
+int commands_write(struct mem *m, const struct options *o, const char *text)
 {
 	const char *path = o->check.output;
 
@@ -103,9 +90,9 @@ static int check_describe(struct mem *m, const struct options *o)
 {
 	const struct check *check = o->check.explained ? runner_find(checks, o->check.explained) : NULL;
 
-	return check_write(m, o,
-			   o->check.format == CHECK_FORMAT_JSON ? format_checks_json(m, checks, check) :
-								  format_checks_text(m, checks, check));
+	return commands_write(m, o,
+			      o->check.format == CHECK_FORMAT_JSON ? format_checks_json(m, checks, check) :
+								     format_checks_text(m, checks, check));
 }
 
 /* One run: the facts of the node are there, those of processes come in. */
@@ -162,7 +149,7 @@ static int check_report(struct mem *m, struct check_run *run)
 }
 
 /* From now on. NULL: nobody is looked at, or no running process. */
-static struct guard *check_guard(struct mem *m, const struct options *o)
+struct guard *commands_new_guard(struct mem *m, const struct options *o)
 {
 	const struct thresholds thresholds = check_policy_thresholds(&o->check_policy);
 	const struct check_options *c = &o->check;
@@ -191,7 +178,7 @@ int cmd_check(struct mem *m, struct options *options)
 		.now = time(NULL),
 	};
 	unsigned int needs = runner_collect_needs(&request.selection);
-	struct guard *guard = check_guard(m, options);
+	struct guard *guard = commands_new_guard(m, options);
 	struct node_facts node = { 0 };
 	struct facts machine;
 	struct plan plan;
@@ -202,6 +189,7 @@ int cmd_check(struct mem *m, struct options *options)
 		.look = { &options->root,
 			  { options->check.selector, options->check.selector_text, &machine.catalog, guard, true,
 			    needs & NEEDS_THOROUGH },
+			  &options->check,
 			  0 },
 		.has_color = !options->check.output && isatty(STDOUT_FILENO),
 	};

@@ -19,6 +19,7 @@ int cmd_launch(struct mem *m, struct options *options);
 int cmd_explain(struct mem *m, struct options *options);
 int cmd_list(struct mem *m, struct options *options);
 int cmd_check(struct mem *m, struct options *options);
+int cmd_stat(struct mem *m, struct options *options);
 int cmd_tune(struct mem *m, struct options *options);
 int cmd_capture(struct mem *m, struct options *options);
 int cmd_copy(struct mem *m, struct options *options);
@@ -46,5 +47,10 @@ void commands_complain(struct mem *m, const char *format, ...) __attribute__((fo
 int commands_cannot_print(struct mem *m, int error);
 /* `text` on stdout: 0, or EXIT_LAUNCHER with a complaint when it cannot be written. */
 int commands_print(struct mem *m, const char *text);
+/* The same to the file of --output, where that was given. */
+int commands_write(struct mem *m, const struct options *options, const char *text);
+struct guard;
+/* For looks at the processes that the options name, from now on. NULL: nobody, or no running ones. */
+struct guard *commands_new_guard(struct mem *m, const struct options *options);
 
 #endif

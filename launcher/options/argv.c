@@ -7,6 +7,7 @@
 
 #include "util/nearest.h"
 #include "util/refuse.h"
+#include "util/text.h"
 
 /* getopt values of the options that are no keys; those of keys are OPTION_KEY + key. */
 enum {
@@ -22,6 +23,12 @@ enum {
 	OPTION_REMOVE
 };
 #define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 9)
+
+/* "[YES]" may be left out; NULL: none. */
+static int options_argument(const char *name)
+{
+	return !name ? no_argument : *name == '[' ? optional_argument : required_argument;
+}
 
 /* The getopt table and, in step with it, all names for a hint. */
 static void options_build_table(struct option *table, const char **names)
@@ -40,17 +47,13 @@ static void options_build_table(struct option *table, const char **names)
 	size_t n = 0;
 
 	for (int k = 0; k < KEY_COUNT; k++) {
-		bool is_optional = key_argument((enum key)k)[0] == '[';
-
-		table[n++] = (struct option){ key_name((enum key)k),
-					      is_optional ? optional_argument : required_argument, NULL,
+		table[n++] = (struct option){ key_name((enum key)k), options_argument(key_argument((enum key)k)), NULL,
 					      OPTION_KEY + k };
 	}
 	for (int i = 0; i < MODE_COUNT; i++) {
 		if (option_modes[i].name)
-			table[n++] = (struct option){ option_modes[i].name,
-						      option_modes[i].argument ? required_argument : no_argument, NULL,
-						      OPTION_MODE + i };
+			table[n++] = (struct option){ option_modes[i].name, options_argument(option_modes[i].argument),
+						      NULL, OPTION_MODE + i };
 	}
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++)
 		table[n++] = (struct option){ check_option_rows[i].name,
@@ -104,9 +107,14 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 			const char **ret_error)
 {
 	if (value >= OPTION_MODE && value < OPTION_MODE + MODE_COUNT) {
-		if (argument)
-			o->folder = argument;
-		return options_set_mode(m, o, line, (enum mode)(value - OPTION_MODE), ret_error);
+		int r = options_set_mode(m, o, line, (enum mode)(value - OPTION_MODE), ret_error);
+
+		if (r < 0 || !argument)
+			return r;
+		if (value == OPTION_MODE + MODE_STAT)
+			return check_options_set(m, &o->check, CHECK_OPTION_PID, argument, ret_error);
+		o->folder = argument;
+		return 0;
 	}
 	if (value >= OPTION_KEY && value < OPTION_KEY + KEY_COUNT) {
 		*MEM_PUSH(m, line->assignments, line->n_assignments) =
@@ -163,6 +171,18 @@ static const char *options_explain_word(struct mem *m, int value, char **argv, c
 	return options_unknown(m, strncmp(word, "--", 2) == 0 || !optopt ? word : mem_printf(m, "-%c", optopt), names);
 }
 
+/* The next option; the word behind --stat that is a number is the one of --pid. */
+static int options_next(int argc, char **argv, const struct option *table, const struct options *o)
+{
+	/* "+": the command's own options are its own. */
+	int value = getopt_long(argc, argv, "+:hVqv", table, NULL);
+
+	if (value != -1 || o->mode != MODE_STAT || optind >= argc || !text_is_digits(argv[optind]))
+		return value;
+	optarg = argv[optind++];
+	return OPTION_CHECK + CHECK_OPTION_PID;
+}
+
 int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, struct command_line *line,
 		      const char **ret_error)
 {
@@ -173,8 +193,7 @@ int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, s
 	options_build_table(table, names);
 	optind = 0;
 	opterr = 0;
-	/* "+": the command's own options are its own. */
-	while ((value = getopt_long(argc, argv, "+:hVqv", table, NULL)) != -1) {
+	while ((value = options_next(argc, argv, table, o)) != -1) {
 		bool is_known = value != '?' && value != ':';
 
 		/* Of ALLOCRUN=off, only the first is ever said. */

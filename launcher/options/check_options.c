@@ -34,6 +34,7 @@ const struct check_option_row check_option_rows[CHECK_OPTION_COUNT] = {
 	[CHECK_OPTION_TIMEOUT] = { "timeout", "SECONDS", "for looking at processes (default 30); the rest is unknown" },
 	[CHECK_OPTION_LIST_CHECKS] = { "list-checks", NULL, "all checks, a line each" },
 	[CHECK_OPTION_EXPLAIN_CHECK] = { "explain-check", "ID", "what one check is about, and how to repair it" },
+	[CHECK_OPTION_CLASSES] = { "classes", NULL, "of --stat alone: small sizes one by one, and what they waste" },
 };
 
 static int check_options_select(struct mem *m, struct check_options *o, enum live_selector selector, const char *option,
@@ -161,10 +162,25 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 	case CHECK_OPTION_EXPLAIN_CHECK:
 		o->explained = argument;
 		return 0;
+	case CHECK_OPTION_CLASSES:
+		o->has_classes = true;
+		return 0;
 	default: /* CHECK_OPTION_OUTPUT */
 		o->output = argument;
 		return *argument ? 0 : refuse(ret_error, "--output: the file's name is empty");
 	}
+}
+
+const char *check_options_asked(struct mem *m, const struct check_options *o)
+{
+	static const char *const words[] = { [LIVE_NONE] = "",
+					     [LIVE_PID] = "PID",
+					     [LIVE_UNIT] = "unit",
+					     [LIVE_CGROUP] = "cgroup",
+					     [LIVE_ALL] = "all that allocrun started",
+					     [LIVE_HERE] = "this container" };
+
+	return o->selector_text ? mem_printf(m, "%s %s", words[o->selector], o->selector_text) : words[o->selector];
 }
 
 int check_options_set_format(struct mem *m, struct check_options *o, const char *name, const char **ret_error)
@@ -185,6 +201,8 @@ int check_options_verify(struct mem *m, const struct check_options *o, bool sysr
 {
 	bool describes = o->lists_checks || o->explained;
 
+	if (o->has_classes)
+		return refuse(ret_error, "--classes goes with --stat");
 	if (o->lists_checks && o->explained)
 		return refuse(ret_error, "--list-checks and --explain-check exclude each other");
 	if (describes && o->format > CHECK_FORMAT_JSON)
@@ -199,4 +217,19 @@ int check_options_verify(struct mem *m, const struct check_options *o, bool sysr
 	if (o->watch_seconds && sysroot)
 		return refuse(ret_error, "--watch: nothing grows on a captured machine (--sysroot)");
 	return 0;
+}
+
+int check_options_verify_stat(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error)
+{
+	if (o->selector == LIVE_NONE)
+		return refuse(ret_error,
+			      "--stat: of which process? --stat PID, --unit NAME, --cgroup PATH, --all or --here");
+	if (o->n_only || o->n_skip || o->fails_on_warn || o->lists_checks || o->explained)
+		return refuse(ret_error,
+			      "--stat takes --pid, --unit, --cgroup, --all, --here, --watch, --classes, --format and "
+			      "--output; the rest goes with --check");
+	if (o->format != CHECK_FORMAT_TEXT && o->format != CHECK_FORMAT_JSON && o->format != CHECK_FORMAT_PROMETHEUS)
+		return refuse(ret_error, mem_printf(m, "--format %s: --stat is printed as text, json or prometheus",
+						    check_format_names[o->format]));
+	return sysroot ? refuse(ret_error, "--stat: a captured machine (--sysroot) has no memory to read") : 0;
 }

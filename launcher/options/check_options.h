@@ -9,7 +9,7 @@
 #include "facts/live.h"
 #include "util/mem.h"
 
-/* The options that only --check has; --format, --policy, --sysroot … are in options.h. */
+/* The options of --check, some of which --stat takes as well; --format, --policy, --sysroot … are in options.h. */
 
 enum check_option {
 	CHECK_OPTION_PID,
@@ -26,6 +26,7 @@ enum check_option {
 	CHECK_OPTION_TIMEOUT,
 	CHECK_OPTION_LIST_CHECKS,
 	CHECK_OPTION_EXPLAIN_CHECK,
+	CHECK_OPTION_CLASSES,
 	CHECK_OPTION_COUNT,
 };
 
@@ -56,6 +57,7 @@ struct check_options {
 	int64_t timeout_seconds; /* 0 = not given */
 	bool lists_checks;
 	const char *explained; /* --explain-check ID */
+	bool has_classes;      /* --classes */
 	const char *first;     /* "--only": the first of these options that was given */
 };
 
@@ -69,7 +71,11 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 		      const char **ret_error);
 /* --format as --check takes it; NULL = none was given. -EINVAL: one line. */
 int check_options_set_format(struct mem *m, struct check_options *o, const char *name, const char **ret_error);
+/* "PID 4711", "all that allocrun started": for a report. */
+const char *check_options_asked(struct mem *m, const struct check_options *o);
 /* What goes together. `sysroot`: --sysroot was given. -EINVAL: one line. */
 int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
+/* The same for --stat. */
+int check_options_verify_stat(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
 
 #endif

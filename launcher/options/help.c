@@ -28,7 +28,8 @@ char *options_help(struct mem *m)
 {
 	static const char *const rest[][2] = {
 		{ "--policy FILE", "instead of /etc/allocrun/policy.conf and policy.d/" },
-		{ "--format FORMAT", "text (default) or json; of --check also junit, tap,\nprometheus, nagios" },
+		{ "--format FORMAT",
+		  "text (default) or json; of --check also junit, tap,\nprometheus, nagios; of --stat prometheus" },
 		{ "--sysroot DIR", "look at the machine captured in DIR (not for a launch;\n--tune: with --dry-run)" },
 		{ "--quiet, -q", "no warnings; --check: one line" },
 		{ "--verbose, -v",
@@ -40,6 +41,7 @@ char *options_help(struct mem *m)
 			     "  or:  allocrun --explain [OPTION]... [--] [COMMAND [ARG]...]\n"
 			     "  or:  allocrun --list\n"
 			     "  or:  allocrun --check [--pid PID] [OPTION]...\n"
+			     "  or:  allocrun --stat PID [OPTION]...\n"
 			     "  or:  allocrun --tune [--dry-run|--revert] [OPTION]...\n"
 			     "  or:  allocrun --capture DIR\n"
 			     "  or:  allocrun --shims DIR [--remove] [NAME]...\n"
@@ -56,7 +58,7 @@ char *options_help(struct mem *m)
 		help_row(&text, mem_printf(m, "--%s%s%s", key_name((enum key)k), *argument == '[' ? "" : " ", argument),
 			 key_help((enum key)k));
 	}
-	buffer_append(&text, "\nOptions of --check:\n");
+	buffer_append(&text, "\nOptions of --check, and those of processes and output of --stat:\n");
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++) {
 		const struct check_option_row *row = &check_option_rows[i];
 

@@ -23,6 +23,13 @@ static int mode_settle_check(struct mem *m, struct options *o, const struct comm
 	return r < 0 ? r : check_options_verify(m, &o->check, o->sysroot, ret_error);
 }
 
+static int mode_settle_stat(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	int r = check_options_set_format(m, &o->check, line->format, ret_error);
+
+	return r < 0 ? r : check_options_verify_stat(m, &o->check, o->sysroot, ret_error);
+}
+
 static int mode_settle_tune(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
 {
 	(void)m, (void)line;
@@ -60,6 +67,8 @@ const struct option_mode option_modes[MODE_COUNT] = {
 	[MODE_LIST] = { "list", 0, NULL, "the bundled allocator builds, and which fit here", LOOKS, true, true, NULL },
 	[MODE_CHECK] = { "check", 0, NULL, "audit the node, and with --pid a running server",
 			 TAKES_KEYS | TAKES_CHECK_OPTIONS, true, false, mode_settle_check },
+	[MODE_STAT] = { "stat", 0, "[PID]", "what the allocator of a running server holds, and gave back",
+			TAKES_CHECK_OPTIONS, true, false, mode_settle_stat },
 	[MODE_TUNE] = { "tune", 0, NULL, "set the node up as [node] of the policy says",
 			TAKES_TUNE_OPTIONS | TAKES_FORMAT, true, false, mode_settle_tune },
 	[MODE_CAPTURE] = { "capture", 0, "DIR",

@@ -23,6 +23,7 @@ enum mode {
 	MODE_EXPLAIN,
 	MODE_LIST,
 	MODE_CHECK,
+	MODE_STAT,
 	MODE_TUNE,
 	MODE_CAPTURE,
 	MODE_SHIMS,
@@ -76,7 +77,7 @@ struct options {
 	size_t n_profiles;
 	const char **warnings; /* what is odd and yet not refused */
 	size_t n_warnings;
-	struct check_options check;       /* what only --check has */
+	struct check_options check;       /* what --check has, and --stat of it */
 	struct check_policy check_policy; /* [check] */
 	struct tune_options tune;         /* what only --tune has */
 	struct node_policy node_policy;   /* [node] */

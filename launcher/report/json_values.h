@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "facts/live.h"
 #include "util/bitmap.h"
 #include "util/mem.h"
 
@@ -18,6 +19,9 @@ json_t *json_number(int64_t value);
 json_t *json_texts(const char *const *texts, size_t n);
 /* "0-3,8"; null for the empty set. */
 json_t *json_bitmap(const struct bitmap *b);
+
+/* null for NULL. Its options in force are among those of the process. */
+json_t *json_purge(const struct live_purge *purge);
 
 /* Serialised with a newline at its end, in the pool. */
 char *report_dump_json(struct mem *m, const json_t *json);

@@ -14,7 +14,7 @@ setup_suite() {
 
 compile() {
   local flags=(-std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -O1) program
-  for program in grow children liar mappings pause swollen; do
+  for program in grow children liar mappings pause figures swollen; do
     gcc "${flags[@]}" -o "$2/$program" "$1/$program.c"
   done
   gcc "${flags[@]}" -static -o "$2/pause-static" "$1/pause.c"

@@ -140,9 +140,9 @@ audit_process() {
 
 # --- json --------------------------------------------------------------------
 
-# valid [FILE]: against the schema; and nothing is in it that the schema has no word for.
+# validate [SCHEMA]: $file against it; and nothing is in it that the schema has no word for.
 validate() {
-  "$python" - "$root/launcher/audit/formats/check.schema.json" "$file" <<'PY'
+  "$python" - "${1:-$root/launcher/audit/formats/check.schema.json}" "$file" <<'PY'
 import json, sys
 import jsonschema
 schema, document = (json.load(open(name, encoding="utf-8")) for name in sys.argv[1:])
@@ -306,4 +306,36 @@ ROWS
   audit_hostile nagios
   expect_equal "bars" 1 "$(tr -cd '|' <"$file" | wc -c)"
   expect_match "first line" '^ALLOCRUN (OK|WARNING|CRITICAL|UNKNOWN) - [^|]* \| fail=[0-9]+;;0;0 warn=[0-9]+;0;;0 unknown=[0-9]+;;;0 ok=[0-9]+;;;0 skip=[0-9]+;;;0 ignored=[0-9]+;;;0$' "$(head -n 1 "$file")"
+}
+
+# --- --stat ------------------------------------------------------------------
+
+# stat_hostile FORMAT [OPTION]...: of a process on our jemalloc whose name would break out.
+stat_hostile() {
+  launch --stat "$hostile" --format "$@"
+  file=$BATS_TEST_TMPDIR/report
+  cp "$BATS_TEST_TMPDIR/.out" "$file"
+}
+
+@test "stat: all its formats stand a hostile name, and their readers take them" {
+  cp /bin/sleep "$BATS_TEST_TMPDIR/$hostile_name"
+  LD_PRELOAD=$(library_of jemalloc) ALLOCRUN_PURGE=idle_ms:200 start "$BATS_TEST_TMPDIR/$hostile_name" 600
+  hostile=${started[-1]}
+  eventually grep -q libjemalloc "/proc/$hostile/maps"
+  stat_hostile text --classes
+  expect_status 0
+  expect_tame
+  stat_hostile json --classes
+  expect_tame
+  attempt validate "$root/launcher/report/stat.schema.json"
+  expect_status 0
+  expect_equal "threads" 1 "$(jq '.processes[0].threads' "$file")"
+  expect_same_file "$prefix/share/allocrun/stat.schema.json" "$root/launcher/report/stat.schema.json"
+  stat_hostile prometheus --classes
+  expect_tame
+  attempt bash -c "promtool check metrics <'$file'"
+  expect_status 0
+  expect_out_is ""
+  expect_quiet
+  expect_match "series" "allocrun_heap_bytes\{pid=\"$hostile\",.*,kind=\"retained\"\} [0-9]+" "$(cat "$file")"
 }

@@ -163,31 +163,6 @@ static json_t *json_memory(const struct live_process *p)
 	return o;
 }
 
-static json_t *json_purged(const struct live_purged *purged)
-{
-	return json_pack("{s:o, s:o, s:o}", "times", json_number(purged->times), "bytes", json_number(purged->bytes),
-			 "regrets", json_number(purged->regrets));
-}
-
-/* Its options in force are among the others. */
-static json_t *json_purge(const struct live_purge *purge)
-{
-	static const char *const words[] = {
-		[PURGE_THREAD_OFF] = "off",
-		[PURGE_THREAD_WAITS] = "waits",
-		[PURGE_THREAD_RUNS] = "runs",
-		[PURGE_THREAD_FAILED] = "failed",
-	};
-
-	if (!purge)
-		return json_null();
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state", words[purge->state], "pid",
-			 json_number(purge->pid), "error", json_number(purge->error), "looks",
-			 json_number(purge->looks), "look_age_ms", json_number(purge->look_age_ms), "idle",
-			 json_purged(&purge->idle), "demand", json_purged(&purge->demand), "pressure",
-			 json_purged(&purge->pressure), "limit", json_number(purge->limit));
-}
-
 static json_t *json_record(struct mem *m, const struct live_record *record)
 {
 	if (!record)

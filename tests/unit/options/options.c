@@ -120,6 +120,31 @@ static void test_command(void **state)
 	assert_argv("no|true");
 }
 
+/* The number behind --stat is a process, wherever it stands among the options; nothing else is. */
+static void test_stat(void **state)
+{
+	static const char *const lines[][WORDS_MAX] = {
+		{ "--stat", "4711", "--classes" },
+		{ "--stat", "--classes", "4711" },
+		{ "--stat=4711", "--classes" },
+		{ "--classes", "--pid", "4711", "--stat" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		assert_int_equal(parse(NO_ENVIRONMENT, lines[i]), 0);
+		assert_int_equal(options.mode, MODE_STAT);
+		assert_int_equal(options.check.selector, LIVE_PID);
+		assert_string_equal(options.check.selector_text, "4711");
+		assert_true(options.check.has_classes);
+		assert_null(options.argv);
+	}
+	/* A command may have any name. */
+	assert_int_equal(parse(NO_ENVIRONMENT, WORDS("4711", "--stat")), 0);
+	assert_int_equal(options.mode, MODE_LAUNCH);
+	assert_argv("4711|--stat");
+}
+
 static void test_modes(void **state)
 {
 	static const struct {
@@ -237,6 +262,7 @@ int main(void)
 		TREE_TEST(test_ladders),
 		TREE_TEST(test_command),
 		TREE_TEST(test_modes),
+		TREE_TEST(test_stat),
 		TREE_TEST(test_repeated_calls),
 		TREE_TEST(test_policy_option),
 		TREE_TEST(test_empty_policy_variable),
