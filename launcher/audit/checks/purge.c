@@ -18,6 +18,7 @@
 static const char fix_thread[] =
 	"raise its limit of processes (RLIMIT_NPROC, pids.max: systemd's TasksMax=, docker run "
 	"--pids-limit) and restart; until then jemalloc purges while it allocates";
+static const char fix_launch[] = "start it by allocrun; allocrun --explain -- COMMAND says why a launch leaves it out";
 static const char fix_options[] =
 	"start it by allocrun without background_thread and dirty_decay_ms of its own, or with "
 	"--purge-thread thread:true; or MALLOC_CONF=background_thread:true";
@@ -178,6 +179,10 @@ static struct finding purge_judge_ours(struct mem *m, const struct live_process 
 					   "launched with " PURGE_VARIABLE ", and no purge thread is asked for in it",
 					   "see who takes " PURGE_VARIABLE " out of its environment, or sets "
 					   "background_thread or dirty_decay_ms in MALLOC_CONF");
+	/* mimalloc's pages go back when they are freed, or stay: it has no thread of its own. */
+	if (strcmp(p->malloc->allocator, "jemalloc") != 0)
+		return purge_is_declined(p) ? finding_ok(m, "no purge thread, as its launch decided") :
+					      purge_judge_missing(m, p, "no purge thread", fix_launch);
 	return purge_judge_without(m, p);
 }
 
@@ -193,10 +198,10 @@ ASSESS(audit_purge_in_force)
 		return finding_unknown(m, "%s", p->problem ? p->problem : "no loaded object defines malloc");
 	if (p->malloc->is_program)
 		return finding_skip(m, "the program has a malloc of its own");
-	if (strcmp(p->malloc->allocator, "jemalloc") != 0)
-		return finding_skip(m, "%s has no such thread", p->malloc->allocator);
 	if (p->purge)
 		return purge_judge_ours(m, p);
+	if (strcmp(p->malloc->allocator, "jemalloc") != 0)
+		return finding_skip(m, "%s has no such thread", p->malloc->allocator);
 	if (p->malloc->build && text_is_among((const char *const *)p->malloc->build->features, BUILD_FEATURE_PURGE))
 		return finding_unknown(m, "what the purge thread says of itself cannot be read");
 	return purge_judge_without(m, p);

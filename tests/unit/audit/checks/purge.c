@@ -114,6 +114,27 @@ static void test_switched_off(void **state)
 	CHECKED("by its anonymous memory", CHECK_WARN, "4 GiB of anonymous memory");
 }
 
+static void test_mimalloc(void **state)
+{
+	static char mimalloc[] = "mimalloc";
+
+	(void)state;
+	make_thread(PURGE_THREAD_RUNS);
+	library->allocator = mimalloc;
+	CHECKED("runs", CHECK_OK, "the purge thread runs");
+	make_thread(PURGE_THREAD_OFF);
+	library->allocator = mimalloc;
+	CHECKED("nobody", CHECK_WARN, "no purge thread, for a heap of 4 GiB");
+	make_thread(PURGE_THREAD_OFF);
+	library->allocator = mimalloc;
+	add_step("options", "ALLOCRUN_PURGE", NULL, "skipped");
+	CHECKED("the launch left it out", CHECK_OK, "as its launch decided");
+	make_thread(PURGE_THREAD_OFF);
+	library->allocator = mimalloc;
+	p->purge = NULL;
+	CHECKED("an older build", CHECK_SKIP, "mimalloc has no such thread");
+}
+
 static void test_foreign(void **state)
 {
 	(void)state;
@@ -144,10 +165,8 @@ static void test_foreign(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE_TEST(test_running),
-		CASE_TEST(test_no_thread_of_ours),
-		CASE_TEST(test_switched_off),
-		CASE_TEST(test_foreign),
+		CASE_TEST(test_running),  CASE_TEST(test_no_thread_of_ours), CASE_TEST(test_switched_off),
+		CASE_TEST(test_mimalloc), CASE_TEST(test_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
