@@ -4,13 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/runner.h"
 #include "live/live.h"
 #include "modes/modes.h"
 #include "report/stat.h"
 #include "util/clock.h"
-
-/* As of --check: something could not be told. */
-#define EXIT_STAT_UNKNOWN 3
 
 struct stat_run {
 	const struct options *options;
@@ -22,17 +20,17 @@ struct stat_run {
 static int stat_status(const struct live_facts *live)
 {
 	if (live->problem || !live_has_anybody(live))
-		return EXIT_STAT_UNKNOWN;
+		return AUDIT_EXIT_UNKNOWN;
 	for (size_t i = 0; i < live->n_processes; i++) {
 		enum live_state state = live->processes[i].state;
 
 		if (state == LIVE_DENIED || state == LIVE_UNREADABLE)
-			return EXIT_STAT_UNKNOWN;
+			return AUDIT_EXIT_UNKNOWN;
 	}
 	return 0;
 }
 
-/* One look: 0, EXIT_STAT_UNKNOWN, or EXIT_LAUNCHER. */
+/* One look: 0, AUDIT_EXIT_UNKNOWN, or EXIT_LAUNCHER. */
 static int stat_print(const struct stat_run *run)
 {
 	const struct check_options *o = &run->options->check;
@@ -78,7 +76,7 @@ int cmd_stat(struct mem *m, struct options *options)
 		if (options->check.format == CHECK_FORMAT_TEXT && !options->check.output)
 			commands_print(m, "\n");
 		code = stat_print(&run);
-		if (code == EXIT_STAT_UNKNOWN)
+		if (code == AUDIT_EXIT_UNKNOWN)
 			break;
 	}
 	return code;

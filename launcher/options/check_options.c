@@ -224,7 +224,7 @@ int check_options_verify_stat(struct mem *m, const struct check_options *o, bool
 	if (o->selector == LIVE_NONE)
 		return refuse(ret_error,
 			      "--stat: of which process? --stat PID, --unit NAME, --cgroup PATH, --all or --here");
-	if (o->n_only || o->n_skip || o->fails_on_warn || o->lists_checks || o->explained)
+	if (o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->lists_checks || o->explained)
 		return refuse(ret_error,
 			      "--stat takes --pid, --unit, --cgroup, --all, --here, --watch, --classes, --format and "
 			      "--output; the rest goes with --check");
