@@ -20,16 +20,16 @@
 	{ "tcache_nslots_small_max", "50", "what idle threads keep of small blocks holds whole pages back (bench c)" }
 #define NO_MUZZY \
 	{ "muzzy_decay_ms", "0", "what is purged leaves RSS at once, so that RSS tells the truth (bench a)" }
-/* Window: one burst's peak is remembered until the next one comes; see `make bench`, a and r. */
+/* Window: one burst's peak is remembered until the next one comes; see `make bench`, a and c. */
 #define PURGE_WITHIN_SECONDS \
-	{ { "window_ms", "5000", "what no peak of five seconds needs goes back, busy or not (bench a, r)" }, \
-	  { "idle_ms", "1500", "and all of it once the process is idle for that long (bench c, r)" } }
+	{ { "window_ms", "5000", "what no peak of five seconds needs goes back, busy or not (bench a)" }, \
+	  { "idle_ms", "1500", "and all of it once the process is idle for that long (bench c)" } }
 #define PURGE_SOON \
 	{ { "window_ms", "2000", "what no peak of two seconds needs goes back, busy or not (bench a)" }, \
 	  { "idle_ms", "500", "and all of it once the process is idle for that long (bench c)" } }
 #define PURGE_LATE \
 	{ { "window_ms", "15000", "what no peak of fifteen seconds needs goes back: fewer faults, a little more kept (bench a)" }, \
-	  { "idle_ms", "1500", "and all of it once the process is idle for that long (bench c, r)" } }
+	  { "idle_ms", "1500", "and all of it once the process is idle for that long (bench c)" } }
 #define METADATA_THP \
 	{ "metadata_thp", "auto", "the allocator's own tables on hugepages once they are big (jemalloc TUNING.md)" }
 #define MIMALLOC_RETURNS \
