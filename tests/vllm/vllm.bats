@@ -99,6 +99,13 @@ PYTHON
   [ "$status" -eq 0 ] || fails "options of every process against $planned" "equal" "$output"
 }
 
+@test "vLLM: the purge thread runs in every process that holds something, and jemalloc's own in none" {
+  check "$pid" --only purge-in-force --fail-on warn
+  expect_equal "exit of --check: $json" 0 "$status"
+  expect_in "purge threads" "VLLM::Worker runs" "$(values 'p["name"][:12] + " " + p["purge"]["state"]')"
+  expect_equal "threads of jemalloc's own" 0 "$(values 'p["purge_threads"]' | sort -u)"
+}
+
 @test "vLLM: --explain plans the environment that was launched" {
   local -a command
   mapfile -t command <"$base.command"
