@@ -34,7 +34,8 @@ static void child_show_options(void)
 {
 	printf("options");
 	for (char **e = environ; *e; e++) {
-		if (strncmp(*e, "MALLOC_CONF=", 12) == 0 || strncmp(*e, "MIMALLOC_", 9) == 0)
+		if (strncmp(*e, "MALLOC_CONF=", 12) == 0 || strncmp(*e, "MIMALLOC_", 9) == 0 ||
+		    strncmp(*e, "ALLOCRUN_PURGE=", 15) == 0)
 			printf(" %s", *e);
 	}
 	printf("\n");
