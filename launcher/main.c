@@ -93,32 +93,38 @@ static struct {
 	int code;
 } main_call;
 
-static int main_run(int argc, char **argv)
+/* What the words ask for. Frees the pool. */
+static int main_run(struct mem *m, int argc, char **argv)
 {
-	struct mem m = MEM_INIT;
 	struct options options;
 	const char *error;
+	int code;
+
+	if (options_parse(m, argc, argv, environ, runner_list_ids(m, checks), &options, &error) < 0) {
+		commands_complain(m, "%s", error);
+		mem_free_all(m);
+		return EXIT_LAUNCHER;
+	}
+	code = modes[options.mode](m, &options);
+	root_close(&options.root);
+	mem_free_all(m);
+	return code;
+}
+
+static int main_begin(int argc, char **argv)
+{
+	struct mem m = MEM_INIT;
 	int code;
 
 	output_guard_standard_descriptors();
 	json_object_seed(main_seed());
 	code = main_unfold_shim(&m, &argc, &argv);
-	if (code)
-		return code;
-	if (options_parse(&m, argc, argv, environ, runner_list_ids(&m, checks), &options, &error) < 0) {
-		commands_complain(&m, "%s", error);
-		mem_free_all(&m);
-		return EXIT_LAUNCHER;
-	}
-	code = modes[options.mode](&m, &options);
-	root_close(&options.root);
-	mem_free_all(&m);
-	return code;
+	return code ? code : main_run(&m, argc, argv);
 }
 
 static void main_on_own_stack(void)
 {
-	main_call.code = main_run(main_call.argc, main_call.argv);
+	main_call.code = main_begin(main_call.argc, main_call.argv);
 }
 
 /*
@@ -141,7 +147,7 @@ int main(int argc, char **argv)
 	static ucontext_t here, own;
 
 	if (!main_needs_stack(&own))
-		return main_run(argc, argv);
+		return main_begin(argc, argv);
 	main_call.argc = argc;
 	main_call.argv = argv;
 	own.uc_link = &here;

@@ -144,7 +144,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool is_captured;
-	struct mem m = MEM_INIT;
+	struct mem m = MEM_INIT, own = MEM_INIT;
 	const char *text = fuzz_text(&m, data, size), *out, *err;
 	const char *machine = fuzz_next_line(&m, &text);
 	char **before = environ;
@@ -159,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (read_words(&m, &text, &in)) {
 		read_tree(&m, text);
 		environ = in.environment;
-		code = main_run(in.argc, in.argv);
+		code = main_run(&own, in.argc, in.argv);
 		environ = before;
 		out = take_output(&m, 1);
 		err = take_output(&m, 2);
