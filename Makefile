@@ -264,13 +264,16 @@ uninstall: ## what install put there, and nothing else
 
 # This machine's glibc and musl by default: they need nothing from outside.
 TARGETS ?=
-package: packages-build packages-package ## into build/packages: tarballs (TARGETS=...|all), wheels, .deb
+package: packages-build packages-package ## into build/packages: tarballs (TARGETS=...|all), wheels, .deb, .rpm
 	@launcher/package/tarballs $(TARGETS)
 	@launcher/package/deb
+	@launcher/package/rpm
+sign: ## build/packages/SHA256SUMS.sig, made with KEY, an ssh key or the public half of one that an agent holds
+	@launcher/package/sign "$(KEY)"
 
 clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
 	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
-	package clean
+	package sign clean

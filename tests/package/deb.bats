@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# The Debian package, installed by dpkg in a root of its own: what this machine's root
-# holds, seen through an overlay whose changes are kept apart and looked at.
+# The Debian package, installed by dpkg in a root of its own.
 # shellcheck disable=SC2154,SC2016,SC2030,SC2031 # what helpers.bash reads and sets; each test has a shell of its own
 bats_require_minimum_version 1.5.0
 
@@ -9,30 +8,6 @@ load helpers
 deb=$packages/allocrun_${version}_$(dpkg --print-architecture).deb
 newer_version=$version+test1
 
-# make_root: a fresh root, with $suite and the test's folder in it; $holder holds it.
-make_root() {
-  layers=$BATS_TEST_TMPDIR/layers
-  mkdir "$layers"
-  unshare --mount --propagation private bash -euc '
-    mount -t tmpfs tmpfs "$1"
-    mkdir "$1"/{upper,work,root}
-    mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-    for folder in /proc /dev "$2"; do mount --rbind "$folder" "$1/root$folder"; done
-    mount -t tmpfs tmpfs "$1/root/run"
-    touch "$1/root/run/ready"
-    exec chroot "$1/root" sleep 600' make_root "$layers" "$BATS_RUN_TMPDIR" 3>&- &
-  holder=$!
-  disown "$holder"
-  in_root=(nsenter --target "$holder" --mount --root --wd=/)
-  eventually in_root test -e /run/ready
-}
-in_root() { "${in_root[@]}" "$@"; }
-# What is changed in it, but for what dpkg and its log always write.
-changed() {
-  # A device stands for what was taken away: the folder that a tune of this very machine has left.
-  nsenter --target "$holder" --mount find "$layers/upper" ! -type d ! \( -type c -path '*/var/lib/allocrun' \) -printf '%P\n' |
-    grep -vE '^(var/lib/dpkg/(status|status-old|lock|lock-frontend|available|triggers/.*|info/format)|var/log/dpkg.log|var/cache/man/.*|var/cache/ldconfig/.*|etc/ld\.so\.cache)$' | sort
-}
 dpkg_in_root() { in_root env DEBIAN_FRONTEND=noninteractive dpkg "$@" >"$BATS_TEST_TMPDIR/dpkg.log" 2>&1; }
 
 # make_newer: the package with a higher version and other libraries, in $newer.
@@ -51,10 +26,7 @@ setup() {
   library=/usr/lib/allocrun/$(jq -r '.builds[0].file' "$(manifest_of "$native-glibc")")
 }
 
-teardown() {
-  [ -z "${server:-}" ] || kill -KILL "$server" 2>/dev/null || true
-  [ -z "${holder:-}" ] || kill -KILL "$holder" 2>/dev/null || true
-}
+teardown() { end_root; }
 
 @test "lintian finds nothing that has no reason" {
   attempt lintian --no-cfg --allow-root --fail-on error,warning --display-info "$packages"/allocrun*.deb

@@ -1,5 +1,5 @@
 # What the tests of the packages share, beside what the tests of the command line have.
-# shellcheck shell=bash disable=SC2034,SC2154 # set here for the tests; suite: setup_suite.bash
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # text for another shell; set here for the tests; suite: setup_suite.bash
 
 # bats' load looks beside the test.
 load ../cli/helpers
@@ -62,3 +62,36 @@ change_libraries() {
   done < <(jq -r '.builds[] | "\(.file) \(.sha256)"' "$manifest")
 }
 sum_of() { sha256sum <"$1" | cut -d' ' -f1; }
+
+# --- a root to install in ----------------------------------------------------------
+
+# What this machine's root holds, seen through an overlay whose changes are kept apart and looked at.
+# make_root: a fresh root, with $suite and the test's folder in it; $holder holds it.
+make_root() {
+  layers=$BATS_TEST_TMPDIR/layers
+  mkdir "$layers"
+  unshare --mount --propagation private bash -euc '
+    mount -t tmpfs tmpfs "$1"
+    mkdir "$1"/{upper,work,root}
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+    for folder in /proc /dev "$2"; do mount --rbind "$folder" "$1/root$folder"; done
+    mount -t tmpfs tmpfs "$1/root/run"
+    touch "$1/root/run/ready"
+    exec chroot "$1/root" sleep 600' make_root "$layers" "$BATS_RUN_TMPDIR" 3>&- &
+  holder=$!
+  disown "$holder"
+  in_root=(nsenter --target "$holder" --mount --root --wd=/)
+  eventually in_root test -e /run/ready
+}
+in_root() { "${in_root[@]}" "$@"; }
+# What is changed in it, but for what dpkg, rpm and their logs always write.
+changed() {
+  # A device stands for what was taken away: the folder that a tune of this very machine has left.
+  nsenter --target "$holder" --mount find "$layers/upper" ! -type d ! \( -type c -path '*/var/lib/allocrun' \) -printf '%P\n' |
+    grep -vE '^((var/lib/rpm|root/\.rpmdb)/.*|var/lib/dpkg/(status|status-old|lock|lock-frontend|available|triggers/.*|info/format)|var/log/dpkg.log|var/cache/man/.*|var/cache/ldconfig/.*|etc/ld\.so\.cache)$' | sort
+}
+# For teardown: a server that still runs, and the root.
+end_root() {
+  [ -z "${server:-}" ] || kill -KILL "$server" 2>/dev/null || true
+  [ -z "${holder:-}" ] || kill -KILL "$holder" 2>/dev/null || true
+}
