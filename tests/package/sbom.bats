@@ -5,17 +5,10 @@ bats_require_minimum_version 1.5.0
 
 load helpers
 
-venv=$root/build/tests/package/venv
+venv=$root/build/tests/package/sbom
 
-# The validator, as pinned; made again when the pins change.
-setup_file() {
-  local here=$BATS_TEST_DIRNAME
-  local venv=$here/../../build/tests/package/venv
-  cmp -s "$here/requirements.txt" "$venv/installed" && return
-  rm -rf "$venv"
-  python3 -m venv "$venv" && "$venv/bin/pip" install -q --no-input --disable-pip-version-check \
-    --no-deps -r "$here/requirements.txt" >&2 && cp "$here/requirements.txt" "$venv/installed"
-}
+# The validator, as pinned.
+setup_file() { python_tools sbom requirements.txt; }
 
 # bill JQ-FILTER TARGET
 bill() { jq -r "$1" "$(bill_of "$2")"; }

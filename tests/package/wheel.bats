@@ -1,9 +1,14 @@
 #!/usr/bin/env bats
-# The wheels, installed by pip into environments of their own. Costs 15 s.
+# The wheels, installed by pip into environments of their own. Costs 20 s, and 15 s for the tools, once.
 # shellcheck disable=SC2154 # what helpers.bash reads and sets
 bats_require_minimum_version 1.5.0
 
 load helpers
+
+tools=$root/build/tests/package/wheel/bin
+
+# With the tools that look at wheels and install them, as pinned.
+setup_file() { python_tools wheel wheel-requirements.txt; }
 
 wheel_of() {
   local platform=manylinux_2_28
@@ -54,4 +59,39 @@ member() { python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipF
     done
     member "$wheel" "$info/WHEEL" | grep -qx "Tag: py3-none-$(basename "${wheel#*-py3-none-}" .whl)"
   done
+}
+
+@test "wheel: twine finds every one well; auditwheel finds that it runs on the system of its tag and on older ones" {
+  attempt "$tools/twine" check --strict "$packages"/*.whl
+  expect_status 0
+  expect_equal "wheels that passed" "$(targets | wc -l)" "$(grep -c PASSED <<<"$out")"
+  # It knows this machine's libc alone.
+  attempt "$tools/auditwheel" show --disable-isa-ext-check "$(wheel_of "$native-glibc")"
+  expect_status 0
+  tag=$(tr '\n' ' ' <<<"$out" | grep -o 'constrains the platform tag to "manylinux_2_[0-9]*' | grep -o '[0-9]*$')
+  [ "$tag" -le 28 ] || fails "auditwheel" "manylinux_2_28 or older" "$out"
+}
+
+@test "wheel: uv tool and pipx install it offline, it serves, and they take it away" {
+  local work=$BATS_TEST_TMPDIR
+  export UV_TOOL_DIR=$work/uv UV_TOOL_BIN_DIR=$work/bin UV_CACHE_DIR=$work/cache PIPX_HOME=$work/pipx PIPX_BIN_DIR=$work/bin \
+    PIPX_MAN_DIR=$work/man
+  "$tools/uv" tool install -q --offline --no-index --no-python-downloads "$(wheel_of "$native-glibc")"
+  serves_from "$work/bin/allocrun" "$work/uv"
+  "$tools/uv" tool uninstall -q allocrun
+  [ ! -e "$work/bin/allocrun" ] || fails "uv tool uninstall" "nothing" "$(ls "$work/bin")"
+
+  "$tools/pipx" install -q --pip-args=--no-index "$(wheel_of "$native-glibc")" >/dev/null
+  serves_from "$work/bin/allocrun" "$work/pipx"
+  [ -e "$work/man/man8/allocrun.8" ] || fails "pipx" "the manual pages" "$(find "$work/man")"
+  "$tools/pipx" uninstall allocrun >/dev/null
+  [ ! -e "$work/bin/allocrun" ] || fails "pipx uninstall" "nothing" "$(ls "$work/bin")"
+}
+
+# serves_from COMMAND FOLDER: what it starts has the jemalloc of that folder.
+serves_from() {
+  attempt "$1" -- "$suite/programs/show" -
+  expect_status 0
+  expect_quiet
+  [[ $(shown malloc) == "$2"/*/lib/allocrun/*jemalloc* ]] || fails "$ran" "a jemalloc in $2" "$(shown malloc)"
 }
