@@ -126,12 +126,12 @@ static const char *proof_compare_calls(struct serving *s, const struct live_obje
 	return NULL;
 }
 
-/* Is the list's entry what the object's own headers say? */
+/* Is the list's entry what the object's own headers say? The first is the program. */
 static bool proof_is_entry(struct serving *s, const struct live_object *object)
 {
 	struct live_object own;
 
-	if (!*object->name)
+	if (object == s->objects.items)
 		return object->dynamic == s->objects.dynamic || s->objects.is_direct;
 	return object_read(s->memory, object->base, &own) == 0 && own.dynamic == object->dynamic;
 }
@@ -157,7 +157,8 @@ static const char *proof_compare_entries(struct serving *s)
 		const struct live_object *object = &s->objects.items[i];
 		bool is_libc = object_find(s->memory, object, "__libc_start_main");
 
-		if (object == library || object->is_apart || (*object->name && !is_libc))
+		/* musl gives the program its name, and the vDSO none. */
+		if (object == library || object->is_apart || (i > 0 && !is_libc))
 			continue;
 		has_libc |= is_libc;
 		doubt = proof_is_entry(s, object) ? proof_compare_calls(s, object, library) : wrong;

@@ -18,6 +18,23 @@ bool library_is_system(const char *name, enum libc_kind libc)
 	       text_starts_with(name, "ld-linux") || text_starts_with(name, "ld64.so.");
 }
 
+/*
+ * What comes with glibc is missing only where glibc itself is found without it: a captured machine has neither,
+ * and an image may have been stripped of the stubs that newer programs do without.
+ */
+static bool library_is_missing(struct mem *m, struct library_search *search, const struct root *own,
+			       const struct build_facts *build, const struct elf_facts *elf, const char *name)
+{
+	static const char *const libc = "libc.so.6";
+
+	if (!library_is_system(name, build->libc))
+		return !library_find(m, search, own, build->path, elf, name);
+	return build->libc == LIBC_GLIBC && strcmp(name, libc) != 0 &&
+	       !library_is_in_usual_folder(search->root, m, elf, name) &&
+	       !library_find(m, search, own, build->path, elf, name) &&
+	       library_find(m, search, own, build->path, elf, libc);
+}
+
 static void library_check_needed(const struct root *own, const struct root *root, struct mem *m,
 				 const char *const *environment, const struct elf_facts *elf, struct build_facts *build)
 {
@@ -26,7 +43,7 @@ static void library_check_needed(const struct root *own, const struct root *root
 	for (size_t i = 0; i < elf->n_needed; i++) {
 		const char *name = elf->needed[i];
 
-		if (library_is_system(name, build->libc) || library_find(m, &search, own, build->path, elf, name))
+		if (!library_is_missing(m, &search, own, build, elf, name))
 			continue;
 		build->problem = mem_printf(m, "%s needs %s, which is not installed", build->path, name);
 		return;

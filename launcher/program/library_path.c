@@ -103,6 +103,11 @@ static char *library_in_usual_folder(const struct root *root, struct mem *m, con
 	return library_on_path(root, m, folders, name);
 }
 
+bool library_is_in_usual_folder(const struct root *root, struct mem *m, const struct elf_facts *elf, const char *name)
+{
+	return library_in_usual_folder(root, m, elf, name) != NULL;
+}
+
 char *library_find(struct mem *m, struct library_search *search, const struct root *own, const char *of,
 		   const struct elf_facts *elf, const char *name)
 {

@@ -23,4 +23,7 @@ struct library_search {
 char *library_find(struct mem *m, struct library_search *search, const struct root *own, const char *of,
 		   const struct elf_facts *elf, const char *name);
 
+/* Is it in a folder that loaders look in without being told, for this machine? A stat or two, and no cache. */
+bool library_is_in_usual_folder(const struct root *root, struct mem *m, const struct elf_facts *elf, const char *name);
+
 #endif

@@ -258,6 +258,26 @@ static void test_needed_libraries(void **state)
 	tree_close(&t);
 }
 
+/* The stubs of glibc: an image may have been stripped of them. Where no libc is seen nothing is known. */
+static void test_needed_of_libc(void **state)
+{
+	static const char *const needed[] = { "libpthread.so.0", "libc.so.6", NULL };
+	struct elf_spec spec = library;
+	struct tree t;
+
+	(void)state;
+	spec.needed = needed;
+	tree_open(&t);
+	tree_write(&t, MANIFEST, manifest);
+	tree_write_elf(&t, LIBRARY, &spec);
+	check_problem(&t, NULL);
+	tree_write(&t, "/lib/x86_64-linux-gnu/libc.so.6", "");
+	check_problem(&t, LIBRARY " needs libpthread.so.0, which is not installed");
+	tree_write(&t, "/lib64/libpthread.so.0", "");
+	check_problem(&t, NULL);
+	tree_close(&t);
+}
+
 /* Next to the library: heeded only when its RUNPATH says so, as the loader does. */
 static void test_runpath(void **state)
 {
@@ -381,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_huge_manifest),
 		cmocka_unit_test(test_library_problems),
 		cmocka_unit_test(test_needed_libraries),
+		cmocka_unit_test(test_needed_of_libc),
 		cmocka_unit_test(test_runpath),
 		cmocka_unit_test(test_only_what_may_fit_is_checked),
 		cmocka_unit_test(test_foreign_library),
