@@ -163,7 +163,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package numa vllm check cli lint bench unit fuzz torture
+TIERS := allocator package images numa vllm check cli lint bench unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -189,6 +189,8 @@ check-bench: ## do the benchmarks work: little work, no figure judged
 	@tests/run bench
 check-torture: ## launches side by side, failing system calls, kill -9: half a minute
 	@tests/run torture
+check-images: ## real containers: every setting of orchestrators, every way into an image: four minutes
+	@tests/run images
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: a program for each test of tests/unit, with the launcher without main.c and
@@ -271,9 +273,14 @@ package: packages-build packages-package ## into build/packages: tarballs (TARGE
 sign: ## build/packages/SHA256SUMS.sig, made with KEY, an ssh key or the public half of one that an agent holds
 	@launcher/package/sign "$(KEY)"
 
+# BASE: what IMAGES are made of, in place of the base that their Dockerfile names.
+IMAGES ?= allocrun
+images: packages-build packages-package packages-containers packages-images ## IMAGES="allocrun vllm ..." [BASE=...], with buildah
+	@images/build $(if $(BASE),--base "$(BASE)") $(IMAGES)
+
 clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
-	package sign clean
+	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
+	package sign images clean

@@ -25,7 +25,7 @@ _allocrun() {
     --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --here --only --skip --fail-on --accept-unknown --output --watch
-    --timeout --list-checks --explain-check --classes'
+    --every --timeout --list-checks --explain-check --classes'
   local of_tune='--dry-run --revert --atomic' of_shims='--remove'
   local formats='text json' checking='' stating=''
   local steps='affinity mempolicy thp rlimits oom-score preload integrity options user caps
@@ -80,7 +80,7 @@ _allocrun() {
     --keep-caps) _allocrun_list 'all none' ;;
     --policy | --record | --output) compopt -o default ;;
     --sysroot | --capture | --shims | --copy-to) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    --conf | --mimalloc | --glibc | --purge-thread | --watch | --timeout) ;;
+    --conf | --mimalloc | --glibc | --purge-thread | --watch | --every | --timeout) ;;
     *)
       if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$modes $options $of_check $of_tune $of_shims" -- "$cur")

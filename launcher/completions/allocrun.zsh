@@ -57,6 +57,7 @@ _arguments -S \
   '--fail-on=[what the exit status is about]:level:(warn fail)' \
   '--output=[instead of standard output]:file:_files' \
   '--watch=[look at the processes for so long]:seconds:' \
+  '--every=[again and again]:seconds:' \
   '--timeout=[for looking at processes]:seconds:' \
   '--dry-run[print what --tune would write]' \
   '(--atomic)--revert[put back what the first --tune found]' \

@@ -166,7 +166,7 @@ struct guard *commands_new_guard(struct mem *m, const struct options *o)
 	return c->selector == LIVE_NONE || !o->root.live ? NULL : guard_new(m, &budget);
 }
 
-int cmd_check(struct mem *m, struct options *options)
+static int check_once(struct mem *m, struct options *options)
 {
 	struct audit_request request = {
 		.selection = runner_select(m, checks, &options->check),
@@ -208,4 +208,11 @@ int cmd_check(struct mem *m, struct options *options)
 	if (needs & NEEDS_NODE)
 		node_detect(&options->root, m, &machine, &node);
 	return check_report(m, &run);
+}
+
+int cmd_check(struct mem *m, struct options *options)
+{
+	int64_t seconds = options->check.every_seconds;
+
+	return seconds ? commands_repeat(m, options, seconds, check_once) : check_once(m, options);
 }

@@ -53,4 +53,11 @@ struct guard;
 /* For looks at the processes that the options name, from now on. NULL: nobody, or no running ones. */
 struct guard *commands_new_guard(struct mem *m, const struct options *options);
 
+/*
+ * Runs `round` in a child of its own, and again `seconds` after each end, until SIGTERM or SIGINT: then the child is
+ * ended, too. As PID 1 of a container as well. 0, or EXIT_LAUNCHER where no child can be made.
+ */
+int commands_repeat(struct mem *m, struct options *options, int64_t seconds,
+		    int (*round)(struct mem *m, struct options *options));
+
 #endif

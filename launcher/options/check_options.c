@@ -31,6 +31,7 @@ const struct check_option_row check_option_rows[CHECK_OPTION_COUNT] = {
 	[CHECK_OPTION_ACCEPT_UNKNOWN] = { "accept-unknown", NULL, "exit with 0 instead of 3, as probes want it" },
 	[CHECK_OPTION_OUTPUT] = { "output", "FILE", "instead of standard output; replaced as a whole" },
 	[CHECK_OPTION_WATCH] = { "watch", "SECONDS", "look at the processes for so long: what grows?" },
+	[CHECK_OPTION_EVERY] = { "every", "SECONDS", "again and again, until it is told to end" },
 	[CHECK_OPTION_TIMEOUT] = { "timeout", "SECONDS", "for looking at processes (default 30); the rest is unknown" },
 	[CHECK_OPTION_LIST_CHECKS] = { "list-checks", NULL, "all checks, a line each" },
 	[CHECK_OPTION_EXPLAIN_CHECK] = { "explain-check", "ID", "what one check is about, and how to repair it" },
@@ -153,6 +154,8 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 		return check_options_set_level(m, o, argument, ret_error);
 	case CHECK_OPTION_WATCH:
 		return check_options_set_seconds(m, "--watch", argument, CHECK_WATCH_MAX, &o->watch_seconds, ret_error);
+	case CHECK_OPTION_EVERY:
+		return check_options_set_seconds(m, "--every", argument, CHECK_WATCH_MAX, &o->every_seconds, ret_error);
 	case CHECK_OPTION_TIMEOUT:
 		return check_options_set_seconds(m, "--timeout", argument, CHECK_TIMEOUT_MAX, &o->timeout_seconds,
 						 ret_error);
@@ -209,6 +212,8 @@ int check_options_verify(struct mem *m, const struct check_options *o, bool sysr
 		return refuse(ret_error, mem_printf(m, "--format %s: --%s is printed as text or json",
 						    check_format_names[o->format],
 						    o->explained ? "explain-check" : "list-checks"));
+	if (describes && o->every_seconds)
+		return refuse(ret_error, "--every repeats an audit: without --list-checks and --explain-check");
 	if (o->watch_seconds && o->selector == LIVE_NONE)
 		return refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
 					 "--cgroup PATH, --all or --here");
@@ -224,7 +229,8 @@ int check_options_verify_stat(struct mem *m, const struct check_options *o, bool
 	if (o->selector == LIVE_NONE)
 		return refuse(ret_error,
 			      "--stat: of which process? --stat PID, --unit NAME, --cgroup PATH, --all or --here");
-	if (o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->lists_checks || o->explained)
+	if (o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->every_seconds || o->lists_checks ||
+	    o->explained)
 		return refuse(ret_error,
 			      "--stat takes --pid, --unit, --cgroup, --all, --here, --watch, --classes, --format and "
 			      "--output; the rest goes with --check");

@@ -23,6 +23,7 @@ enum check_option {
 	CHECK_OPTION_ACCEPT_UNKNOWN,
 	CHECK_OPTION_OUTPUT,
 	CHECK_OPTION_WATCH,
+	CHECK_OPTION_EVERY,
 	CHECK_OPTION_TIMEOUT,
 	CHECK_OPTION_LIST_CHECKS,
 	CHECK_OPTION_EXPLAIN_CHECK,
@@ -54,6 +55,7 @@ struct check_options {
 	enum check_format format;
 	const char *output;      /* NULL = standard output */
 	int64_t watch_seconds;   /* 0 = one look */
+	int64_t every_seconds;   /* 0 = once */
 	int64_t timeout_seconds; /* 0 = not given */
 	bool lists_checks;
 	const char *explained; /* --explain-check ID */

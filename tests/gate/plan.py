@@ -22,9 +22,11 @@ TIERS = {
     "fuzz": [],
     "torture": ["prefix"],
     "cli": ["prefix", "programs"],
-    "check": ["prefix", "images"],
+    "check": ["prefix", "roots"],
     "vllm": ["prefix", "venv"],
     "package": ["packages"],
+    # What goes into an image is packed, the aarch64 tarball is looked at.
+    "images": ["packages", "roots", "venv"],
     "numa": ["guests"],
     "bench": ["prefix", "venv", "programs"],
     "allocator": ["builds"],
@@ -42,7 +44,7 @@ MADE = {
     "guests": (["packages"], "tests/numa/setup"),
     # What the benchmarks measure with; a test of the command line does, too.
     "programs": ([], "make -s -C tests/bench/programs"),
-    "images": ([], "tests/images/base bookworm systemd"),
+    "roots": ([], "tests/images/base bookworm systemd python"),
     "venv": ([], "tests/vllm/setup"),
 }
 
