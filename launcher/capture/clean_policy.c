@@ -202,6 +202,11 @@ static const char *clean_section(struct policy_cleaner *c, const char *name)
 	size_t n = strcspn(name, "]");
 
 	c->section = SECTION_NONE;
+	/* As inih has it: behind a space a semicolon begins a comment, here too. */
+	for (size_t i = 1; i < n; i++) {
+		if (name[i] == ';' && isspace((unsigned char)name[i - 1]))
+			return LEFT_OUT;
+	}
 	if (!name[n])
 		return LEFT_OUT;
 	name = mem_strndup(c->m, name, n);

@@ -8,6 +8,8 @@
 #include "known/malloc_names.h"
 
 #define PRELOAD "LD_PRELOAD="
+/* No PID is so large. */
+#define PID_BEYOND (1L << 40)
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -51,8 +53,9 @@ static void inheritance_note(struct inheritance *i, const char *entry)
 	} else if (starts_with(entry, INHERITANCE_CHILDREN "=")) {
 		i->children = entry + strlen(INHERITANCE_CHILDREN "=");
 	} else if (starts_with(entry, INHERITANCE_PID "=")) {
+		/* What is no PID is somebody else's, and that of nobody. */
 		for (const char *c = entry + strlen(INHERITANCE_PID "="); *c >= '0' && *c <= '9'; c++)
-			i->pid = i->pid * 10 + (*c - '0');
+			i->pid = i->pid < PID_BEYOND ? i->pid * 10 + (*c - '0') : PID_BEYOND;
 	}
 }
 

@@ -49,6 +49,7 @@ static void test_policy(void **state)
 		{ "[launch]", "   continued alice", "left out" },
 		{ "[launch]", "[alice]", "[left out]" },
 		{ "[launch]", "[node ; alice", "left out" },
+		{ "[launch]", "[profile ;alice]", "left out" }, /* a comment, and no end */
 		{ "[launch]", "[profile latency]", "[profile latency]" },
 		{ "[launch]", "[profile alice] alice", "[profile profile1]" },
 		{ "[launch]", "", "" },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "known/inheritance.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,9 @@ static void test_marks(void **state)
 	assert_true(inheritance_names(i.children, "a") && inheritance_names(i.children, "bc"));
 	assert_false(inheritance_names(i.children, "b") || inheritance_names(i.children, "") ||
 		     inheritance_names(i.children, "a,bc"));
+	environment[1] = "_ALLOCRUN_PID=17777777777777777777777777777777777777777777";
+	inheritance_read((char *const *)environment, &i);
+	assert_true(i.pid > INT_MAX);
 	inheritance_read(NULL, &i);
 	assert_null(i.children);
 	assert_int_equal(i.n, 0);
