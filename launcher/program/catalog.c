@@ -35,7 +35,8 @@ static int64_t catalog_parse_glibc(const char *text)
 {
 	int64_t minor;
 
-	if (!text || !text_starts_with(text, "2.") || !text_is_digits(text + 2) || text_parse_i64(text + 2, &minor, NULL) < 0)
+	if (!text || !text_starts_with(text, "2.") || !text_is_digits(text + 2) ||
+	    text_parse_i64(text + 2, &minor, NULL) < 0)
 		return FACT_UNKNOWN;
 	return minor;
 }
