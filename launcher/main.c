@@ -32,10 +32,13 @@ static int cmd_version(struct mem *m, struct options *options)
 }
 
 static int (*const modes[])(struct mem *m, struct options *options) = {
-	[MODE_LAUNCH] = cmd_launch,   [MODE_EXPLAIN] = cmd_explain,   [MODE_CHECK] = cmd_check,
-	[MODE_TUNE] = cmd_tune,       [MODE_LIST] = cmd_list,         [MODE_HELP] = cmd_help,
-	[MODE_CAPTURE] = cmd_capture, [MODE_VERSION] = cmd_version,   [MODE_SHIMS] = cmd_shims,
-	[MODE_COPY] = cmd_copy,       [MODE_OCI_HOOK] = cmd_oci_hook, [MODE_STAT] = cmd_stat,
+	[MODE_LAUNCH] = cmd_launch,     [MODE_EXPLAIN] = cmd_explain,
+	[MODE_CHECK] = cmd_check,       [MODE_TUNE] = cmd_tune,
+	[MODE_LIST] = cmd_list,         [MODE_HELP] = cmd_help,
+	[MODE_CAPTURE] = cmd_capture,   [MODE_VERSION] = cmd_version,
+	[MODE_SHIMS] = cmd_shims,       [MODE_COPY] = cmd_copy,
+	[MODE_OCI_HOOK] = cmd_oci_hook, [MODE_STAT] = cmd_stat,
+	[MODE_PURGE] = cmd_purge,       [MODE_HEAP_PROFILE] = cmd_heap_profile,
 };
 
 /*

@@ -107,6 +107,28 @@ static size_t heap_purge(unsigned part, size_t keep, size_t max)
 }
 
 /*
+ * The one thing for which the thread needs its own data in jemalloc, made when it is asked for; so without a
+ * cache, which nobody would empty.
+ */
+static int heap_profile(enum heap_profile what, const char *path)
+{
+#ifdef JEMALLOC_PROF
+	bool has_cache = false, is_active = what == HEAP_PROFILE_ON;
+	int error;
+
+	if (!opt_prof)
+		return -ENOSYS;
+	je_mallctl("thread.tcache.enabled", NULL, NULL, &has_cache, sizeof has_cache);
+	error = what == HEAP_PROFILE_DUMP ? je_mallctl("prof.dump", NULL, NULL, &path, sizeof path) :
+					    je_mallctl("prof.active", NULL, NULL, &is_active, sizeof is_active);
+	return -error;
+#else
+	(void)what, (void)path;
+	return -ENOSYS;
+#endif
+}
+
+/*
  * Only an arena whose decay is the one of the options: another is the program's own choice. That
  * for oversize blocks purges at once as long as nobody purges in the background.
  */

@@ -120,6 +120,13 @@ static size_t heap_purge(unsigned part, size_t keep, size_t max)
 	return bytes;
 }
 
+/* It has no profiles. */
+static int heap_profile(enum heap_profile what, const char *path)
+{
+	(void)what, (void)path;
+	return -ENOSYS;
+}
+
 static void heap_hold(unsigned part)
 {
 	(void)part;
@@ -129,7 +136,8 @@ static void heap_hold(unsigned part)
 /* The delay counts anew: an arena that waits for an hour is one that nobody purges. */
 static void heap_release_all(void)
 {
-	__atomic_store_n(&heap_held, false, __ATOMIC_RELAXED);
+	if (!__atomic_exchange_n(&heap_held, false, __ATOMIC_RELAXED))
+		return;
 	for (size_t i = 0, n = mi_arenas_get_count(_mi_subproc_main()); i < n; i++) {
 		mi_arena_t *arena = mi_arena_from_index(_mi_subproc_main(), i);
 

@@ -33,6 +33,10 @@ static size_t heap_peak(unsigned part);
  */
 static size_t heap_purge(unsigned part, size_t keep, size_t max);
 
+/* Heap profiling, told from outside. Dumps to a path; 0 or -errno, -ENOSYS: this build, or this start, has none. */
+enum heap_profile { HEAP_PROFILE_ON, HEAP_PROFILE_OFF, HEAP_PROFILE_DUMP };
+static int heap_profile(enum heap_profile what, const char *path);
+
 /*
  * Nothing is purged by the clock while a thread lives that knows better; without one, the
  * decay of the options is in force. (From the child of a fork: no lock is held there.)

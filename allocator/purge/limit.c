@@ -18,34 +18,40 @@
 #define LIMITS_LEVELS 8
 
 static const struct limits_kind {
-	const char *key; /* of its line in /proc/self/cgroup */
+	const char *controller; /* of its line in /proc/self/cgroup; "" of the one of version 2 */
 	const char *root;
 	const char *used;
 	const char *limits[2];
 	const char *reclaimable; /* in memory.stat, with the groups below */
 } limits_kinds[] = {
-	{ "0::", "/sys/fs/cgroup", "memory.current", { "memory.max", "memory.high" }, "\ninactive_file " },
-	{ ":memory:",
+	{ "", "/sys/fs/cgroup", "memory.current", { "memory.max", "memory.high" }, "\ninactive_file " },
+	{ "memory",
 	  "/sys/fs/cgroup/memory",
 	  "memory.usage_in_bytes",
 	  { "memory.limit_in_bytes", NULL },
 	  "\ntotal_inactive_file " },
 };
 
-static struct {
+static struct limits {
 	const struct limits_kind *kind;
 	unsigned count;
 	char folders[LIMITS_LEVELS][LIMITS_PATH];
 } limits;
 
 static char limits_text[8192];
+/* No descriptor or no memory was to be had: what was not read is not known, and no reason to think that it is gone. */
+static bool limits_is_starved;
+/* What limits_left() found last. */
+static uint64_t limits_last_left = UINT64_MAX, limits_last = UINT64_MAX;
 
 static bool limits_read(const char *path)
 {
 	long n = -1;
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0) {
+	if (fd < 0) {
+		limits_is_starved |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+	} else {
 		n = syscall(SYS_read, fd, limits_text, sizeof limits_text - 1);
 		syscall(SYS_close, fd);
 	}
@@ -94,6 +100,8 @@ static void limits_walk(const struct limits_kind *kind, const char *path, size_t
 
 	if (root + length >= sizeof folder)
 		return;
+	if (length == 1)
+		length = 0;
 	memcpy(folder, kind->root, root);
 	memcpy(folder + root, path, length);
 	folder[root + length] = '\0';
@@ -107,23 +115,58 @@ static void limits_walk(const struct limits_kind *kind, const char *path, size_t
 	limits_add(kind, kind->root);
 }
 
-static bool limits_find(void)
+/* Is the word among those that commas divide? "" is where there is none. */
+static bool limits_has_controller(const char *list, size_t length, const char *word)
+{
+	for (size_t at = 0, n; at <= length; at += n + 1) {
+		n = strcspn(list + at, ",:");
+		if (n == strlen(word) && memcmp(list + at, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The path in the line of a kind: "4:cpu,memory:/a/b", "0::/a/b". NULL: there is none. */
+static const char *limits_find_path(const char *lines, const struct limits_kind *kind)
+{
+	for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *list = line + strcspn(line, ":\n");
+		size_t length;
+
+		list += *list == ':';
+		length = strcspn(list, ":\n");
+		if (list[length] == ':' && limits_has_controller(list, length, kind->controller))
+			return list + length + 1;
+	}
+	return NULL;
+}
+
+static void limits_search(void)
 {
 	static char lines[4096];
 
 	limits.count = 0;
 	if (!limits_read("/proc/self/cgroup"))
-		return false;
+		return;
 	memcpy(lines, limits_text, sizeof lines - 1);
 	for (unsigned i = 0; i < sizeof limits_kinds / sizeof *limits_kinds && limits.count == 0; i++) {
 		const struct limits_kind *kind = &limits_kinds[i];
-		const char *line = strstr(lines, kind->key);
+		const char *path = limits_find_path(lines, kind);
 
-		if (line) {
-			line += strlen(kind->key);
-			limits_walk(kind, line, strcspn(line, "\n"));
-		}
+		if (path)
+			limits_walk(kind, path, strcspn(path, "\n"));
 	}
+}
+
+static bool limits_find(void)
+{
+	static struct limits before;
+
+	before = limits;
+	limits_is_starved = false;
+	limits_search();
+	if (limits_is_starved)
+		limits = before;
 	return limits.count > 0;
 }
 
@@ -145,6 +188,7 @@ static uint64_t limits_left(uint64_t *ret_limit)
 	uint64_t least = UINT64_MAX;
 	int error = errno;
 
+	limits_is_starved = false;
 	*ret_limit = UINT64_MAX;
 	for (unsigned i = 0; i < limits.count; i++) {
 		uint64_t limit = limits_of(limits.kind, limits.folders[i]);
@@ -161,6 +205,14 @@ static uint64_t limits_left(uint64_t *ret_limit)
 			least = left;
 			*ret_limit = limit;
 		}
+	}
+	if (limits_is_starved) {
+		/* Nobody knows what was mapped since: half of it, and of that half the next time. */
+		least = limits_last_left = limits_last_left == UINT64_MAX ? 0 : limits_last_left / 2;
+		*ret_limit = limits_last;
+	} else {
+		limits_last_left = least;
+		limits_last = *ret_limit;
 	}
 	errno = error;
 	return least;

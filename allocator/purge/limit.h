@@ -11,7 +11,7 @@ static bool limits_find(void);
 
 /*
  * Bytes until the nearest is reached, page cache that the kernel can drop at once not counted;
- * UINT64_MAX: none, or they cannot be read now. The limit itself in *limit.
+ * UINT64_MAX: none. The limit itself in *limit. Where no descriptor is to be had, less than the last time.
  */
 static uint64_t limits_left(uint64_t *limit);
 

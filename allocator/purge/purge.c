@@ -27,9 +27,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of linux/futex.h, which musl's compiler does not find: private to the process. */
-#define PURGE_FUTEX_WAIT (0 | 128)
-#define PURGE_FUTEX_WAKE (1 | 128)
+/* Of linux/futex.h, which musl's compiler does not find: shared, for a client rings from another process. */
+#define PURGE_FUTEX_WAIT 0
+#define PURGE_FUTEX_WAKE 1
+
+#include "channel.c"
 
 /* About 3 ms of madvise: what a fork, or a thread that needs room, may have to wait. */
 #define STEP_BYTES ((size_t)8 << 20)
@@ -49,11 +51,12 @@ static struct {
 	pid_t pid;          /* of the process whose memory this is: not that of a vfork's child */
 	size_t taken;       /* pages handed out since the last count, bytes */
 	size_t given;       /* and come back */
-	int sleeping;       /* the futex: 1 while the thread sleeps */
+	uint32_t own_bell;  /* the futex, where there is no channel: 1 while the thread sleeps */
+	uint32_t *bell;     /* that, or the one of the channel */
 	ssize_t budget;     /* bytes of new memory until somebody looks at the limits again */
 	ssize_t granted;    /* what it was then */
 	uint64_t limits_ns; /* when the limits were last looked for */
-} purge = { .step = PTHREAD_MUTEX_INITIALIZER };
+} purge = { .step = PTHREAD_MUTEX_INITIALIZER, .bell = &purge.own_bell };
 
 static void hook_set(bool *hook, bool is_set)
 {
@@ -149,6 +152,28 @@ static size_t purge_carry_out(const struct purge_look *look, const struct purge_
 	}
 	if (total > 0)
 		purge_count(plan->why, total);
+	return total;
+}
+
+/* On command: what everybody keeps now, busy or not; what is freed meanwhile is the next command's. */
+static size_t purge_everything(void)
+{
+	size_t total = 0;
+
+	for (unsigned i = 0, parts = heap_parts(); i < parts; i++) {
+		struct purge_part part;
+		size_t bytes = 0, n;
+
+		if (!heap_look(i, &part))
+			continue;
+		do {
+			n = purge_step(i, 0);
+			bytes += n;
+		} while (n > 0 && bytes < part.kept);
+		total += bytes;
+	}
+	if (total > 0)
+		purge_count(PURGE_NOTHING, total);
 	return total;
 }
 
@@ -255,11 +280,13 @@ static void purge_sleep(void)
 	const struct timespec most = { .tv_sec = SLEEP_SECONDS };
 
 	__atomic_store_n(&purge.given, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&purge.sleeping, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(purge.bell, 1, __ATOMIC_SEQ_CST);
 	hook_set(&purge_hooks.giving, true);
-	syscall(SYS_futex, &purge.sleeping, PURGE_FUTEX_WAIT, 1, &most, NULL, 0);
+	/* Who asked before the bell was set has not rung it. */
+	if (!channel_rings())
+		syscall(SYS_futex, purge.bell, PURGE_FUTEX_WAIT, 1, &most, NULL, 0);
 	hook_set(&purge_hooks.giving, false);
-	__atomic_store_n(&purge.sleeping, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(purge.bell, 0, __ATOMIC_SEQ_CST);
 }
 
 static void purge_count_given(size_t bytes)
@@ -269,8 +296,8 @@ static void purge_count_given(size_t bytes)
 	if (__atomic_add_fetch(&purge.given, bytes, __ATOMIC_RELAXED) < COUNT_BYTES)
 		return;
 	hook_set(&purge_hooks.giving, false);
-	__atomic_store_n(&purge.sleeping, 0, __ATOMIC_SEQ_CST);
-	syscall(SYS_futex, &purge.sleeping, PURGE_FUTEX_WAKE, 1, NULL, NULL, 0);
+	__atomic_store_n(purge.bell, 0, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, purge.bell, PURGE_FUTEX_WAKE, 1, NULL, NULL, 0);
 	errno = error;
 }
 
@@ -290,12 +317,17 @@ static void *purge_run(void *unused)
 	(void)unused;
 
 	prctl(PR_SET_NAME, "allocrun-purge");
+	channel_begin(purge.pid);
+	if (channel.page)
+		__atomic_store_n(&purge.bell, &channel.page->bell, __ATOMIC_RELEASE);
 	memset(&state, 0, sizeof state);
 	purge_look(&state, &look);
 	purge_state_begin(&state, &look);
 	for (;;) {
 		size_t bytes;
 
+		if (channel_rings())
+			channel_serve();
 		for (unsigned i = 0; i < heap_parts(); i++)
 			heap_hold(i);
 		purge_look(&state, &look);
@@ -395,10 +427,12 @@ static void purge_after_fork_parent(void)
 static void purge_after_fork_child(void)
 {
 	purge.step = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	purge.bell = &purge.own_bell;
+	channel_forget();
 	if (!purge.options.is_on)
 		return;
-	if (figures.state == PURGE_THREAD_RUNS)
-		heap_release_all();
+	/* Whatever the state says: the thread holds arenas before its maker has said that it runs. */
+	heap_release_all();
 	purge.pid = (pid_t)syscall(SYS_getpid);
 	purge.taken = 0;
 	hook_set(&purge_hooks.giving, false);

@@ -18,6 +18,8 @@ _arguments -S \
   '--list[the bundled builds, and which fit here]' \
   '--check[audit the node, and with --pid a running server]' \
   '--stat[what the allocator of a running server holds, and gave back]' \
+  '--heap-profile[who allocates in a running server]' \
+  '--purge[what a running server keeps for reuse goes back now]' \
   '--tune[set the node up as the policy says]' \
   '--capture=[copy what allocrun reads of this machine]:folder:_directories' \
   '--shims=[make links that stand for servers]:folder:_directories' \

@@ -20,6 +20,8 @@ int cmd_explain(struct mem *m, struct options *options);
 int cmd_list(struct mem *m, struct options *options);
 int cmd_check(struct mem *m, struct options *options);
 int cmd_stat(struct mem *m, struct options *options);
+int cmd_purge(struct mem *m, struct options *options);
+int cmd_heap_profile(struct mem *m, struct options *options);
 int cmd_tune(struct mem *m, struct options *options);
 int cmd_capture(struct mem *m, struct options *options);
 int cmd_copy(struct mem *m, struct options *options);

@@ -2,6 +2,7 @@
 /* argv -> options, through getopt_long(3). */
 #include "options/argv.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -90,6 +91,12 @@ static int options_set_mode(struct mem *m, struct options *o, struct command_lin
 	return 0;
 }
 
+/* Is the word behind it the PID of a running one? */
+static bool options_is_of_process(enum mode mode)
+{
+	return mode == MODE_STAT || mode == MODE_PURGE || mode == MODE_HEAP_PROFILE;
+}
+
 static int options_take_tune(struct tune_options *tune, int value)
 {
 	static const char *const names[] = { "--dry-run", "--revert", "--atomic" };
@@ -111,7 +118,7 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 
 		if (r < 0 || !argument)
 			return r;
-		if (value == OPTION_MODE + MODE_STAT)
+		if (options_is_of_process(o->mode) && !(o->mode == MODE_HEAP_PROFILE && !text_is_digits(argument)))
 			return check_options_set(m, &o->check, CHECK_OPTION_PID, argument, ret_error);
 		o->folder = argument;
 		return 0;
@@ -171,13 +178,20 @@ static const char *options_explain_word(struct mem *m, int value, char **argv, c
 	return options_unknown(m, strncmp(word, "--", 2) == 0 || !optopt ? word : mem_printf(m, "-%c", optopt), names);
 }
 
-/* The next option; the word behind --stat that is a number is the one of --pid. */
+/* The next option; the word behind --stat and its kind that is a number is the one of --pid. */
 static int options_next(int argc, char **argv, const struct option *table, const struct options *o)
 {
 	/* "+": the command's own options are its own. */
 	int value = getopt_long(argc, argv, "+:hVqv", table, NULL);
 
-	if (value != -1 || o->mode != MODE_STAT || optind >= argc || !text_is_digits(argv[optind]))
+	if (value != -1 || !options_is_of_process(o->mode) || optind >= argc)
+		return value;
+	/* What is to be done stands behind the PID, and options behind that. */
+	if (o->mode == MODE_HEAP_PROFILE && !o->folder && isalpha((unsigned char)*argv[optind])) {
+		optarg = argv[optind++];
+		return OPTION_MODE + MODE_HEAP_PROFILE;
+	}
+	if (!text_is_digits(argv[optind]))
 		return value;
 	optarg = argv[optind++];
 	return OPTION_CHECK + CHECK_OPTION_PID;

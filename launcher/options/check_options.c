@@ -239,3 +239,38 @@ int check_options_verify_stat(struct mem *m, const struct check_options *o, bool
 						    check_format_names[o->format]));
 	return sysroot ? refuse(ret_error, "--stat: a captured machine (--sysroot) has no memory to read") : 0;
 }
+
+/* What only an audit, or a long look, has. */
+static bool check_options_has_more(const struct check_options *o)
+{
+	return o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->watch_seconds ||
+	       o->every_seconds || o->lists_checks || o->explained || o->has_classes;
+}
+
+int check_options_verify_heap_profile(struct mem *m, const struct check_options *o, bool sysroot,
+				      const char **ret_error)
+{
+	(void)m;
+	if (o->selector != LIVE_PID)
+		return refuse(ret_error, "--heap-profile: of which process? --heap-profile PID start, dump or stop");
+	if (check_options_has_more(o))
+		return refuse(ret_error,
+			      "--heap-profile takes --pid, --timeout and --output; the rest goes with --check");
+	return sysroot ? refuse(ret_error, "--heap-profile: a captured machine (--sysroot) has no process to ask") : 0;
+}
+
+int check_options_verify_purge(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error)
+{
+	if (o->selector == LIVE_NONE)
+		return refuse(ret_error,
+			      "--purge: of which process? --purge PID, --unit NAME, --cgroup PATH, --all or --here");
+	if (o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->watch_seconds || o->every_seconds ||
+	    o->lists_checks || o->explained || o->has_classes)
+		return refuse(ret_error,
+			      "--purge takes --pid, --unit, --cgroup, --all, --here, --timeout, --format and "
+			      "--output; the rest goes with --check");
+	if (o->format != CHECK_FORMAT_TEXT && o->format != CHECK_FORMAT_JSON)
+		return refuse(ret_error, mem_printf(m, "--format %s: --purge is printed as text or json",
+						    check_format_names[o->format]));
+	return sysroot ? refuse(ret_error, "--purge: a captured machine (--sysroot) has no process to ask") : 0;
+}

@@ -79,5 +79,9 @@ const char *check_options_asked(struct mem *m, const struct check_options *o);
 int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
 /* The same for --stat. */
 int check_options_verify_stat(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
+/* The same of --heap-profile, and of --purge. */
+int check_options_verify_heap_profile(struct mem *m, const struct check_options *o, bool sysroot,
+				      const char **ret_error);
+int check_options_verify_purge(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
 
 #endif

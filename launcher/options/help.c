@@ -42,6 +42,8 @@ char *options_help(struct mem *m)
 			     "  or:  allocrun --list\n"
 			     "  or:  allocrun --check [--pid PID] [OPTION]...\n"
 			     "  or:  allocrun --stat PID [OPTION]...\n"
+			     "  or:  allocrun --purge PID [OPTION]...\n"
+			     "  or:  allocrun --heap-profile PID start|dump|stop\n"
 			     "  or:  allocrun --tune [--dry-run|--revert] [OPTION]...\n"
 			     "  or:  allocrun --capture DIR\n"
 			     "  or:  allocrun --shims DIR [--remove] [NAME]...\n"
@@ -58,7 +60,7 @@ char *options_help(struct mem *m)
 		help_row(&text, mem_printf(m, "--%s%s%s", key_name((enum key)k), *argument == '[' ? "" : " ", argument),
 			 key_help((enum key)k));
 	}
-	buffer_append(&text, "\nOptions of --check, and those of processes and output of --stat:\n");
+	buffer_append(&text, "\nOptions of --check, and those of processes and output of --stat and --purge:\n");
 	for (int i = 0; i < CHECK_OPTION_COUNT; i++) {
 		const struct check_option_row *row = &check_option_rows[i];
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/refuse.h"
+#include "util/text.h"
 
 static int mode_settle_launch(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
 {
@@ -28,6 +29,28 @@ static int mode_settle_stat(struct mem *m, struct options *o, const struct comma
 	int r = check_options_set_format(m, &o->check, line->format, ret_error);
 
 	return r < 0 ? r : check_options_verify_stat(m, &o->check, o->sysroot, ret_error);
+}
+
+static int mode_settle_purge(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
+{
+	int r = check_options_set_format(m, &o->check, line->format, ret_error);
+
+	return r < 0 ? r : check_options_verify_purge(m, &o->check, o->sysroot, ret_error);
+}
+
+static int mode_settle_heap_profile(struct mem *m, struct options *o, const struct command_line *line,
+				    const char **ret_error)
+{
+	static const char *const actions[] = { "start", "dump", "stop", NULL };
+
+	if (!o->folder)
+		return refuse(ret_error, "--heap-profile: what? --heap-profile PID start, dump or stop");
+	if (!text_is_among(actions, o->folder))
+		return refuse(ret_error,
+			      mem_printf(m, "--heap-profile: no action '%s' (start, dump, stop)", o->folder));
+	if (line->format)
+		return refuse(ret_error, "--format does not go with --heap-profile");
+	return check_options_verify_heap_profile(m, &o->check, o->sysroot, ret_error);
 }
 
 static int mode_settle_tune(struct mem *m, struct options *o, const struct command_line *line, const char **ret_error)
@@ -69,6 +92,11 @@ const struct option_mode option_modes[MODE_COUNT] = {
 			 TAKES_KEYS | TAKES_CHECK_OPTIONS, true, false, mode_settle_check },
 	[MODE_STAT] = { "stat", 0, "[PID]", "what the allocator of a running server holds, and gave back",
 			TAKES_CHECK_OPTIONS, true, false, mode_settle_stat },
+	[MODE_PURGE] = { "purge", 0, "[PID]", "what a running server keeps for reuse goes back to the kernel now",
+			 TAKES_CHECK_OPTIONS, true, false, mode_settle_purge },
+	[MODE_HEAP_PROFILE] = { "heap-profile", 0, "[PID]",
+				"start, dump or stop: who allocates in a running server\nthat was launched with --profile debug",
+				TAKES_CHECK_OPTIONS, true, false, mode_settle_heap_profile },
 	[MODE_TUNE] = { "tune", 0, NULL, "set the node up as [node] of the policy says",
 			TAKES_TUNE_OPTIONS | TAKES_FORMAT, true, false, mode_settle_tune },
 	[MODE_CAPTURE] = { "capture", 0, "DIR",

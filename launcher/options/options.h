@@ -24,6 +24,8 @@ enum mode {
 	MODE_LIST,
 	MODE_CHECK,
 	MODE_STAT,
+	MODE_PURGE,
+	MODE_HEAP_PROFILE,
 	MODE_TUNE,
 	MODE_CAPTURE,
 	MODE_SHIMS,
@@ -81,7 +83,7 @@ struct options {
 	struct check_policy check_policy; /* [check] */
 	struct tune_options tune;         /* what only --tune has */
 	struct node_policy node_policy;   /* [node] */
-	const char *folder;               /* of --capture, --shims and --copy-to; NULL */
+	const char *folder;               /* of --capture, --shims and --copy-to; what --heap-profile shall do; NULL */
 	bool removes;                     /* --remove */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */
 	char **environment;               /* as it was at start */
