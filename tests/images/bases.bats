@@ -110,7 +110,7 @@ refused() {
   find "$tree/lib/allocrun" -name 'lib*malloc*' -delete
   starts_without "missing" "$tree:/opt/allocrun:ro"
   # The launcher from elsewhere, its libraries where nothing may be executed.
-  starts_without "" "$prefix/bin:/opt/allocrun/bin:ro" --volume "$prefix/lib:/opt/allocrun/lib:ro,noexec"
+  starts_without "cannot be mapped" "$prefix/bin:/opt/allocrun/bin:ro" --volume "$prefix/lib:/opt/allocrun/lib:ro,noexec"
 }
 
 # starts_without WORDS VOLUME [OPTION]...

@@ -59,6 +59,21 @@ inspect() { podman image inspect --format "$1" "$image"; }
   podman rmi localhost/allocrun-test-again >/dev/null
 }
 
+@test "image: for aarch64, what is in it is for aarch64" {
+  bounded "$root/images/build" --machine aarch64 --tag localhost/allocrun-test-aarch64 allocrun >"$BATS_TEST_TMPDIR/log" 2>&1 ||
+    fails "images/build --machine aarch64" "success" "$(tail -n 5 "$BATS_TEST_TMPDIR/log")"
+  expect_equal "machine" arm64 "$(podman image inspect --format '{{.Architecture}}' localhost/allocrun-test-aarch64)"
+  mkdir "$BATS_TEST_TMPDIR/tree"
+  container=$(podman create --pull=never --platform linux/arm64 localhost/allocrun-test-aarch64)
+  podman export "$container" | tar -x -C "$BATS_TEST_TMPDIR/tree"
+  podman rm "$container" >/dev/null
+  podman rmi localhost/allocrun-test-aarch64 >/dev/null
+  (cd "$BATS_TEST_TMPDIR/tree/opt/allocrun" && sha256sum -c --quiet SHA256SUMS)
+  find "$BATS_TEST_TMPDIR/tree/opt/allocrun" -type f \( -path '*/bin/*' -o -name '*.so*' -o -name probe \) >"$BATS_TEST_TMPDIR/files"
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/files")" -gt 8 ] || fails "ELF files" "the launcher and its builds" "$(cat "$BATS_TEST_TMPDIR/files")"
+  expect_equal "machines" AArch64 "$(xargs -n1 readelf -h <"$BATS_TEST_TMPDIR/files" | sed -n 's/ *Machine: *//p' | sort -u)"
+}
+
 @test "image: a scanner finds every component in it" {
   podman save --format oci-archive --output "$BATS_TEST_TMPDIR/image.tar" "$image" 2>/dev/null
   SYFT_CHECK_FOR_APP_UPDATE=false attempt "$tools/syft" scan -q -o json --select-catalogers +sbom-cataloger "oci-archive:$BATS_TEST_TMPDIR/image.tar"
@@ -95,7 +110,7 @@ valid() {
 
 @test "Kubernetes: manifests are valid, strictly, for each version that they are for, and not before" {
   local release
-  for release in 1.28 1.31 1.34 1.35 1.36 1.37; do
+  for release in 1.28 1.29 1.30 1.31 1.32 1.33 1.34 1.35 1.36 1.37; do
     valid "$release" deployment-entrypoint.yaml deployment-init.yaml node-audit.yaml
   done
   for release in 1.31 1.35 1.37; do

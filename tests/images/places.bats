@@ -16,7 +16,7 @@ setup() { needs_root "containers"; }
   attempt podman_run --rm --read-only --cap-drop=all --security-opt no-new-privileges --volume "$volume:/allocrun" "$image" \
     --copy-to /allocrun
   expect_status 0
-  # Again: nothing to do. Then two at once, as restarts of a Pod may have it.
+  # Again: nothing to do.
   attempt podman_run --rm --volume "$volume:/allocrun" "$image" --copy-to /allocrun
   expect_status 0
   contain --user 65532 --read-only --cap-drop=all "${server[@]}" --volume "$volume:/opt/allocrun:ro" "$bookworm" "$inside" -- vllm serve

@@ -5,7 +5,11 @@ bats_require_minimum_version 1.5.0
 
 load helpers
 
-setup() { needs_root "containers"; }
+setup() {
+  needs_root "containers"
+  # conmon leaves a file "oom" where it was started, after a kill for want of memory.
+  cd "$BATS_TEST_TMPDIR" || return
+}
 
 # rows: each line NAME | OPTIONS of podman | WORDS that are started; every process has to be proved from inside.
 rows() {
@@ -149,6 +153,10 @@ seccomp_row() {
 
 @test "settings: the host's PID namespace, a shared one, and a debug container of allocrun's image alone" {
   row="hostPID" && contain "${server[@]}" --pid=host "$slim" vllm serve && ready && proved
+  remove
+  # As shareProcessNamespace has it: PID 1 is another container's.
+  contain --entrypoint sleep "$bookworm" 600
+  row="a PID namespace for several" && contain "${server[@]}" --pid "container:$container" "$slim" vllm serve children && ready && proved
   remove
   row="shared" && contain "${server[@]}" "$slim" vllm serve && ready
   attempt podman_run --rm --pid "container:$container" "$image" --check --pid 1 --only "$both" --quiet
