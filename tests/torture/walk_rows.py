@@ -96,7 +96,8 @@ SHORT = [
     ("env: nothing else", ["env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", "echo $WALK; export -p | wc -l"], "", False),
     ("env: split", ["env", "-S", "WALK=2 sh -c 'echo $WALK'"], "2", False),
     ("env: without one", ["env", "-u", "HOME", "sh", "-c", "echo ${HOME-none}"], "none", False),
-    ("env: signals", ["env", "--ignore-signal=PIPE", "sh", "-c", "grep SigIgn /proc/self/status"], "1000", False),
+    # Whoever runs this in the background, or by nohup, has others ignored.
+    ("env: signals", ["env", "--ignore-signal=PIPE", "--default-signal=HUP,INT,QUIT", "sh", "-c", "grep SigIgn /proc/self/status"], "1000", False),
     ("env: a folder", ["env", "-C", "/usr", "pwd"], "/usr", False),
     ("env: no such command", ["env", "no-such-command"], "env", False),
     ("nohup: a command", ["nohup", "sh", "-c", "echo out; echo err >&2; exit 4"], "out", False),
