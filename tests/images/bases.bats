@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The Dockerfiles of images/ over bases of every kind; and what a wrong image does. Bases that cannot be had
 # are stood in for: tests/images/stand-ins.
-# shellcheck disable=SC2154,SC2030,SC2031 # what helpers.bash reads and sets; each test has a shell of its own
+# shellcheck disable=SC2034,SC2154,SC2030,SC2031 # what helpers.bash reads and sets; each test has a shell of its own
 bats_require_minimum_version 1.5.0
 
 load helpers
@@ -67,6 +67,30 @@ served() { expect_in "what PID 1 has mapped" "/opt/allocrun/lib/allocrun/instead
   served jemalloc glibc
   attempt podman_run --rm localhost/allocrun-test-triton </dev/null
   expect_status 0
+}
+
+@test "bases: a server that nobody knows, by the README's three lines, as hostile as a Pod can have it" {
+  local dockerfile=$BATS_TEST_TMPDIR/Dockerfile
+  { echo "FROM $bookworm"
+    echo 'COPY server /usr/local/bin/myserver'
+    # The lines as they stand there.
+    awk '/^```/ { inside = !inside; next } inside' "$root/images/README.md" | head -n 3
+    echo 'ENTRYPOINT ["/bin/sh", "-c", "exec myserver"]'
+    echo 'LABEL allocrun.stand-in=yes'
+  } >"$dockerfile"
+  expect_equal "lines of the README" 3 "$(grep -cE '^(COPY --from=allocrun|ENV PATH=|RUN .*--shims)' "$dockerfile")"
+  BUILDAH_ISOLATION=chroot bounded buildah bud --quiet --tag localhost/allocrun-test-unknown --file "$dockerfile" "$programs" >/dev/null
+  row="its own entry point" && contain localhost/allocrun-test-unknown && ready && proved
+  served jemalloc glibc
+  remove
+  jq '.defaultErrnoRet = 1 | .defaultErrno = "EPERM" | .syscalls |= map(.names -= ["get_mempolicy", "mbind", "set_mempolicy"])' \
+    /usr/share/containers/seccomp.json >"$BATS_TEST_TMPDIR/seccomp.json"
+  row="command: set" && contain --entrypoint myserver --pid=host --user 12345:0 --read-only --cap-drop=all \
+    --security-opt no-new-privileges --security-opt "seccomp=$BATS_TEST_TMPDIR/seccomp.json" -m 256m \
+    --env LD_PRELOAD=/lib/x86_64-linux-gnu/libm.so.6 localhost/allocrun-test-unknown serve children && ready && proved
+  served jemalloc glibc
+  podman rm --force --time 0 "$container" >/dev/null
+  podman rmi localhost/allocrun-test-unknown >/dev/null
 }
 
 # --- what is wrong, in the container's log ------------------------------------------
