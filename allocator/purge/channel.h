@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page by which a running process is told to give memory back now: `allocrun --purge` and `--profile` write a
- * command there, the purge thread obeys and answers. It is a memfd of that process, found in its
+ * The page by which a running process is told to give memory back now: `allocrun --purge` and `--heap-profile` write
+ * a command there, the purge thread obeys and answers. It is a memfd of that process, found in its
  * /proc/PID/fd by its name; so the kernel decides who may, by the rules for /proc/PID, and nothing can be reached over
  * a network or from a file system. Both sides know this header; the version changes with it.
  *

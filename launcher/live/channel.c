@@ -62,10 +62,11 @@ static int channel_open_file(int path_fd, int flags)
 /* The page, for both, of the size that it has and cannot lose. */
 static int channel_open_page(int path_fd)
 {
-	int fd = channel_open_file(path_fd, O_RDWR);
+	int fd = channel_open_file(path_fd, O_RDWR), seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
 	struct stat st;
 
-	if (fd >= 0 && ((fcntl(fd, F_GET_SEALS) & CHANNEL_SEALS) != CHANNEL_SEALS || fstat(fd, &st) < 0 ||
+	/* All bits of -1 are set. */
+	if (fd >= 0 && (seals < 0 || (seals & CHANNEL_SEALS) != CHANNEL_SEALS || fstat(fd, &st) < 0 ||
 			st.st_size != PURGE_CHANNEL_SIZE)) {
 		close(fd);
 		return -ENXIO;
@@ -73,7 +74,7 @@ static int channel_open_page(int path_fd)
 	return fd;
 }
 
-/* The last that is one: a child of a fork may have closed its parent's, or not yet. */
+/* The first that is one: a process makes no second, and the child of a fork closes its parent's. */
 static int channel_open(int64_t pid)
 {
 	char folder[64], path[64 + sizeof((struct dirent *)0)->d_name];

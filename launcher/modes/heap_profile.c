@@ -4,14 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "audit/runner.h"
 #include "live/channel.h"
 #include "modes/modes.h"
 #include "util/clock.h"
-#include "util/output.h"
-#include "util/replace.h"
 
 /* jemalloc's. */
 #define DUMP_BEGINS "heap_v2/"
@@ -38,22 +35,6 @@ static int heap_refuse(struct mem *m, const char *pid, int error)
 	return AUDIT_EXIT_UNKNOWN;
 }
 
-/* To --output, by a rename, or to standard output. */
-static int heap_write(struct mem *m, const struct options *o, const char *text)
-{
-	const char *path = o->check.output;
-	struct replacement replacement = { NULL, NULL, STDOUT_FILENO };
-	int r = path ? replace_begin(m, path, &replacement) : 0;
-
-	if (r == 0) {
-		r = output_write(replacement.fd, text);
-		r = path ? replace_end(&replacement, r) : r;
-	}
-	if (r < 0)
-		commands_complain(m, "--heap-profile: the dump cannot be written: %s", strerror(-r));
-	return r < 0 ? EXIT_LAUNCHER : 0;
-}
-
 static int heap_take_dump(struct mem *m, const struct options *o, int64_t pid, uint64_t number, int64_t end_ms)
 {
 	char *bytes;
@@ -68,7 +49,7 @@ static int heap_take_dump(struct mem *m, const struct options *o, int64_t pid, u
 	if (size < strlen(DUMP_BEGINS) || strlen(bytes) != size || memcmp(bytes, DUMP_BEGINS, strlen(DUMP_BEGINS)) != 0)
 		code = heap_refuse(m, o->check.selector_text, -EPROTO);
 	else
-		code = heap_write(m, o, bytes);
+		code = commands_write(m, o, bytes);
 	munmap(bytes, CHANNEL_DUMP_MAX);
 	return code;
 }

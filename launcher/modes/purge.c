@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocrun --purge: what running servers keep for reuse goes back to the kernel now. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "audit/runner.h"
 #include "live/channel.h"
 #include "live/live.h"
 #include "modes/modes.h"
+#include "report/json_values.h"
 #include "report/stat.h"
 #include "util/buffer.h"
 #include "util/clock.h"
 #include "util/size.h"
+#include "util/utf8.h"
 
 /* What came of one process. */
 struct purged {
@@ -55,11 +54,13 @@ static char *purge_report_text(struct mem *m, const struct purged *all, size_t n
 
 	for (size_t i = 0; i < n; i++) {
 		const struct live_process *p = all[i].process;
+		/* What a process calls itself. */
+		const char *name = utf8_clean(m, p->name);
 
 		if (all[i].problem)
-			buffer_printf(&text, "%lld %s: %s\n", (long long)p->pid, p->name, all[i].problem);
+			buffer_printf(&text, "%lld %s: %s\n", (long long)p->pid, name, all[i].problem);
 		else
-			buffer_printf(&text, "%lld %s: gave back %s\n", (long long)p->pid, p->name,
+			buffer_printf(&text, "%lld %s: gave back %s\n", (long long)p->pid, name,
 				      size_format(m, all[i].bytes > INT64_MAX ? INT64_MAX : (int64_t)all[i].bytes));
 	}
 	return buffer_text(&text);
@@ -68,23 +69,23 @@ static char *purge_report_text(struct mem *m, const struct purged *all, size_t n
 static char *purge_report_json(struct mem *m, const struct purged *all, size_t n)
 {
 	json_t *list = json_array();
-	char *text, *copy;
+	char *text;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct live_process *p = all[i].process;
-		json_t *one = json_pack("{s:I, s:s}", "pid", (json_int_t)p->pid, "name", p->name);
+		json_t *one = json_object();
 
+		json_object_set_new(one, "pid", json_integer(p->pid));
+		json_object_set_new(one, "name", json_text(p->name));
 		if (all[i].problem)
-			json_object_set_new(one, "problem", json_string(all[i].problem));
+			json_object_set_new(one, "problem", json_text(all[i].problem));
 		else
 			json_object_set_new(one, "given_back", json_integer((json_int_t)(all[i].bytes & INT64_MAX)));
 		json_array_append_new(list, one);
 	}
-	text = json_dumps(list, JSON_INDENT(2));
-	copy = mem_printf(m, "%s\n", text ? text : "[]");
-	free(text);
+	text = report_dump_json(m, list);
 	json_decref(list);
-	return copy;
+	return text;
 }
 
 int cmd_purge(struct mem *m, struct options *options)

@@ -264,8 +264,7 @@ int check_options_verify_purge(struct mem *m, const struct check_options *o, boo
 	if (o->selector == LIVE_NONE)
 		return refuse(ret_error,
 			      "--purge: of which process? --purge PID, --unit NAME, --cgroup PATH, --all or --here");
-	if (o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->watch_seconds || o->every_seconds ||
-	    o->lists_checks || o->explained || o->has_classes)
+	if (check_options_has_more(o))
 		return refuse(ret_error,
 			      "--purge takes --pid, --unit, --cgroup, --all, --here, --timeout, --format and "
 			      "--output; the rest goes with --check");

@@ -30,6 +30,14 @@ library_of() { printf '%s/lib/allocrun/%s' "$prefix" "$(of_build file "$@")"; }
 children=$prefix/lib/allocrun/children.so
 preload_of() { printf '%s:%s' "$(library_of "$@")" "$children"; }
 
+# python_tools FOLDER PINS: an environment with what the file pins; made again when the pins change.
+python_tools() {
+  cmp -s "$2" "$1/installed" && return
+  rm -rf "$1"
+  python3 -m venv "$1" && "$1/bin/pip" install -q --no-input --disable-pip-version-check --no-deps -r "$2" >&2 &&
+    cp "$2" "$1/installed"
+}
+
 # --- running -----------------------------------------------------------------
 
 bounded() { timeout -k 5 300 "$@"; }

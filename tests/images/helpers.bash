@@ -21,7 +21,6 @@ contain() {
   : "${containers:=0}"
   containers=$((containers + 1))
   container=allocrun-test-$$-$BATS_TEST_NUMBER-$containers
-  # shellcheck disable=SC2086 # words of a test, none has a space
   podman_run --detach --name "$container" "$@" >/dev/null
   pid=$(podman inspect --format '{{.State.Pid}}' "$container")
 }
@@ -43,7 +42,7 @@ teardown() {
   [ -z "${composed:-}" ] || "${compose[@]}" down --timeout 1 >/dev/null 2>&1 || true
 }
 
-# proved [OPTION]... [-- EXEC-OPTION...]: the container's own check finds every process of it proved.
+# proved [OPTION]...: the container's own check finds every process of it proved.
 proved() {
   in_container "$inside" --check --here --only "$both" --quiet "$@"
   if [ "$status" -ne 0 ] || ! [[ $out =~ ^ok:\ [0-9]+\ ok$ ]]; then
@@ -53,10 +52,4 @@ proved() {
 
 # Tools from PyPI, as requirements.txt pins them: for YAML, schemas, Dockerfiles, bills of materials, Compose.
 tools=$root/build/tests/images/tools/bin
-images_tools() {
-  local venv=$root/build/tests/images/tools pins=$BATS_TEST_DIRNAME/requirements.txt
-  cmp -s "$pins" "$venv/installed" && return
-  rm -rf "$venv"
-  python3 -m venv "$venv" && "$venv/bin/pip" install -q --no-input --disable-pip-version-check --no-deps -r "$pins" >&2 &&
-    cp "$pins" "$venv/installed"
-}
+images_tools() { python_tools "$root/build/tests/images/tools" "$BATS_TEST_DIRNAME/requirements.txt"; }

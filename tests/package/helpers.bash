@@ -15,15 +15,6 @@ tree_of() { printf '%s/%s/allocrun-%s' "$suite" "$1" "$version"; }
 manifest_of() { printf '%s/lib/allocrun/manifest.json' "$(tree_of "$1")"; }
 bill_of() { printf '%s/allocrun-%s-%s.spdx.json' "$packages" "$version" "$1"; }
 
-# python_tools NAME FILE: what FILE of this folder pins, in build/tests/package/NAME; made again when the pins change.
-python_tools() {
-  local venv=$root/build/tests/package/$1 pins=$BATS_TEST_DIRNAME/$2
-  cmp -s "$pins" "$venv/installed" && return
-  rm -rf "$venv"
-  python3 -m venv "$venv" && "$venv/bin/pip" install -q --no-input --disable-pip-version-check \
-    --no-deps -r "$pins" >&2 && cp "$pins" "$venv/installed"
-}
-
 elf_files() { find "$@" -type f -exec sh -c 'for f; do [ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || echo "$f"; done' sh {} +; }
 
 # --- a server that runs meanwhile ------------------------------------------------

@@ -8,7 +8,7 @@ load helpers
 venv=$root/build/tests/package/sbom
 
 # The validator, as pinned.
-setup_file() { python_tools sbom requirements.txt; }
+setup_file() { python_tools "$root/build/tests/package/sbom" "$BATS_TEST_DIRNAME/requirements.txt"; }
 
 # bill JQ-FILTER TARGET
 bill() { jq -r "$1" "$(bill_of "$2")"; }

@@ -8,7 +8,7 @@ load helpers
 tools=$root/build/tests/package/wheel/bin
 
 # With the tools that look at wheels and install them, as pinned.
-setup_file() { python_tools wheel wheel-requirements.txt; }
+setup_file() { python_tools "$root/build/tests/package/wheel" "$BATS_TEST_DIRNAME/wheel-requirements.txt"; }
 
 wheel_of() {
   local platform=manylinux_2_28

@@ -222,21 +222,28 @@ static void test_library_problems(void **state)
 	tree_close(&t);
 }
 
+/* A prefix whose library needs these. */
+static void open_needing(struct tree *t, const char *const *needed)
+{
+	struct elf_spec spec = library;
+
+	spec.needed = needed;
+	tree_open(t);
+	tree_write(t, MANIFEST, manifest);
+	tree_write_elf(t, LIBRARY, &spec);
+}
+
 static void test_needed_libraries(void **state)
 {
 	static const char cache[] = "ld.so-1.7.0\0libother.so.1\0/usr/lib/libother.so.1\0";
 	static const char *const environment[] = { "LD_LIBRARY_PATH=/none:/extra", NULL };
 	const char *needed[] = { "libc.so.6", "libfoo.so.1", NULL };
 	struct detect_request request = { .environment = environment };
-	struct elf_spec spec = library;
 	struct catalog_facts facts;
 	struct tree t;
 
 	(void)state;
-	spec.needed = needed;
-	tree_open(&t);
-	tree_write(&t, MANIFEST, manifest);
-	tree_write_elf(&t, LIBRARY, &spec);
+	open_needing(&t, needed);
 	check_problem(&t, LIBRARY " needs libfoo.so.1, which is not installed");
 	/* In the cache only as a part of another name. */
 	tree_write_bytes(&t, "/etc/ld.so.cache", "x\0mylibfoo.so.1\0libfoo.so.12\0", 28);
@@ -262,14 +269,10 @@ static void test_needed_libraries(void **state)
 static void test_needed_of_libc(void **state)
 {
 	static const char *const needed[] = { "libpthread.so.0", "libc.so.6", NULL };
-	struct elf_spec spec = library;
 	struct tree t;
 
 	(void)state;
-	spec.needed = needed;
-	tree_open(&t);
-	tree_write(&t, MANIFEST, manifest);
-	tree_write_elf(&t, LIBRARY, &spec);
+	open_needing(&t, needed);
 	check_problem(&t, NULL);
 	tree_write(&t, "/lib/x86_64-linux-gnu/libc.so.6", "");
 	check_problem(&t, LIBRARY " needs libpthread.so.0, which is not installed");
