@@ -29,6 +29,9 @@ HARDENING ?= -D_FORTIFY_SOURCE=3 -fstack-clash-protection $(BRANCHES)
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher -Iallocator $(WARNINGS) -fstack-protector-strong $(HARDENING) \
 	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
+# Those of the C library that util/guarded.c stands before.
+GUARDED := $(shell sed -n "s/^GUARD.[a-z_]*, \([a-z0-9_]*\),.*/\1/p; s/^.* [*]*__wrap_\([a-z0-9_]*\)(.*);$$/\1/p" launcher/util/guarded.c)
+ALL_LDFLAGS += $(GUARDED:%=-Wl,--wrap=%)
 LIBS := -lcap -linih -ljansson -lcrypto
 
 # The probe is a program of its own.

@@ -117,6 +117,9 @@ const char *policy_reject_command(struct mem *m, const struct facts *f, const st
 	if (f->cgroup.memory_max >= 0 && f->cgroup.memory_max < PRELOAD_MEMORY)
 		return mem_printf(m, "memory is limited to %s, too little for an allocator beside the libc's",
 				  size_format(m, f->cgroup.memory_max));
+	if (f->process.fatal_call)
+		return mem_printf(m, "a seccomp filter ends whatever calls %s, and an allocator may",
+				  f->process.fatal_call);
 	other = preload_own_malloc(m, f, o);
 	if (other)
 		return other;

@@ -7,6 +7,7 @@
 
 #include "detect/detectors.h"
 #include "detect/process.h"
+#include "util/seccomp.h"
 
 #define SELF "/proc/self"
 
@@ -30,6 +31,8 @@ static void process_ask_kernel(struct process_facts *process)
 
 void process_detect(const struct root *root, struct mem *m, struct process_facts *ret)
 {
+	/* Read once: all that a start looks at stays as it is. */
+	const char *status = root->live ? seccomp_status() : NULL;
 	struct process_stat stat;
 
 	*ret = (struct process_facts){
@@ -37,11 +40,15 @@ void process_detect(const struct root *root, struct mem *m, struct process_facts
 		.memory_policy = FACT_UNKNOWN,
 		.start_time = FACT_UNKNOWN,
 	};
-	status_read(root, m, SELF, &ret->status);
+	if (status)
+		status_parse(m, status, &ret->status);
+	else
+		status_read(root, m, SELF, &ret->status);
 	limits_read(root, m, SELF, &ret->limits);
 	if (!root->live)
 		return;
 	process_ask_kernel(ret);
+	ret->fatal_call = seccomp_find_fatal();
 	if (stat_read(root, 0, &stat) == 0)
 		ret->start_time = stat.start_time;
 }

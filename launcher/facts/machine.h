@@ -156,8 +156,9 @@ struct process_limits {
 struct process_facts {
 	struct process_status status;
 	struct process_limits limits;
-	int64_t memory_policy; /* MPOL_*, inherited from whoever started us; live only */
-	int64_t start_time;    /* /proc/self/stat field 22, clock ticks since boot; live only */
+	int64_t memory_policy;  /* MPOL_*, inherited from whoever started us; live only */
+	int64_t start_time;     /* /proc/self/stat field 22, clock ticks since boot; live only */
+	const char *fatal_call; /* that allocators make and a seccomp filter ends them for, NULL = none; live only */
 };
 
 enum libc_kind { LIBC_UNKNOWN, LIBC_GLIBC, LIBC_MUSL, LIBC_OTHER };

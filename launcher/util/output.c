@@ -74,8 +74,11 @@ static int output_without_signals(int fd, const char *text, int (*write_all)(int
 	sigemptyset(&held);
 	sigaddset(&held, SIGPIPE);
 	sigaddset(&held, SIGXFSZ);
+	/* Neither can fail but by a filter; then nothing was pending, and nothing changes. */
+	sigemptyset(&pending);
 	sigpending(&pending);
-	sigprocmask(SIG_BLOCK, &held, &before);
+	if (sigprocmask(SIG_BLOCK, &held, &before) < 0)
+		before = pending;
 	r = write_all(fd, text);
 	if (r == -EPIPE)
 		output_drop_signal(SIGPIPE, &pending);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * refuse CALL[:ARG0][=ERRNO]... -- COMMAND [ARG]...: runs COMMAND under a seccomp filter
+ * refuse CALL[:ARG0][=ERRNO|=kill]... -- COMMAND [ARG]...: runs COMMAND under a seccomp filter
  * that lets those system calls fail (EPERM unless said otherwise), as a container's
- * profile does. ARG0: only when the first argument has this value.
+ * profile does, or ends whoever makes them, as systemd's SystemCallFilter= does. CALL: a name or
+ * a number. ARG0: only when the first argument has this value.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,10 +39,16 @@ static const struct {
 	{ "prlimit64", SYS_prlimit64 },   { "sched_setaffinity", SYS_sched_setaffinity },
 	{ "faccessat2", SYS_faccessat2 }, { "set_mempolicy", SYS_set_mempolicy },
 	{ "setgroups", SYS_setgroups },   { "setresuid", SYS_setresuid },
+	{ "mbind", SYS_mbind },           { "sched_getaffinity", SYS_sched_getaffinity },
 };
 
 static int refuse_find(const char *name, size_t length, unsigned int *ret)
 {
+	char *end;
+
+	*ret = (unsigned int)strtoul(name, &end, 10);
+	if (end != name && end == name + length)
+		return 0;
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		if (strlen(calls[i].name) == length && strncmp(calls[i].name, name, length) == 0) {
 			*ret = calls[i].number;
@@ -52,7 +59,7 @@ static int refuse_find(const char *name, size_t length, unsigned int *ret)
 }
 
 /* Five instructions a rule; each leaves the number of the call in the accumulator. */
-static size_t refuse_add(struct sock_filter *f, unsigned int number, const char *argument, unsigned int error)
+static size_t refuse_add(struct sock_filter *f, unsigned int number, const char *argument, unsigned int answer)
 {
 	size_t n = 0;
 	unsigned int value = argument ? (unsigned int)strtoul(argument, NULL, 0) : 0;
@@ -65,8 +72,16 @@ static size_t refuse_add(struct sock_filter *f, unsigned int number, const char 
 		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(args[0]));
 		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
 	}
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA));
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, answer);
 	return n;
+}
+
+/* "=ERRNO", "=kill" or NULL. */
+static unsigned int refuse_parse_answer(const char *text)
+{
+	if (text && strcmp(text, "=kill") == 0)
+		return SECCOMP_RET_KILL_PROCESS;
+	return SECCOMP_RET_ERRNO | ((text ? (unsigned int)atoi(text + 1) : EPERM) & SECCOMP_RET_DATA);
 }
 
 static int refuse_install(struct sock_filter *filter, size_t n)
@@ -91,15 +106,14 @@ int main(int argc, char **argv)
 	filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
 	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	for (; i < argc && strcmp(argv[i], "--") != 0 && i <= RULES_MAX; i++) {
-		const char *argument = strchr(argv[i], ':'), *error = strchr(argv[i], '=');
+		const char *argument = strchr(argv[i], ':'), *answer = strchr(argv[i], '=');
 		unsigned int number;
 
 		if (refuse_find(argv[i], strcspn(argv[i], ":="), &number) < 0) {
 			fprintf(stderr, "refuse: no call '%s'\n", argv[i]);
 			return 99;
 		}
-		n += refuse_add(filter + n, number, argument ? argument + 1 : NULL,
-				error ? (unsigned int)atoi(error + 1) : EPERM);
+		n += refuse_add(filter + n, number, argument ? argument + 1 : NULL, refuse_parse_answer(answer));
 	}
 	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	if (i + 1 >= argc || refuse_install(filter, n) < 0) {
