@@ -134,10 +134,13 @@ static int64_t channel_dump(uint64_t *ret_value)
 }
 
 static size_t purge_everything(void);
+static bool purge_change_options(const uint64_t *values);
 
-static int64_t channel_obey(uint64_t verb, uint64_t *ret_value)
+static int64_t channel_obey(uint64_t verb, const uint64_t *options, uint64_t *ret_value)
 {
 	switch (verb) {
+	case PURGE_VERB_SET:
+		return purge_change_options(options) ? 0 : -EINVAL;
 	case PURGE_VERB_PURGE:
 		*ret_value = purge_everything();
 		return 0;
@@ -160,9 +163,12 @@ static void channel_serve(void)
 	struct purge_channel *page = channel.page;
 	uint32_t asked = __atomic_load_n(&page->asked, __ATOMIC_ACQUIRE);
 	uint64_t verb = __atomic_load_n(&page->verb, __ATOMIC_RELAXED);
-	uint64_t value = 0;
-	int64_t status = channel_obey(verb, &value);
+	uint64_t options[PURGE_CHANNEL_OPTIONS], value = 0;
+	int64_t status;
 
+	for (unsigned i = 0; i < PURGE_CHANNEL_OPTIONS; i++)
+		options[i] = __atomic_load_n(&page->options[i], __ATOMIC_RELAXED);
+	status = channel_obey(verb, options, &value);
 	__atomic_store_n(&page->status, status, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->value, value, __ATOMIC_RELAXED);
 	__atomic_store_n(&page->answered, asked, __ATOMIC_RELEASE);

@@ -27,14 +27,38 @@ static const struct option_row option_rows[] = {
 	ROW(heap_mb, 1, 1048576),
 };
 
+static bool option_is_possible(const struct option_row *row, uint64_t value)
+{
+	return value >= row->least && value <= row->most;
+}
+
+static void option_write(struct purge_options *options, const struct option_row *row, uint64_t value)
+{
+	memcpy((char *)options + row->offset, &(unsigned){ (unsigned)value }, sizeof(unsigned));
+}
+
+/* All that are not 0, in the order of the rows; false: one is out of its range, and none is set. */
+static bool options_change(struct purge_options *options, const uint64_t *values)
+{
+	for (unsigned i = 0; i < sizeof option_rows / sizeof *option_rows; i++) {
+		if (values[i] && !option_is_possible(&option_rows[i], values[i]))
+			return false;
+	}
+	for (unsigned i = 0; i < sizeof option_rows / sizeof *option_rows; i++) {
+		if (values[i])
+			option_write(options, &option_rows[i], values[i]);
+	}
+	return true;
+}
+
 static void option_set(struct purge_options *options, const char *name, size_t length, unsigned long value)
 {
 	for (unsigned i = 0; i < sizeof option_rows / sizeof *option_rows; i++) {
 		const struct option_row *row = &option_rows[i];
 
-		if (strlen(row->name) == length && memcmp(row->name, name, length) == 0 && value >= row->least &&
-		    value <= row->most)
-			memcpy((char *)options + row->offset, &(unsigned){ (unsigned)value }, sizeof(unsigned));
+		if (strlen(row->name) == length && memcmp(row->name, name, length) == 0 &&
+		    option_is_possible(row, value))
+			option_write(options, row, value);
 	}
 }
 

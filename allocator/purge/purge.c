@@ -177,6 +177,22 @@ static size_t purge_everything(void)
 	return total;
 }
 
+static void purge_show_options(void)
+{
+	figures.window_ms = purge.options.window_ms;
+	figures.idle_ms = purge.options.idle_ms;
+	figures.busy_percent = purge.options.busy_percent;
+	figures.heap_mb = purge.options.heap_mb;
+}
+
+static bool purge_change_options(const uint64_t *values)
+{
+	bool is_changed = options_change(&purge.options, values);
+
+	purge_show_options();
+	return is_changed;
+}
+
 /* --- the memory limit -------------------------------------------------------------- */
 
 /* Under the step lock. */
@@ -441,11 +457,8 @@ static void purge_after_fork_child(void)
 	figures = (struct purge_figures){ .version = PURGE_FIGURES_VERSION,
 					  .state = PURGE_THREAD_WAITS,
 					  .pid = (uint64_t)purge.pid,
-					  .limit = figures.limit,
-					  .window_ms = figures.window_ms,
-					  .idle_ms = figures.idle_ms,
-					  .busy_percent = figures.busy_percent,
-					  .heap_mb = figures.heap_mb };
+					  .limit = figures.limit };
+	purge_show_options();
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
@@ -460,11 +473,8 @@ __attribute__((constructor)) static void purge_begin(void)
 	purge.pid = getpid();
 	figures = (struct purge_figures){ .version = PURGE_FIGURES_VERSION,
 					  .pid = (uint64_t)purge.pid,
-					  .limit = UINT64_MAX,
-					  .window_ms = purge.options.window_ms,
-					  .idle_ms = purge.options.idle_ms,
-					  .busy_percent = purge.options.busy_percent,
-					  .heap_mb = purge.options.heap_mb };
+					  .limit = UINT64_MAX };
+	purge_show_options();
 	if (!purge.options.is_on)
 		return;
 	figures.state = PURGE_THREAD_WAITS;

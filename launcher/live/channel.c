@@ -20,12 +20,12 @@
 
 #define CHANNEL_TMPFS 0x01021994
 /* Without them the process could take the page away under us, and that is SIGBUS. */
-#define CHANNEL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define CHANNEL_SEALED (F_SEAL_SHRINK | F_SEAL_GROW)
 
 /* In memory that the process which may hang shares with us. */
 struct channel_call {
 	int64_t pid;
-	enum purge_verb verb;
+	struct channel_command command;
 	uint64_t value;
 	int64_t end_ms;
 };
@@ -66,7 +66,7 @@ static int channel_open_page(int path_fd)
 	struct stat st;
 
 	/* All bits of -1 are set. */
-	if (fd >= 0 && (seals < 0 || (seals & CHANNEL_SEALS) != CHANNEL_SEALS || fstat(fd, &st) < 0 ||
+	if (fd >= 0 && (seals < 0 || (seals & CHANNEL_SEALED) != CHANNEL_SEALED || fstat(fd, &st) < 0 ||
 			st.st_size != PURGE_CHANNEL_SIZE)) {
 		close(fd);
 		return -ENXIO;
@@ -129,7 +129,8 @@ static int channel_talk(struct purge_channel *page, struct channel_call *call)
 		return -EPROTO;
 	/* A number that was neither asked nor answered by: a client before may have ended in between. */
 	asked = __atomic_load_n(&page->asked, __ATOMIC_RELAXED) + 1;
-	page->verb = call->verb;
+	page->verb = call->command.verb;
+	memcpy(page->options, call->command.options, sizeof page->options);
 	__atomic_store_n(&page->asked, asked, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&page->bell, 0, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, &page->bell, FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -161,14 +162,14 @@ static int channel_call(void *user)
 	return page == MAP_FAILED ? -errno : channel_talk(page, call);
 }
 
-int channel_ask(int64_t pid, enum purge_verb verb, int64_t timeout_ms, uint64_t *ret_value)
+int channel_ask(int64_t pid, const struct channel_command *command, int64_t timeout_ms, uint64_t *ret_value)
 {
 	struct channel_call *call = mmap(NULL, sizeof *call, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int r;
 
 	if (call == MAP_FAILED)
 		return -errno;
-	*call = (struct channel_call){ .pid = pid, .verb = verb, .end_ms = clock_now_ms() + timeout_ms };
+	*call = (struct channel_call){ .pid = pid, .command = *command, .end_ms = clock_now_ms() + timeout_ms };
 	/* A little longer than its own limit: so it tells what it waited for. */
 	r = apart_run(timeout_ms + 500, channel_call, call);
 	if (r == 0)

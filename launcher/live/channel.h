@@ -8,6 +8,11 @@
 #include "purge/channel.h"
 #include "util/mem.h"
 
+struct channel_command {
+	enum purge_verb verb;
+	uint64_t options[PURGE_CHANNEL_OPTIONS]; /* of PURGE_VERB_SET */
+};
+
 /*
  * A command to the purge thread of a running process, by allocator/purge/channel.h. Who may is decided by the kernel,
  * as for /proc/PID/fd. The process may be hostile: nothing of its but that one page is opened, the page is sealed, what
@@ -15,9 +20,9 @@
  *
  * 0, or -errno: -ENXIO no channel is there (no thread yet, a build without, its descriptor closed); -EACCES the kernel
  * refuses; -EBUSY another client is at it; -ETIMEDOUT no answer (stopped, or stuck); -EPROTO a page of another version;
- * else what the thread said, -ENOSYS a command that it does not know.
+ * else what the thread said, -ENOSYS a command that it does not know, -EINVAL an option out of its range.
  */
-int channel_ask(int64_t pid, enum purge_verb verb, int64_t timeout_ms, uint64_t *ret_value);
+int channel_ask(int64_t pid, const struct channel_command *command, int64_t timeout_ms, uint64_t *ret_value);
 
 /* In words, what to do among them; in the pool. */
 const char *channel_describe_error(struct mem *m, int error);

@@ -148,12 +148,18 @@ static int check_report(struct mem *m, struct check_run *run)
 	return code == AUDIT_EXIT_UNKNOWN && o->check.accepts_unknown ? AUDIT_EXIT_FINE : code;
 }
 
+int64_t commands_timeout_seconds(const struct options *o)
+{
+	const struct thresholds thresholds = check_policy_thresholds(&o->check_policy);
+
+	return o->check.timeout_seconds ? o->check.timeout_seconds : thresholds.values[THRESHOLD_TIMEOUT];
+}
+
 /* From now on. NULL: nobody is looked at, or no running process. */
 struct guard *commands_new_guard(struct mem *m, const struct options *o)
 {
-	const struct thresholds thresholds = check_policy_thresholds(&o->check_policy);
 	const struct check_options *c = &o->check;
-	int64_t seconds = c->timeout_seconds ? c->timeout_seconds : thresholds.values[THRESHOLD_TIMEOUT];
+	int64_t seconds = commands_timeout_seconds(o);
 	const struct guard_budget budget = {
 		.patience_ms = GUARD_PATIENCE_MS,
 		.slice_ms = GUARD_SLICE_MS,

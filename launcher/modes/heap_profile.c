@@ -13,13 +13,10 @@
 /* jemalloc's. */
 #define DUMP_BEGINS "heap_v2/"
 
-static const struct heap_action {
-	const char *name;
-	enum purge_verb verb;
-} heap_actions[] = {
-	{ "start", PURGE_VERB_PROFILE_START },
-	{ "stop", PURGE_VERB_PROFILE_STOP },
-	{ "dump", PURGE_VERB_PROFILE_DUMP },
+static const enum purge_verb heap_verbs[] = {
+	[HEAP_START] = PURGE_VERB_PROFILE_START,
+	[HEAP_DUMP] = PURGE_VERB_PROFILE_DUMP,
+	[HEAP_STOP] = PURGE_VERB_PROFILE_STOP,
 };
 
 static int heap_refuse(struct mem *m, const char *pid, int error)
@@ -39,10 +36,11 @@ static int heap_take_dump(struct mem *m, const struct options *o, int64_t pid, u
 {
 	char *bytes;
 	size_t size;
+	const struct channel_command was_read = { .verb = PURGE_VERB_DUMP_READ };
 	uint64_t unused;
 	int code, r = channel_read_dump(pid, number, end_ms - clock_now_ms(), &bytes, &size);
 
-	channel_ask(pid, PURGE_VERB_DUMP_READ, 1000, &unused);
+	channel_ask(pid, &was_read, 1000, &unused);
 	if (r < 0)
 		return heap_refuse(m, o->check.selector_text, r);
 	/* A text: what lies behind it is zero. */
@@ -57,17 +55,13 @@ static int heap_take_dump(struct mem *m, const struct options *o, int64_t pid, u
 int cmd_heap_profile(struct mem *m, struct options *options)
 {
 	const struct check_options *o = &options->check;
-	int64_t seconds = o->timeout_seconds ? o->timeout_seconds : 30;
-	int64_t pid = strtoll(o->selector_text, NULL, 10), end_ms = clock_now_ms() + 1000 * seconds;
-	const struct heap_action *action = heap_actions;
+	const struct channel_command command = { .verb = heap_verbs[options->heap_action] };
+	int64_t ms = 1000 * commands_timeout_seconds(options), end_ms = clock_now_ms() + ms;
+	int64_t pid = strtoll(o->selector_text, NULL, 10);
 	uint64_t value = 0;
-	int r;
+	int r = channel_ask(pid, &command, ms, &value);
 
-	/* The command line had one of them: options/mode.c. */
-	while (strcmp(action->name, options->folder) != 0)
-		action++;
-	r = channel_ask(pid, action->verb, 1000 * seconds, &value);
 	if (r < 0)
 		return heap_refuse(m, o->selector_text, r);
-	return action->verb == PURGE_VERB_PROFILE_DUMP ? heap_take_dump(m, options, pid, value, end_ms) : 0;
+	return options->heap_action == HEAP_DUMP ? heap_take_dump(m, options, pid, value, end_ms) : 0;
 }

@@ -51,6 +51,8 @@ int commands_cannot_print(struct mem *m, int error);
 int commands_print(struct mem *m, const char *text);
 /* The same to the file of --output, where that was given. */
 int commands_write(struct mem *m, const struct options *options, const char *text);
+/* How long processes may be looked at, or asked: --timeout, else the policy's, seconds. */
+int64_t commands_timeout_seconds(const struct options *options);
 struct guard;
 /* For looks at the processes that the options name, from now on. NULL: nobody, or no running ones. */
 struct guard *commands_new_guard(struct mem *m, const struct options *options);

@@ -28,6 +28,7 @@ enum {
 	TAKES_CHECK_OPTIONS = 8,
 	TAKES_TUNE_OPTIONS = 16,
 	TAKES_REMOVE = 32,
+	TAKES_PURGE_THREAD = 64, /* of the keys only this one */
 };
 
 struct option_mode {

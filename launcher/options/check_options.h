@@ -79,6 +79,8 @@ const char *check_options_asked(struct mem *m, const struct check_options *o);
 int check_options_verify(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
 /* The same for --stat. */
 int check_options_verify_stat(struct mem *m, const struct check_options *o, bool sysroot, const char **ret_error);
+enum heap_action { HEAP_NO_ACTION, HEAP_START, HEAP_DUMP, HEAP_STOP };
+
 /* The same of --heap-profile, and of --purge. */
 int check_options_verify_heap_profile(struct mem *m, const struct check_options *o, bool sysroot,
 				      const char **ret_error);

@@ -41,11 +41,15 @@ static int mode_settle_purge(struct mem *m, struct options *o, const struct comm
 static int mode_settle_heap_profile(struct mem *m, struct options *o, const struct command_line *line,
 				    const char **ret_error)
 {
-	static const char *const actions[] = { "start", "dump", "stop", NULL };
+	static const char *const actions[] = { [HEAP_START] = "start", [HEAP_DUMP] = "dump", [HEAP_STOP] = "stop" };
 
 	if (!o->folder)
 		return refuse(ret_error, "--heap-profile: what? --heap-profile PID start, dump or stop");
-	if (!text_is_among(actions, o->folder))
+	for (int i = HEAP_START; i <= HEAP_STOP; i++) {
+		if (strcmp(actions[i], o->folder) == 0)
+			o->heap_action = (enum heap_action)i;
+	}
+	if (o->heap_action == HEAP_NO_ACTION)
 		return refuse(ret_error,
 			      mem_printf(m, "--heap-profile: no action '%s' (start, dump, stop)", o->folder));
 	if (line->format)
@@ -93,7 +97,7 @@ const struct option_mode option_modes[MODE_COUNT] = {
 	[MODE_STAT] = { "stat", 0, "[PID]", "what the allocator of a running server holds, and gave back",
 			TAKES_CHECK_OPTIONS, true, false, mode_settle_stat },
 	[MODE_PURGE] = { "purge", 0, "[PID]", "what a running server keeps for reuse goes back to the kernel now",
-			 TAKES_CHECK_OPTIONS, true, false, mode_settle_purge },
+			 TAKES_CHECK_OPTIONS | TAKES_PURGE_THREAD, true, false, mode_settle_purge },
 	[MODE_HEAP_PROFILE] = { "heap-profile", 0, "[PID]",
 				"start, dump or stop: who allocates in a running server\nthat was launched with --profile debug",
 				TAKES_CHECK_OPTIONS, true, false, mode_settle_heap_profile },
@@ -127,9 +131,11 @@ static int mode_check_takes(struct mem *m, const struct option_mode *mode, const
 						    mode->takes & TAKES_CHECK_OPTIONS ?
 							    "; a running one is looked at with --pid PID" :
 							    ""));
-	if (line->n_assignments && !(mode->takes & TAKES_KEYS))
-		return refuse(ret_error, mem_printf(m, "--%s goes with a launch, not with --%s",
-						    key_name(line->assignments[0].key), mode->name));
+	for (size_t i = 0; i < line->n_assignments && !(mode->takes & TAKES_KEYS); i++) {
+		if (!(mode->takes & TAKES_PURGE_THREAD) || line->assignments[i].key != KEY_PURGE_THREAD)
+			return refuse(ret_error, mem_printf(m, "--%s goes with a launch, not with --%s",
+							    key_name(line->assignments[i].key), mode->name));
+	}
 	if (o->check.first && !(mode->takes & TAKES_CHECK_OPTIONS))
 		return refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
 	if (o->tune.first && !(mode->takes & TAKES_TUNE_OPTIONS))

@@ -83,7 +83,8 @@ struct options {
 	struct check_policy check_policy; /* [check] */
 	struct tune_options tune;         /* what only --tune has */
 	struct node_policy node_policy;   /* [node] */
-	const char *folder;               /* of --capture, --shims and --copy-to; what --heap-profile shall do; NULL */
+	const char *folder;               /* of --capture, --shims and --copy-to; NULL */
+	enum heap_action heap_action;     /* of --heap-profile */
 	bool removes;                     /* --remove */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */
 	char **environment;               /* as it was at start */

@@ -188,3 +188,35 @@ has_profiled() {
   launch --heap-profile start
   expect_refusal "--heap-profile: of which process?"
 }
+
+option_of() { launch --stat --format json "$1"; jq -r --argjson pid "$1" ".processes[] | select(.pid == \$pid) | .options.$2" <<<"$out"; }
+
+@test "purge: other options for the thread of a running server, and the audit says so" {
+  busy "$allocrun" -q --purge-thread window_ms:600000,idle_ms:600000 --record auto --
+  before=$(dirty "$pid")
+  ((before > 100 << 20)) || fails "before" "more than 100 MiB kept" "$before"
+  launch --purge "$pid" --purge-thread window_ms:200 --format json
+  expect_status 0
+  expect_equal "the answer" "window_ms:200" "$(jq -r '.[0].changed' <<<"$out")"
+  # Busy as ever: the window takes what no peak of it needs.
+  gone() { (($(dirty "$pid") < 16 << 20)); }
+  eventually gone
+  expect_equal "window" 200 "$(option_of "$pid" window_ms)"
+  expect_equal "idle" 600000 "$(option_of "$pid" idle_ms)"
+  launch --check --pid "$pid" --only options-in-force --format json
+  expect_match "the audit" 'changed while it runs: window_ms:200, launched with 600000' "$out"
+}
+
+@test "purge: options that cannot be: refused before anybody is asked" {
+  spawn sleep 600
+  launch --purge "$pid" --purge-thread window_ms:1
+  expect_refusal "window_ms"
+  launch --purge "$pid" --purge-thread thread:false
+  expect_refusal "a running process keeps its thread"
+  launch --purge "$pid" --purge-thread nonsense:1
+  expect_refusal "nonsense"
+  launch --purge "$pid" --conf narenas:1
+  expect_refusal "--conf goes with a launch, not with --purge"
+  launch --stat "$pid" --purge-thread window_ms:200
+  expect_refusal "--purge-thread goes with a launch, not with --stat"
+}

@@ -135,14 +135,17 @@ static bool options_is_adjusted(const struct live_process *p, const struct conf_
 	return false;
 }
 
-/*
- * Where the options that run differ from those of the launch, "narenas:8, launched with 2",
- * and what the allocator itself made of them: "2048 of tcache_nslots_large:9999". NULL: nowhere.
- */
+/* Where the options that run are not those of the launch. NULL: nowhere. */
+struct options_differences {
+	const char *wrong;    /* "narenas:8, launched with 2" */
+	const char *adjusted; /* by the allocator itself: "2048 of tcache_nslots_large:9999" */
+	const char *changed;  /* by `allocrun --purge --purge-thread`, as wrong */
+};
+
 static void options_compare(struct mem *m, const struct audit_facts *a, const struct live_process *p,
-			    const char **ret_difference, const char **ret_adjusted)
+			    struct options_differences *ret)
 {
-	*ret_difference = *ret_adjusted = NULL;
+	*ret = (struct options_differences){ 0 };
 	for (size_t i = 0; p->record && i < p->record->options.n; i++) {
 		const struct conf_item *wanted = &p->record->options.items[i];
 		const struct conf_item *found = conf_find(&p->options, wanted->key);
@@ -151,10 +154,10 @@ static void options_compare(struct mem *m, const struct audit_facts *a, const st
 		if (!found || options_is_same(a, p, wanted, found))
 			continue;
 		if (options_is_adjusted(p, wanted, found))
-			text_list(m, ret_adjusted,
+			text_list(m, &ret->adjusted,
 				  mem_printf(m, "%s of %s:%s", found->value, wanted->key, wanted->value));
 		else
-			text_list(m, ret_difference,
+			text_list(m, conf_find_key(conf_purge_keys, wanted->key) ? &ret->changed : &ret->wrong,
 				  mem_printf(m, "%s:%s, launched with %s", wanted->key, found->value, wanted->value));
 	}
 }
@@ -209,12 +212,12 @@ static const char *options_caveat(const struct live_process *p)
 static struct finding options_assess_proved(struct mem *m, const struct audit_facts *a, const struct live_process *p,
 					    const char *list)
 {
-	const char *difference, *adjusted;
+	struct options_differences differences;
 	struct finding f;
 
-	options_compare(m, a, p, &difference, &adjusted);
-	if (difference)
-		return finding_fail(m, "proved: %s", difference);
+	options_compare(m, a, p, &differences);
+	if (differences.wrong)
+		return finding_fail(m, "proved: %s", differences.wrong);
 	if (options_lack_purge_thread(p)) {
 		f = finding_warn(m, "proved: background_thread:true, but there is no such thread in it: "
 				    "while it is idle it gives nothing back");
@@ -222,16 +225,22 @@ static struct finding options_assess_proved(struct mem *m, const struct audit_fa
 			"and see its limit of processes (RLIMIT_NPROC, pids.max)";
 		return f;
 	}
-	if (!adjusted)
+	if (differences.changed) {
+		f = finding_warn(m, "proved: changed while it runs: %s", differences.changed);
+		f.fix = "what proves itself belongs into the policy: the next start knows nothing of it";
+		return f;
+	}
+	if (!differences.adjusted)
 		return finding_ok(m, "proved: %s%s", list, options_caveat(p));
-	f = finding_warn(m, "proved: jemalloc made %s", adjusted);
+	f = finding_warn(m, "proved: jemalloc made %s", differences.adjusted);
 	f.fix = "launch it with a value that this build of jemalloc takes: see jemalloc(3)";
 	return f;
 }
 
 ASSESS(audit_options_in_force)
 {
-	const char *difference, *adjusted, *list;
+	struct options_differences differences;
+	const char *list;
 	struct finding f;
 
 	if (audit_cannot_tell(m, p, &f)) {
@@ -252,10 +261,10 @@ ASSESS(audit_options_in_force)
 				    p->malloc->allocator, list);
 	if (p->options_evidence == EVIDENCE_PROVED)
 		return options_assess_proved(m, a, p, list);
-	options_compare(m, a, p, &difference, &adjusted);
+	options_compare(m, a, p, &differences);
 	/* A server may change its environment for its children: that is no proof. */
-	if (difference)
-		return finding_warn(m, "assumed from its environment: %s", difference);
+	if (differences.wrong)
+		return finding_warn(m, "assumed from its environment: %s", differences.wrong);
 	f = p->options_evidence == EVIDENCE_ASSUMED ?
 		    finding_unknown(m, "assumed from its environment: %s", list) :
 		    finding_unknown(m, "neither its memory nor its environment can be read");

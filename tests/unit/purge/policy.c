@@ -328,6 +328,24 @@ static void test_options(void **state)
 	}
 }
 
+static void test_options_change(void **state)
+{
+	struct purge_options o = purge_options_read("window_ms:700,idle_ms:800");
+
+	(void)state;
+	assert_true(options_change(&o, (const uint64_t[]){ 0, 0, 0, 0 }));
+	assert_true(options_change(&o, (const uint64_t[]){ 100, 0, 100, 0 }));
+	assert_int_equal(o.window_ms, 100);
+	assert_int_equal(o.idle_ms, 800);
+	assert_int_equal(o.busy_percent, 100);
+	assert_int_equal(o.heap_mb, 32);
+	/* All or none. */
+	assert_false(options_change(&o, (const uint64_t[]){ 200, 0, 101, 0 }));
+	assert_false(options_change(&o, (const uint64_t[]){ 200, 49, 0, 0 }));
+	assert_false(options_change(&o, (const uint64_t[]){ 200, 0, 0, UINT64_C(1) << 32 | 1 }));
+	assert_int_equal(o.window_ms, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_options_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
