@@ -68,7 +68,6 @@ static void for_each_other_lock(void (*operate)(mi_lock_t *))
 		operate(&subproc->arena_reserve_lock);
 	}
 	operate(&_mi_page_map()->lock);
-	operate(&out_buf_lock);
 }
 
 static void before_fork(void)
@@ -76,6 +75,8 @@ static void before_fork(void)
 	acquire_lists();
 	for_each_other_lock(mi_lock_acquire);
 	purge_before_fork();
+	/* Under the step lock mimalloc may have something to say: what it gave back could not be. */
+	mi_lock_acquire(&out_buf_lock);
 }
 
 /* In the parent, and in the child too, where the calling thread lives on as the owner.
@@ -89,12 +90,14 @@ static void release_all(void)
 
 static void after_fork_parent(void)
 {
+	mi_lock_release(&out_buf_lock);
 	purge_after_fork_parent();
 	release_all();
 }
 
 static void after_fork_child(void)
 {
+	mi_lock_release(&out_buf_lock);
 	release_all();
 	purge_after_fork_child();
 }

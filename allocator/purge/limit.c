@@ -53,6 +53,8 @@ static bool limits_read(const char *path)
 		limits_is_starved |= errno == EMFILE || errno == ENFILE || errno == ENOMEM;
 	} else {
 		n = syscall(SYS_read, fd, limits_text, sizeof limits_text - 1);
+		/* The program was just closing all that it did not know. */
+		limits_is_starved |= n < 0 && errno == EBADF;
 		syscall(SYS_close, fd);
 	}
 	limits_text[n < 0 ? 0 : n] = '\0';
