@@ -248,6 +248,9 @@ torture-walk: build packages-walk packages-vllm ## tools, servers and programs o
 torture: build packages-cli ## launches side by side, failing system calls and kill -9, for about an hour
 	@tests/torture/run long
 
+torture-peaks: build packages-bench ## a second peak under a memory limit, ten shapes beside the rivals: ten minutes
+	@tests/torture/peaks
+
 bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
 	@tests/vllm/setup

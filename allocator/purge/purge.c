@@ -239,7 +239,11 @@ static void purge_make_room(size_t bytes)
 
 		left = limits_left(&limit);
 		needed = (uint64_t)spent + (limit == UINT64_MAX ? 0 : limit / 16);
-		if (left < needed && purge_free_up((size_t)(needed - left)) > 0)
+		/*
+		 * What goes back is not at once what is left: of a huge page the kernel lets nothing go before
+		 * all of it is given back, and jemalloc's oldest lie anywhere.
+		 */
+		while (left < needed && purge_free_up((size_t)(needed - left)) > 0)
 			left = limits_left(&limit);
 		purge_grant(left);
 	}

@@ -12,12 +12,13 @@ initramfs_tree() {
 
 initramfs_compiler() { [ "$1" = "$(uname -m)" ] && echo gcc || echo "$1-linux-gnu-gcc"; }
 
-# The probe: static, and dynamic to be loaded into.
+# The probe: static, and dynamic to be loaded into; and who needs memory.
 initramfs_probes() {
   local machine=$1 root=$2 compiler flags=(-std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -O1)
   compiler=$(initramfs_compiler "$machine")
   "$compiler" "${flags[@]}" -static -s -o "$root/bin/probe" "$here/probe.c" &&
-    "$compiler" "${flags[@]}" -s -o "$root/bin/probe-dynamic" "$here/probe.c"
+    "$compiler" "${flags[@]}" -s -o "$root/bin/probe-dynamic" "$here/probe.c" &&
+    "$compiler" "${flags[@]}" -s -o "$root/bin/peaks" "$here/../torture/peaks.c" -lpthread
 }
 
 # All that FILE... need, with their own needs, from the compiler's folders to /lib.
