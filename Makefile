@@ -120,7 +120,7 @@ allocators: | packages-build
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
-	$(STAGE)/share/man/man7/allocrun-tune.7
+	$(STAGE)/share/man/man7/allocrun-systemd.7 $(STAGE)/share/man/man7/allocrun-tune.7
 $(STAGE)/share/man/man8/%.8: launcher/man/%.8
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man5/%.5: launcher/man/%.5

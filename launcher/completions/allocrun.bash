@@ -20,7 +20,7 @@ _allocrun_units() {
 
 _allocrun() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i word
-  local modes='--explain --list --check --stat --purge --heap-profile --tune --capture --shims --copy-to --oci-hook --help --version'
+  local modes='--explain --list --check --stat --purge --heap-profile --tune --units --capture --shims --copy-to --oci-hook --help --version'
   local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --children
     --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
     --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
@@ -49,7 +49,7 @@ _allocrun() {
     fi
     case $word in
       --numa-strict | --no-new-privs | --quiet | --verbose | --explain | --list | \
-        --check | --stat | --purge | --heap-profile | --classes | --tune | --dry-run | --revert | --atomic | --remove | --oci-hook | --all | --here | --accept-unknown | --list-checks | -*=*) ;;
+        --check | --stat | --purge | --heap-profile | --classes | --tune | --units | --dry-run | --revert | --atomic | --remove | --oci-hook | --all | --here | --accept-unknown | --list-checks | -*=*) ;;
       --*) i=$((i + 1)) ;;
       -*) ;;
       *) break ;;
