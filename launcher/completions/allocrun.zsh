@@ -59,6 +59,7 @@ _arguments -S \
   '*--skip=[all checks but these]:check:_allocrun_checks' \
   '--fail-on=[what the exit status is about]:level:(warn fail)' \
   '--output=[instead of standard output]:file:_files' \
+  '--journal[also to the journal of systemd]' \
   '--watch=[look at the processes for so long]:seconds:' \
   '--every=[again and again]:seconds:' \
   '--timeout=[for looking at processes]:seconds:' \

@@ -136,7 +136,7 @@ static char *unit_make_drop_in(struct mem *m, const struct unit *u, const struct
 	buffer_printf(&text,
 		      "# Made by allocrun at each daemon-reload, for %s. Off for this unit alone:\n"
 		      "#   install -D /dev/null /etc/systemd/system/%s.d/" UNITS_DROP_IN " && systemctl daemon-reload\n"
-		      "[Unit]\nWants=run-allocrun.mount\nAfter=run-allocrun.mount\n\n[Service]\n",
+		      "[Unit]\nWants=run-allocrun.mount\nAfter=run-allocrun.mount allocrun-tune.service\n\n[Service]\n",
 		      item->where, u->name);
 	/* Its mounts are its own already; the launch record is let through. */
 	if (unit_says(u, UNIT_PROTECT_SYSTEM, "strict") || unit_says_yes(u, UNIT_DYNAMIC_USER))

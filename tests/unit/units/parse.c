@@ -65,6 +65,7 @@ static const struct {
 	{ S "ExecStart=/bin/a\nInaccessiblePaths=/opt\nInaccessiblePaths=\n", FRONT("/bin/a") },
 	{ S "ExecStart=/bin/a\nTemporaryFileSystem=/opt:ro\n", "x:3 hides /opt/ar/bin/allocrun, or may do so" },
 	{ S "ExecStart=/bin/a\nTemporaryFileSystem=/var:ro /run\n", FRONT("/bin/a") },
+	{ S "ExecStart=/bin/a\nTemporaryFileSystem=/\n", "x:3 hides /opt/ar/bin/allocrun, or may do so" },
 	{ S "ExecStart=/bin/a\nTemporaryFileSystem=%t\n", "x:3 hides /opt/ar/bin/allocrun, or may do so" },
 	{ S "ExecStart=/bin/a\nProtectHome=yes\nPrivateTmp=yes\n", FRONT("/bin/a") },
 	{ S "ExecStart=/bin/a\nNoExecPaths=/\nExecPaths=/bin\n",
@@ -123,7 +124,7 @@ static void test_whole(void **state)
 		d.text,
 		"# Made by allocrun at each daemon-reload, for policy.conf:2. Off for this unit alone:\n"
 		"#   install -D /dev/null /etc/systemd/system/x.service.d/zz-allocrun.conf && systemctl daemon-reload\n"
-		"[Unit]\nWants=run-allocrun.mount\nAfter=run-allocrun.mount\n\n"
+		"[Unit]\nWants=run-allocrun.mount\nAfter=run-allocrun.mount allocrun-tune.service\n\n"
 		"[Service]\nExecStart=\nExecStart=/opt/ar/bin/allocrun -- /bin/a\n");
 }
 
