@@ -14,13 +14,12 @@
 /*
  * In their order. Without the folders of generators: ours, and those that others write to at this very moment.
  */
-static const char *const unit_paths[] = {
+static const char *const unit_paths[UNIT_PATHS] = {
 	"/etc/systemd/system.control",  "/run/systemd/system.control",   "/run/systemd/transient",
 	"/etc/systemd/system",          "/etc/systemd/system.attached",  "/run/systemd/system",
 	"/run/systemd/system.attached", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
 	"/lib/systemd/system", /* where it is not the same folder */
 };
-#define UNIT_PATHS (sizeof unit_paths / sizeof *unit_paths)
 
 struct unit_names {
 	const char **items;
@@ -33,7 +32,7 @@ static void unit_set_problem(struct unit *u, const char *problem)
 		u->problem = problem;
 }
 
-/* --- the unit's own file --------------------------------------------------------- */
+/* --- what there is ------------------------------------------------------------------ */
 
 /* What the link points to, by its last name; NULL where this is no link. */
 static const char *unit_read_link(const struct root *root, struct mem *m, const char *path, char **ret_target)
@@ -45,6 +44,36 @@ static const char *unit_read_link(const struct root *root, struct mem *m, const 
 	*ret_target = mem_strdup(m, target);
 	return text_basename(*ret_target);
 }
+
+static void unit_index_add_aliases(const struct root *root, struct mem *m, size_t path, struct unit_index *index)
+{
+	for (char **name = index->names[path]; *name; name++) {
+		char *file = mem_printf(m, "%s/%s", unit_paths[path], *name), *target;
+		const char *leads = unit_name_is_service(*name) ? unit_read_link(root, m, file, &target) : NULL;
+
+		if (leads && strcmp(leads, *name) != 0)
+			*MEM_PUSH(m, index->aliases, index->n_aliases) = (struct unit_alias){ *name, leads };
+	}
+}
+
+void unit_index_read(const struct root *root, struct mem *m, struct unit_index *ret)
+{
+	struct stat folders[UNIT_PATHS];
+
+	*ret = (struct unit_index){ .n_aliases = 0 };
+	for (size_t i = 0; i < UNIT_PATHS; i++) {
+		bool is_there = root_stat(root, unit_paths[i], &folders[i]) == 0;
+
+		/* /lib is a link to /usr/lib on most systems. */
+		for (size_t k = 0; k < i && is_there; k++)
+			is_there = !ret->names[k] || folders[k].st_dev != folders[i].st_dev ||
+				   folders[k].st_ino != folders[i].st_ino;
+		if (is_there && root_list(root, m, unit_paths[i], "", &ret->names[i]) == 0)
+			unit_index_add_aliases(root, m, i, ret);
+	}
+}
+
+/* --- the unit's own file --------------------------------------------------------- */
 
 /* The text of a file. An empty one, or a link to /dev/null, masks: NULL without a problem. */
 static char *unit_read(const struct root *root, struct mem *m, const char *path, struct unit *u, size_t *ret_length)
@@ -61,26 +90,23 @@ static char *unit_read(const struct root *root, struct mem *m, const char *path,
 }
 
 /* The path of the first file of this name, also of a link that leads nowhere. NULL. */
-static char *unit_find(const struct root *root, struct mem *m, const char *name)
+static char *unit_find(struct mem *m, const struct unit_index *index, const char *name)
 {
 	for (size_t i = 0; i < UNIT_PATHS; i++) {
-		char *path = mem_printf(m, "%s/%s", unit_paths[i], name), *target;
-		struct stat st;
-
-		if (root_stat(root, path, &st) == 0 || unit_read_link(root, m, path, &target))
-			return path;
+		if (text_is_among((const char *const *)index->names[i], name))
+			return mem_printf(m, "%s/%s", unit_paths[i], name);
 	}
 	return NULL;
 }
 
-static void unit_load_file(const struct root *root, struct mem *m, struct unit *u)
+static void unit_load_file(const struct root *root, struct mem *m, const struct unit_index *index, struct unit *u)
 {
 	const char *template = unit_name_template(m, u->name), *alias;
-	char *path = unit_find(root, m, u->name), *target, *text;
+	char *path = unit_find(m, index, u->name), *target, *text;
 	size_t length;
 
 	if (!path && template)
-		path = unit_find(root, m, template);
+		path = unit_find(m, index, template);
 	if (!path) {
 		unit_set_problem(u, "there is no file of this unit");
 		return;
@@ -98,30 +124,6 @@ static void unit_load_file(const struct root *root, struct mem *m, struct unit *
 }
 
 /* --- drop-ins ------------------------------------------------------------------------ */
-
-/* Other names of the unit: links to its file. */
-static struct unit_names unit_list_aliases(const struct root *root, struct mem *m, const char *name)
-{
-	struct unit_names aliases = { NULL, 0 };
-
-	for (size_t i = 0; i < UNIT_PATHS; i++) {
-		char **files, *target;
-
-		if (root_list(root, m, unit_paths[i], "", &files) < 0)
-			continue;
-		for (; *files; files++) {
-			const char *leads = unit_name_is_service(*files) && strcmp(*files, name) != 0 ?
-						    unit_read_link(root, m,
-								   mem_printf(m, "%s/%s", unit_paths[i], *files),
-								   &target) :
-						    NULL;
-
-			if (leads && strcmp(leads, name) == 0)
-				*MEM_PUSH(m, aliases.items, aliases.n) = *files;
-		}
-	}
-	return aliases;
-}
 
 /*
  * The names whose ".d" folders are the unit's, from its own to the most general: "a-b@i.service", "a-b@.service",
@@ -162,11 +164,12 @@ struct unit_drop_ins {
 	size_t n;
 };
 
-static void unit_add_folder(const struct root *root, struct mem *m, const char *folder, struct unit_drop_ins *found)
+static void unit_add_folder(const struct root *root, struct mem *m, const struct unit_index *index, size_t path,
+			    const char *unit, struct unit_drop_ins *found)
 {
-	char **names;
+	char *own = mem_printf(m, "%s.d", unit), *folder = mem_printf(m, "%s/%s", unit_paths[path], own), **names;
 
-	if (root_list(root, m, folder, "", &names) < 0)
+	if (!text_is_among((const char *const *)index->names[path], own) || root_list(root, m, folder, "", &names) < 0)
 		return;
 	for (; *names; names++) {
 		size_t n = strlen(*names), i = 0;
@@ -181,13 +184,14 @@ static void unit_add_folder(const struct root *root, struct mem *m, const char *
 	}
 }
 
-static void unit_add_folders(const struct root *root, struct mem *m, const char *name, struct unit_drop_ins *found)
+static void unit_add_folders(const struct root *root, struct mem *m, const struct unit_index *index, const char *name,
+			     struct unit_drop_ins *found)
 {
 	struct unit_names names = unit_list_names(m, name);
 
 	for (size_t i = 0; i < UNIT_PATHS; i++) {
 		for (size_t k = 0; k < names.n; k++)
-			unit_add_folder(root, m, mem_printf(m, "%s/%s.d", unit_paths[i], names.items[k]), found);
+			unit_add_folder(root, m, index, i, names.items[k], found);
 	}
 }
 
@@ -224,52 +228,49 @@ static void unit_load_drop_in(const struct root *root, struct mem *m, const stru
 					       drop_in->path));
 }
 
-void unit_load(const struct root *root, struct mem *m, const char *name, struct unit *ret)
+void unit_load(const struct root *root, struct mem *m, const struct unit_index *index, const char *name,
+	       struct unit *ret)
 {
-	struct unit_names aliases = unit_list_aliases(root, m, name);
 	struct unit_drop_ins found = { NULL, 0 };
 
 	*ret = (struct unit){ .name = name };
-	unit_load_file(root, m, ret);
-	unit_add_folders(root, m, name, &found);
-	for (size_t i = 0; i < aliases.n; i++)
-		unit_add_folders(root, m, aliases.items[i], &found);
+	unit_load_file(root, m, index, ret);
+	unit_add_folders(root, m, index, name, &found);
+	for (size_t i = 0; i < index->n_aliases; i++) {
+		if (strcmp(index->aliases[i].target, name) == 0)
+			unit_add_folders(root, m, index, index->aliases[i].name, &found);
+	}
 	/* Those of all services. */
 	for (size_t i = 0; i < UNIT_PATHS; i++)
-		unit_add_folder(root, m, mem_printf(m, "%s/service.d", unit_paths[i]), &found);
+		unit_add_folder(root, m, index, i, "service", &found);
 	if (found.n)
 		qsort(found.items, found.n, sizeof *found.items, unit_compare_drop_ins);
 	for (size_t i = 0; i < found.n && (!ret->problem || strcmp(found.items[i].name, UNITS_DROP_IN) == 0); i++)
 		unit_load_drop_in(root, m, &found.items[i], ret);
 }
 
-char **unit_list_instances(const struct root *root, struct mem *m, const char *template)
+char **unit_list_instances(struct mem *m, const struct unit_index *index, const char *template)
 {
-	char *prefix = mem_strndup(m, template, strcspn(template, "@") + 1), **instances = NULL;
-	size_t n = 0;
+	const char *prefix = mem_strndup(m, template, strcspn(template, "@") + 1);
+	char **instances = mem_alloc(m, sizeof *instances);
+	size_t n = 1;
 
 	for (size_t i = 0; i < UNIT_PATHS; i++) {
-		char **names;
+		for (char **each = index->names[i]; each && *each; each++) {
+			size_t length = strlen(*each);
+			char *name = *each;
 
-		if (root_list(root, m, unit_paths[i], prefix, &names) < 0)
-			continue;
-		for (; *names; names++) {
-			size_t length = strlen(*names);
-			char *name = *names;
-
-			if (length > 2 && strcmp(name + length - 2, ".d") == 0)
+			if (!text_starts_with(name, prefix))
+				continue;
+			if (strcmp(name + length - 2, ".d") == 0)
 				name = mem_strndup(m, name, length - 2);
 			/* Not the template itself. */
 			if (!unit_name_is_service(name) || !unit_name_template(m, name) ||
 			    text_is_among((const char *const *)instances, name))
 				continue;
-			if (n)
-				n--; /* the end */
-			*MEM_PUSH(m, instances, n) = name;
+			instances[n - 1] = name;
 			*MEM_PUSH(m, instances, n) = NULL;
 		}
 	}
-	if (!instances)
-		*MEM_PUSH(m, instances, n) = NULL;
 	return instances;
 }

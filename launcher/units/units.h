@@ -57,13 +57,25 @@ struct unit {
  */
 int unit_parse(struct mem *m, struct unit *u, const char *file, const char *text, size_t length);
 
+/* What lies in systemd's folders for units, read once for all services. */
+#define UNIT_PATHS 10
+struct unit_index {
+	char **names[UNIT_PATHS]; /* NULL = there is no such folder, or it is one of those before */
+	struct unit_alias {
+		const char *name, *target; /* "dbus-x.service", and its link's last name "x.service" */
+	} * aliases;
+	size_t n_aliases;
+};
+void unit_index_read(const struct root *root, struct mem *m, struct unit_index *ret);
+
 /*
  * All files of a service or of a template in systemd's order, without those that generators make. Of what
  * cannot be read, is masked, or is an alias u->problem tells.
  */
-void unit_load(const struct root *root, struct mem *m, const char *name, struct unit *ret);
+void unit_load(const struct root *root, struct mem *m, const struct unit_index *index, const char *name,
+	       struct unit *ret);
 /* "vllm@a.service", …: instances of the template that have files of their own. NULL-terminated, in the pool. */
-char **unit_list_instances(const struct root *root, struct mem *m, const char *template);
+char **unit_list_instances(struct mem *m, const struct unit_index *index, const char *template);
 
 /* --- what stands in front --------------------------------------------------------- */
 

@@ -40,9 +40,11 @@ static void link_to(const char *path, const char *target)
 static const char *load(const char *name)
 {
 	struct unit u;
+	struct unit_index index;
 	char *text = mem_strdup(&pool, "");
 
-	unit_load(&tree.root, &pool, name, &u);
+	unit_index_read(&tree.root, &pool, &index);
+	unit_load(&tree.root, &pool, &index, name, &u);
 	if (u.problem)
 		return mem_printf(&pool, "! %s", u.problem);
 	for (size_t i = 0; i < u.settings[UNIT_EXEC_START].n; i++)
@@ -127,6 +129,7 @@ static void test_drop_ins(void **state)
 
 static void test_templates(void **state)
 {
+	struct unit_index index;
 	char **instances;
 
 	(void)state;
@@ -144,11 +147,12 @@ static void test_templates(void **state)
 	tree_write(&tree, USR "w@3.service", A "/three");
 	assert_string_equal(load("w@3.service"), "/template %i");
 	tree_write(&tree, USR "wide@4.service", A "/four");
-	instances = unit_list_instances(&tree.root, &pool, "w@.service");
+	unit_index_read(&tree.root, &pool, &index);
+	instances = unit_list_instances(&pool, &index, "w@.service");
 	assert_string_equal(instances[0], "w@2.service");
 	assert_string_equal(instances[1], "w@3.service");
 	assert_null(instances[2]);
-	instances = unit_list_instances(&tree.root, &pool, "none@.service");
+	instances = unit_list_instances(&pool, &index, "none@.service");
 	assert_null(instances[0]);
 }
 
