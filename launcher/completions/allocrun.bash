@@ -23,7 +23,7 @@ _allocrun() {
   local modes='--explain --list --check --stat --purge --heap-profile --tune --units --capture --shims --copy-to --oci-hook --help --version'
   local options='--profile --allocator --conf --mimalloc --glibc --purge-thread --children
     --numa --numa-strict --thp --memlock --core --oom-score-adj --user --keep-caps --no-new-privs
-    --record --require --prefer --off --policy --format --sysroot --quiet --verbose'
+    --record --require --prefer --off --policy --argv0 --format --sysroot --quiet --verbose'
   local of_check='--pid --unit --cgroup --all --here --only --skip --fail-on --accept-unknown --output --journal --watch
     --every --timeout --list-checks --explain-check --classes'
   local of_tune='--dry-run --revert --atomic' of_shims='--remove'

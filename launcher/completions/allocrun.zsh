@@ -47,6 +47,7 @@ _arguments -S \
   '*--require=[refuse to start without the step]:step:_sequence compadd - $steps' \
   '*--prefer=[go on without the step]:step:_sequence compadd - $steps' \
   '*--off=[leave the step out]:step:_sequence compadd - $steps' \
+  '--argv0=[what the command sees as its own name]:name:' \
   '--policy=[policy file]:file:_files' \
   '--format=[of --explain, --list, --check, --stat, --tune, --units]:format:(text json junit tap prometheus nagios)' \
   '(--unit --cgroup --all --here)--pid=[check this process and all below it]:process:_pids' \

@@ -143,6 +143,8 @@ static int mode_check_takes(struct mem *m, const struct option_mode *mode, const
 		return refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
 	if (o->tune.first && !(mode->takes & TAKES_TUNE_OPTIONS))
 		return refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
+	if (o->argv0 && o->mode != MODE_LAUNCH && o->mode != MODE_EXPLAIN)
+		return refuse(ret_error, mem_printf(m, "--argv0 goes with a launch, not with --%s", mode->name));
 	if (o->removes && !(mode->takes & TAKES_REMOVE))
 		return refuse(ret_error, "--remove goes with --shims");
 	if (!is_format && mode->takes & TAKES_FORMAT)

@@ -90,6 +90,8 @@ struct options {
 	enum heap_action heap_action;     /* of --heap-profile */
 	bool removes;                     /* --remove */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */
+	const char *argv0;                /* --argv0; NULL = the command's own first word */
+	char **program_argv;              /* what the program gets: argv, or that with argv0 */
 	char **environment;               /* as it was at start */
 	const char *const *variables;     /* of it, those whose ALLOCRUN_KEY count: all, or none under AT_SECURE */
 	const char *const *check_ids;     /* of all checks, NULL-terminated; [check] names them */

@@ -78,8 +78,6 @@ static const char *exec_check_prefixes(const char *prefixes, size_t n)
 				 !(i > 1 && prefixes[i - 2] == '!');
 
 		privileges += !is_second && strchr("+!", prefixes[i]);
-		if (prefixes[i] == '@')
-			return "the prefix '@': allocrun starts a program by its own name";
 		if (prefixes[i] == '|')
 			return "the prefix '|': a shell is started";
 		if (!is_second && memchr(prefixes, prefixes[i], i))
@@ -117,20 +115,33 @@ static void exec_append_command(struct buffer *line, const struct exec_word *com
 		buffer_append_bytes(line, *at == '$' && has_variables ? "$$" : at, *at == '$' && has_variables ? 2 : 1);
 }
 
+/* "@/bin/a NAME ARG": the second word is the name that the program gets. */
+static const char *exec_read_name(struct mem *m, const struct exec_word *command, struct exec_word *ret)
+{
+	const char *at = command->end + strspn(command->end, EXEC_BLANKS), *problem;
+
+	if (!*at || text_starts_with(at, "\\;"))
+		return "the prefix '@' without a name";
+	problem = exec_read_word(m, at, '\0', ret);
+	/* It may stand for no word, or for several. */
+	return !problem && strchr(ret->text, '$') ? "a variable as the program's name" : problem;
+}
+
 const char *unit_exec_put_before(struct mem *m, const char *value, const char *program, char **ret_line)
 {
 	/* The first word's quote may stand before the prefixes. */
 	char quote = *value == '"' || *value == '\'' ? *value : '\0';
 	const char *prefixes = value + (quote != '\0'), *problem;
 	size_t n = strspn(prefixes, "-@:+!|");
+	bool has_variables = !memchr(prefixes, ':', n), has_name = memchr(prefixes, '@', n), has = false;
 	struct buffer line = { .m = m };
-	struct exec_word command;
-	bool has_variables = !memchr(prefixes, ':', n), has = false;
+	struct exec_word command, name = { NULL, NULL, NULL, false };
 
 	*ret_line = NULL;
 	if ((problem = exec_check_prefixes(prefixes, n)) ||
 	    (problem = exec_read_word(m, prefixes + n, quote, &command)) ||
-	    (problem = exec_check_words(m, command.end, &has)))
+	    (problem = exec_check_words(m, command.end, &has)) ||
+	    (has_name && (problem = exec_read_name(m, &command, &name))))
 		return problem;
 	if (*command.text != '/' && !(*command.text == '%' && command.text[1] != '%'))
 		return "the command is not named by its whole path";
@@ -138,12 +149,19 @@ const char *unit_exec_put_before(struct mem *m, const char *value, const char *p
 		return "a code for a character in the command's name";
 	if (has || strcmp(text_basename(command.text), "allocrun") == 0)
 		return NULL;
-	buffer_append_bytes(&line, prefixes, n);
-	buffer_printf(&line, "%s -- ", program);
+	for (size_t i = 0; i < n; i++)
+		buffer_append_bytes(&line, prefixes + i, prefixes[i] != '@');
+	buffer_printf(&line, "%s ", program);
+	if (has_name) {
+		buffer_append(&line, "--argv0 ");
+		buffer_append_bytes(&line, name.begin, (size_t)(name.end - name.begin));
+		buffer_append(&line, " ");
+	}
+	buffer_append(&line, "-- ");
 	if (quote)
 		buffer_append_bytes(&line, &quote, 1);
 	exec_append_command(&line, &command, has_variables);
-	buffer_append(&line, command.end);
+	buffer_append(&line, has_name ? name.end : command.end);
 	*ret_line = buffer_text(&line);
 	return NULL;
 }

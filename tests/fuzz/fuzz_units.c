@@ -18,7 +18,7 @@ static void check_command(struct mem *m, const char *before, const char *after)
 
 	FUZZ_CHECK(!strchr(after, '\n') && strlen(after) >= strlen(before));
 	if (strcmp(before, after) != 0)
-		FUZZ_CHECK(strncmp(begin, PROGRAM " -- ", strlen(PROGRAM " -- ")) == 0);
+		FUZZ_CHECK(strncmp(begin, PROGRAM " --", strlen(PROGRAM " --")) == 0);
 	/* A second time there is nothing to do. */
 	FUZZ_CHECK(unit_exec_put_before(m, after, PROGRAM, &again) == NULL && !again);
 }

@@ -83,19 +83,25 @@ UNIT
   expect_equal "commands behind allocrun" 3 "$(at systemctl show t-many --property=ExecStart | grep -c "path=$inside ; ")"
 }
 
+@test "generator: a name that is not the program's own is kept" {
+  put /run/systemd/system/t-a.service <<<$'[Service]\nExecStart=@/bin/sleep "my %n" 600'
+  policy_units "t-a.service = on"
+  start_unit t-a
+  expect_front t-a
+  expect_equal "the command" "my t-a.service 600 " "$(words_of t-a)"
+}
+
 @test "generator: what it does not understand starts as it did, and the journal says why" {
   put /run/systemd/system/t-bare.service <<<$'[Service]\nExecStart=sleep 600'
-  put /run/systemd/system/t-name.service <<<$'[Service]\nExecStart=@/bin/sleep mysleep 600'
   put /run/systemd/system/t-root.service <<<$'[Service]\nExecStart=/bin/sleep 600\nTemporaryFileSystem=/usr/local'
   put /run/systemd/system/t-has.service <<<$'[Service]\nExecStart=/usr/local/bin/allocrun --profile memory -- /bin/sleep 600'
   put /run/systemd/system/t-late.service <<<$'[Service]\nExecStart=/bin/sleep 600'
   put /etc/systemd/system/t-late.service.d/zzz.conf <<<$'[Service]\nExecStart=\nExecStart=/bin/sleep 601'
   run_on 'ln -s /dev/null /etc/systemd/system/t-masked.service'
   put /run/systemd/system/t-masked.service <<<$'[Service]\nExecStart=/bin/sleep 600'
-  policy_units t-{bare,name,root,has,late,masked,nowhere}.service=on
-  run_on 'systemctl start t-bare t-name t-root t-has t-late'
+  policy_units t-{bare,root,has,late,masked,nowhere}.service=on
+  run_on 'systemctl start t-bare t-root t-has t-late'
   expect_plain t-bare
-  expect_plain t-name
   expect_plain t-root
   expect_plain t-late
   expect_front t-has
@@ -103,10 +109,10 @@ UNIT
   expect_equal "what was made" "" "$(generated)"
   on "$inside" --units --format json
   expect_status 1
-  expect_equal "outcomes" "bare left has has late left masked left name left nowhere left root left" \
+  expect_equal "outcomes" "bare left has has late left masked left nowhere left root left" \
     "$(jq -r 'sort_by(.unit)[] | (.unit | ltrimstr("t-") | rtrimstr(".service")) + " " + .outcome' <<<"$out" | paste -sd' ')"
-  run_on 'journalctl --sync; journalctl -t allocrun-generator --output cat ALLOCRUN_UNIT=t-name.service --no-pager'
-  expect_out "t-name.service: left as it is: /run/systemd/system/t-name.service:2: the prefix '@'"
+  run_on 'journalctl --sync; journalctl -t allocrun-generator --output cat ALLOCRUN_UNIT=t-bare.service --no-pager'
+  expect_out "t-bare.service: left as it is: /run/systemd/system/t-bare.service:2: the command is not named by its whole path"
   run_on 'journalctl -t allocrun-generator --output cat --no-pager'
   expect_out "t-masked.service: left as it is: it is masked: /etc/systemd/system/t-masked.service"
   expect_out "t-nowhere.service: left as it is: there is no file of this unit"
