@@ -109,6 +109,23 @@ POLICY
   expect_quiet
 }
 
+@test "units: none in the policy, some that are left alone, and what does not go with it" {
+  : >"$policy_named"
+  launch --units --policy "$policy_named"
+  expect_status 0
+  expect_out "the policy names no units"
+  # On a machine without that unit, as the captured ones are.
+  printf '[units]\nno-such.service = on\nother.service = off\n' >"$policy_named"
+  launch --units --policy "$policy_named" --sysroot "$root/tests/machines/one-socket-four-nodes"
+  expect_status 1
+  expect_out_is "no-such.service: left as it is: there is no file of this unit ($policy_named:2)
+other.service: off ($policy_named:3)"
+  launch --units --policy "$policy_named" --sysroot "$root/tests/machines/one-socket-four-nodes" --format json
+  expect_equal "outcomes" "left off" "$(jq -r '.[].outcome' <<<"$out" | paste -sd' ')"
+  launch --units -- true
+  expect_refusal "--units takes no command ('true')"
+}
+
 @test "policy with a value out of range: file, line, the nearest name" {
   expect_bad 2 "bad value 'advise' for thp" "did you mean 'advised'?" <<<$'[launch]\nthp = advise'
   expect_bad 2 "oom-score-adj" "-1000 to 1000" <<<$'[launch]\noom-score-adj = 2000'
