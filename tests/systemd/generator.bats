@@ -83,6 +83,154 @@ UNIT
   expect_equal "commands behind allocrun" 3 "$(at systemctl show t-many --property=ExecStart | grep -c "path=$inside ; ")"
 }
 
+# Behind [Service], a unit each, up to an empty line. What systemd itself makes of them is the measure.
+texts() {
+  cat <<'TEXTS'
+ExecStart=/bin/sleep 1
+
+ExecStart=  /bin/sleep   1 2
+
+	ExecStart	=	/bin/sleep	1	2
+
+ExecStart=-/bin/sleep 1
+
+ExecStart=:/bin/sleep $ONE ${TWO}
+
+ExecStart=+/bin/sleep 1
+
+ExecStart=!/bin/sleep 1
+
+ExecStart=!!/bin/sleep 1
+
+ExecStart=-+:/bin/sleep 1
+
+ExecStart=@/bin/sleep other 1
+
+ExecStart=-@/bin/bash -bash -c true
+
+ExecStart="/bin/sleep" 1
+
+ExecStart="-/bin/sleep" 1
+
+ExecStart=-"/bin/sleep" 1
+
+ExecStart='/bin/sl'eep 1
+
+ExecStart=/bin/sleep "a b" 'c d' "e 'f'" 'g "h"' i"j k"l
+
+ExecStart=/bin/sleep \x41 \101 \u00e4 \\ \" \' \n \t \s
+
+ExecStart=/bin/sleep "a\"b" 'c\'d'
+
+ExecStart=/bin/sleep $ONE ${TWO} $$ONE %n %% %i %t
+
+ExecStart=/bin/sleep \; ; /bin/true
+
+ExecStart=/bin/sleep \; 1
+
+ExecStart=/bin/sleep a;b ;c
+
+ExecStart=/bin/sleep ';' ";"
+
+ExecStart=/bin/sleep 1 \
+  2 \
+# between
+; another
+  3
+
+ExecStart=/bin/sleep 1 \\
+Environment=A=b
+
+ExecStart=/bin/sleep 1
+ExecStart=
+ExecStart=/bin/sleep 2
+
+Type=oneshot
+ExecStart=/bin/sleep 1
+ExecStart=-/bin/sleep 2
+
+ExecStart=/bin/sleep 1
+[Install]
+ExecStart=/bin/sleep 2
+
+ExecStart=/bin/sleep 1
+User=nobody
+ProtectSystem=strict
+
+ExecStart=/bin/sleep 1
+NoExecPaths=/
+ExecPaths=/bin /lib /usr
+
+ExecStart=sleep 1
+
+ExecStart=/bin/sleep "1
+
+ExecStart=/bin/sleep \q
+
+ExecStart=/usr/bin/env allocrun -- /bin/sleep 1
+
+ExecStart=/bin/sleep 1
+ExecStart=/bin/sleep "2
+
+ExecStart=/bin/sleep 1
+nonsense
+
+ExecStart=%t/a 1
+
+ExecStart=/bin/$sleep $ONE
+
+ExecStart=:/bin/$sleep $ONE
+
+ExecStart=/bin/sleep # no comment
+TEXTS
+}
+
+# What systemd would execute, a line each: program, words, flags.
+try_texts='
+  n=0 text=
+  mkdir -p /run/systemd/system
+  while IFS= read -r line || [ -n "$text" ]; do
+    if [ -n "$line" ]; then text+=$line$'"'\n'"'; continue; fi
+    printf "[Service]\n%s" "$text" >/run/systemd/system/t-text$n.service
+    text= n=$((n + 1))
+  done
+  show() {
+    systemctl daemon-reload
+    for ((i = 0; i < n; i++)); do
+      systemctl show t-text$i --property=ExecStartEx |
+        sed -nE "s/.*\{ path=(.*) ; argv\[\]=(.*) ; flags=(.*) ; start_time=.*/$i|\1|\2|\3/p"
+    done
+  }
+  show >/run/t-before
+  mkdir -p /etc/allocrun
+  { echo "[units]"; for ((i = 0; i < n; i++)); do echo "t-text$i.service = on"; done; } >/etc/allocrun/policy.conf
+  show >/run/t-after'
+
+# What should come of a line of before: PROGRAM -- PATH ARGUMENTS, with the same flags.
+expect_texts() {
+  awk -F'|' -v program="$inside" '
+    NR == FNR { outcome[$1] = $2; next }
+    outcome[$1] != "front" { print; next }
+    {
+      path = $2; words = $3; named = ""
+      if (index(words, path) == 1) words = substr(words, length(path) + 1)
+      else { named = " --argv0 " words; sub(/ --argv0 [^ ]*/, "&", named); split(words, word, " "); named = " --argv0 " word[1]; words = substr(words, length(word[1]) + 1) }
+      if ($4 !~ /no-env-expand/) gsub(/\$/, "$$", path)
+      print $1 "|" program "|" program named " -- " path words "|" $4
+    }' "$1" "$2"
+}
+
+@test "generator: forty texts: systemd would execute the same words behind allocrun, with the same flags" {
+  texts >"$BATS_TEST_TMPDIR/texts"
+  at bash -c "$try_texts" <"$BATS_TEST_TMPDIR/texts" 3>&-
+  on "$inside" --units --format json
+  jq -r '.[] | (.unit | ltrimstr("t-text") | rtrimstr(".service")) + "|" + .outcome' <<<"$out" >"$BATS_TEST_TMPDIR/outcomes"
+  expect_equal "outcomes" "31 front 2 has 7 left" "$(cut -d'|' -f2 "$BATS_TEST_TMPDIR/outcomes" | sort | uniq -c | awk '{ print $1, $2 }' | paste -sd' ')"
+  at cat /run/t-before >"$BATS_TEST_TMPDIR/before"
+  at cat /run/t-after >"$BATS_TEST_TMPDIR/after"
+  diff <(expect_texts "$BATS_TEST_TMPDIR/outcomes" "$BATS_TEST_TMPDIR/before") "$BATS_TEST_TMPDIR/after"
+}
+
 @test "generator: a name that is not the program's own is kept" {
   put /run/systemd/system/t-a.service <<<$'[Service]\nExecStart=@/bin/sleep "my %n" 600'
   policy_units "t-a.service = on"
