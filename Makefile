@@ -55,7 +55,7 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences ## the launcher alone
+launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences systemd ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
@@ -120,7 +120,7 @@ allocators: | packages-build
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
-	$(STAGE)/share/man/man7/allocrun-tune.7
+	$(STAGE)/share/man/man7/allocrun-systemd.7 $(STAGE)/share/man/man7/allocrun-tune.7
 $(STAGE)/share/man/man8/%.8: launcher/man/%.8
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man5/%.5: launcher/man/%.5
@@ -139,6 +139,20 @@ $(STAGE)/share/allocrun/%.json: launcher/report/%.json
 presets: $(patsubst launcher/%,$(STAGE)/share/allocrun/%,$(wildcard launcher/presets/*.conf))
 $(STAGE)/share/allocrun/presets/%.conf: launcher/presets/%.conf
 	@install -D -m 644 $< $@
+
+# The generator is the launcher under another name. The mount is wanted by a link, as systemd's own are.
+UNITS := $(STAGE)/lib/systemd
+systemd: $(patsubst systemd/%,$(UNITS)/system/%,$(wildcard systemd/*.service systemd/*.timer systemd/*.mount)) \
+	$(STAGE)/lib/tmpfiles.d/allocrun.conf $(UNITS)/system-generators/allocrun-generator \
+	$(UNITS)/system/sysinit.target.wants/run-allocrun.mount
+$(UNITS)/system/%: systemd/%
+	@install -D -m 644 $< $@
+$(STAGE)/lib/tmpfiles.d/allocrun.conf: systemd/tmpfiles.conf
+	@install -D -m 644 $< $@
+$(UNITS)/system-generators/allocrun-generator: Makefile
+	@mkdir -p $(@D) && ln -sfn ../../../bin/allocrun $@
+$(UNITS)/system/sysinit.target.wants/run-allocrun.mount: Makefile
+	@mkdir -p $(@D) && ln -sfn ../run-allocrun.mount $@
 
 completions: $(STAGE)/share/bash-completion/completions/allocrun \
 	$(STAGE)/share/zsh/site-functions/_allocrun
@@ -166,7 +180,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package images numa vllm check cli lint bench unit fuzz torture
+TIERS := allocator package images numa vllm check systemd cli lint bench unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -186,6 +200,8 @@ check-matrix: ## every machine and libc, and the allocators' own test suites
 	@tests/run matrix
 check-check: ## the audit of real processes
 	@tests/run check
+check-systemd: ## the units and the generator in a real systemd: half a minute
+	@tests/run systemd
 check-numa: ## real kernels with several nodes, in QEMU: about three minutes
 	@tests/run numa
 check-bench: ## do the benchmarks work: little work, no figure judged
@@ -287,6 +303,6 @@ images: packages-build packages-package packages-containers packages-images ## I
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
+.PHONY: help build launcher allocators manuals manual-checks schema presets completions licences systemd demo check check-lint check-unit \
+	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
 	package sign images clean

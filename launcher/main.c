@@ -39,6 +39,7 @@ static int (*const modes[])(struct mem *m, struct options *options) = {
 	[MODE_SHIMS] = cmd_shims,       [MODE_COPY] = cmd_copy,
 	[MODE_OCI_HOOK] = cmd_oci_hook, [MODE_STAT] = cmd_stat,
 	[MODE_PURGE] = cmd_purge,       [MODE_HEAP_PROFILE] = cmd_heap_profile,
+	[MODE_UNITS] = cmd_units,
 };
 
 /*
@@ -121,6 +122,11 @@ static int main_begin(int argc, char **argv)
 
 	output_guard_standard_descriptors();
 	json_object_seed(main_seed());
+	if (commands_is_generator(argc ? argv[0] : NULL)) {
+		code = cmd_generator(&m, argc, argv);
+		mem_free_all(&m);
+		return code;
+	}
 	code = main_unfold_shim(&m, &argc, &argv);
 	return code ? code : main_run(&m, argc, argv);
 }

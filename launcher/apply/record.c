@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "facts/launch_record.h"
+#include "known/systemd.h"
 #include "util/apart.h"
 #include "util/output.h"
+#include "util/text.h"
 
 #define RECORDS_KEPT 64
 /* A file system that answers at all does so in less. */
@@ -26,10 +28,12 @@ struct record record_prepare(struct mem *m, const char *setting)
 	struct record record = { .fd = -1 };
 
 	record.is_shared = strcmp(setting, "auto") == 0;
-	if (record.is_shared)
+	if (record.is_shared) {
 		record.path = mem_printf(m, RECORD_FOLDER "/" RECORD_NAME, (long long)getpid());
-	else if (strcmp(setting, "none") != 0)
+		record.runtime = systemd_runtime_folder(m, secure_getenv(SYSTEMD_RUNTIME_VARIABLE));
+	} else if (strcmp(setting, "none") != 0) {
 		record.path = mem_strdup(m, setting);
+	}
 	return record;
 }
 
@@ -37,9 +41,9 @@ struct record record_prepare(struct mem *m, const char *setting)
  * A record outlives its process, for the question why it died. A crash loop must not
  * fill /run with them: beyond RECORDS_KEPT, some of those without a process go.
  */
-static void record_prune(void)
+static void record_prune(struct mem *m, const struct record *record)
 {
-	DIR *folder = opendir(RECORD_FOLDER);
+	DIR *folder = opendir(text_dirname(m, record->path));
 	int n = 0, removed = 0;
 
 	if (!folder)
@@ -62,11 +66,11 @@ static int record_open(const char *path)
 	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 }
 
-static int record_create(const struct record *record, const char *temporary)
+static int record_create(struct mem *m, const struct record *record, const char *temporary)
 {
 	int fd = record_open(temporary);
 
-	if (fd < 0 && errno == ENOENT && record->is_shared && mkdir(RECORD_FOLDER, 0755) == 0)
+	if (fd < 0 && errno == ENOENT && record->is_shared && mkdir(text_dirname(m, temporary), 0755) == 0)
 		fd = record_open(temporary);
 	if (fd < 0 && errno == EEXIST) {
 		/* Left by a launcher of the same PID that was killed in between. */
@@ -86,7 +90,7 @@ static int record_write(struct mem *m, struct record *record, const char *text)
 	if (!record->is_shared && lstat(record->path, &st) == 0 && !S_ISREG(st.st_mode))
 		return -EEXIST;
 	temporary = mem_printf(m, "%s.%d.tmp", record->path, (int)getpid());
-	fd = record_create(record, temporary);
+	fd = record_create(m, record, temporary);
 	if (fd < 0)
 		return fd;
 	r = output_write(fd, text);
@@ -128,6 +132,25 @@ static int record_ask(struct mem *m, struct record *record, const char *text)
 	return r;
 }
 
+/*
+ * A service may have a folder of its own where that of all records is not its to write: User=, ProtectSystem=strict.
+ * Others may be able to put a link there.
+ */
+static bool record_turn_to_runtime(struct mem *m, struct record *record)
+{
+	char *folder;
+	struct stat st;
+
+	if (!record->runtime)
+		return false;
+	folder = mem_printf(m, "%s/" RECORD_SUBFOLDER, record->runtime);
+	if ((mkdir(folder, 0755) < 0 && errno != EEXIST) || lstat(folder, &st) < 0 || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
+		return false;
+	record->path = mem_printf(m, "%s/" RECORD_NAME, folder, (long long)getpid());
+	return true;
+}
+
 int record_publish(struct mem *m, struct record *record, const char *text)
 {
 	const struct root live = { .fd = AT_FDCWD, .live = true };
@@ -138,8 +161,10 @@ int record_publish(struct mem *m, struct record *record, const char *text)
 	if (!record->is_shared && !record_is_local(m, &live, record->path))
 		return record_ask(m, record, text);
 	r = record_write(m, record, text);
+	if (r < 0 && record->is_shared && record_turn_to_runtime(m, record))
+		r = record_write(m, record, text);
 	if (r == 0 && record->is_shared)
-		record_prune();
+		record_prune(m, record);
 	return r;
 }
 

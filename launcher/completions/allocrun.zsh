@@ -21,6 +21,7 @@ _arguments -S \
   '--heap-profile[who allocates in a running server]' \
   '--purge[what a running server keeps for reuse goes back now]' \
   '--tune[set the node up as the policy says]' \
+  '--units[the systemd services that allocrun stands in front of]' \
   '--capture=[copy what allocrun reads of this machine]:folder:_directories' \
   '--shims=[make links that stand for servers]:folder:_directories' \
   '--copy-to=[copy what a run needs of the own tree]:folder:_directories' \
@@ -46,8 +47,9 @@ _arguments -S \
   '*--require=[refuse to start without the step]:step:_sequence compadd - $steps' \
   '*--prefer=[go on without the step]:step:_sequence compadd - $steps' \
   '*--off=[leave the step out]:step:_sequence compadd - $steps' \
+  '--argv0=[what the command sees as its own name]:name:' \
   '--policy=[policy file]:file:_files' \
-  '--format=[of --explain, --list, --check, --stat, --tune]:format:(text json junit tap prometheus nagios)' \
+  '--format=[of --explain, --list, --check, --stat, --tune, --units]:format:(text json junit tap prometheus nagios)' \
   '(--unit --cgroup --all --here)--pid=[check this process and all below it]:process:_pids' \
   '(--pid --cgroup --all --here)--unit=[check the processes of this systemd unit]:unit:' \
   '(--pid --unit --all --here)--cgroup=[check the processes of this cgroup]:cgroup:_directories' \
@@ -58,6 +60,7 @@ _arguments -S \
   '*--skip=[all checks but these]:check:_allocrun_checks' \
   '--fail-on=[what the exit status is about]:level:(warn fail)' \
   '--output=[instead of standard output]:file:_files' \
+  '--journal[also to the journal of systemd]' \
   '--watch=[look at the processes for so long]:seconds:' \
   '--every=[again and again]:seconds:' \
   '--timeout=[for looking at processes]:seconds:' \

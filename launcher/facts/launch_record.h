@@ -11,7 +11,8 @@
  * still read: after an upgrade the servers that run were launched by the allocrun before it.
  */
 #define RECORD_FOLDER "/run/allocrun"
-#define RECORD_NAME "%lld.json" /* the PID, in the namespace of the launcher */
+#define RECORD_SUBFOLDER "allocrun" /* of a service's $RUNTIME_DIRECTORY, where the other cannot be written */
+#define RECORD_NAME "%lld.json"     /* the PID, in the namespace of the launcher */
 #define RECORD_VERSION 2
 
 #define RECORD_CPUS "cpus"                 /* list, "0-3,8" */

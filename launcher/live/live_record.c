@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process was launched as, from /run/allocrun/PID.json. Hostile until shown otherwise. */
+/*
+ * What a process was launched as, from /run/allocrun/PID.json or, in a service's own folder,
+ * $RUNTIME_DIRECTORY/allocrun/PID.json. Hostile until shown otherwise.
+ */
 #include "live/context.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "facts/launch_record.h"
 #include "known/conf_keys.h"
+#include "known/systemd.h"
 #include "util/json.h"
 #include "util/text.h"
 
 /* A launch writes some KiB. As a tree in memory a file takes forty times as much. */
 #define RECORD_MAX (256 * 1024)
+#define ENVIRONMENT_MAX (4 * 1024 * 1024)
 
 static const char told[] = "launch record";
 
@@ -196,17 +202,34 @@ void live_record_parse(struct mem *m, const char *text, size_t size, const struc
 	record_read_steps(m, json, ret);
 }
 
-/* The record of the process's PID; NULL when there is none. */
-static struct live_record *record_read(const struct live_context *c, const struct root *root,
+/* Of the files of a captured machine nobody knows whose they were. */
+static bool record_is_trusted(const struct live_context *c, const struct root *root, const char *path,
+			      const struct stat *file, const struct live_process *process)
+{
+	const struct process_status *status = &process->status;
+	struct stat folder;
+
+	if (!c->root->live || file->st_uid == 0 || (int64_t)file->st_uid == status->euid)
+		return true;
+	/* Who may write the folder of all records writes his own; who owns it is its machine's root. */
+	return text_starts_with(path, RECORD_FOLDER "/") &&
+	       ((int64_t)file->st_uid == status->uid ||
+		(root_stat(root, RECORD_FOLDER, &folder) == 0 && folder.st_uid == file->st_uid));
+}
+
+/* The record in this folder, of the process's PID; NULL when there is none, or somebody else's. */
+static struct live_record *record_read(const struct live_context *c, const struct root *root, const char *folder,
 				       const struct live_process *process)
 {
-	char *path = mem_printf(c->m, RECORD_FOLDER "/" RECORD_NAME, (long long)process->status.inner_pid), *text;
+	char *path = mem_printf(c->m, "%s/" RECORD_NAME, folder, (long long)process->status.inner_pid), *text;
 	struct mem scratch = MEM_INIT;
 	struct live_record *record;
+	struct stat file;
 	size_t size;
-	int r = root_read(root, &scratch, path, RECORD_MAX, &text, &size);
+	int r = root_read_with(root, &scratch, path, RECORD_MAX, &text, &size, &file);
 
-	if (r == -ENOENT || r == -ENOTDIR) {
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP ||
+	    (r == 0 && !record_is_trusted(c, root, path, &file, process))) {
 		mem_free_all(&scratch);
 		return NULL;
 	}
@@ -221,18 +244,48 @@ static struct live_record *record_read(const struct live_context *c, const struc
 	return record;
 }
 
+/*
+ * The folder of its own records that a service has, by the environment that it was started with. A program
+ * with more rights than who started it has that one's environment: nothing in it is obeyed.
+ */
+static char *record_find_runtime(const struct live_context *c, const struct live_process *process)
+{
+	char *path = mem_printf(c->m, "/proc/%lld/environ", (long long)process->pid), *bytes, *folder = NULL;
+	struct mem scratch = MEM_INIT;
+	size_t size, n = strlen(SYSTEMD_RUNTIME_VARIABLE "=");
+
+	if (process->status.uid != process->status.euid ||
+	    root_read(c->root, &scratch, path, ENVIRONMENT_MAX, &bytes, &size) < 0)
+		size = 0;
+	for (size_t at = 0; at < size && !folder; at += strlen(bytes + at) + 1) {
+		if (strncmp(bytes + at, SYSTEMD_RUNTIME_VARIABLE "=", n) == 0)
+			folder = systemd_runtime_folder(c->m, bytes + at + n);
+	}
+	mem_free_all(&scratch);
+	return folder ? mem_printf(c->m, "%s/" RECORD_SUBFOLDER, folder) : NULL;
+}
+
+/* Of a PID's past: this process was launched in some other way. */
+static struct live_record *record_read_fresh(const struct live_context *c, const struct root *root, const char *folder,
+					     const struct live_process *process)
+{
+	struct live_record *record = folder ? record_read(c, root, folder, process) : NULL;
+
+	return record && record->is_stale ? NULL : record;
+}
+
 void live_record_detect(const struct live_context *c, struct live_process *process)
 {
+	bool is_elsewhere = process->other_mounts == TRI_YES;
 	struct root theirs = *c->root;
 
-	if (process->other_mounts != TRI_YES) {
+	if (is_elsewhere && live_open_root(c, process->pid, &theirs) < 0)
+		return;
+	if (!is_elsewhere)
 		theirs.is_others = c->root->live;
-		process->record = record_read(c, &theirs, process);
-	} else if (live_open_root(c, process->pid, &theirs) == 0) {
-		process->record = record_read(c, &theirs, process);
+	process->record = record_read_fresh(c, &theirs, RECORD_FOLDER, process);
+	if (!process->record)
+		process->record = record_read_fresh(c, &theirs, record_find_runtime(c, process), process);
+	if (is_elsewhere)
 		root_close(&theirs);
-	}
-	/* Of a PID's past: this process was launched in some other way. */
-	if (process->record && process->record->is_stale)
-		process->record = NULL;
 }

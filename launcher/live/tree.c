@@ -339,18 +339,23 @@ static bool tree_has_record(const struct live_context *c, const struct process_s
 					.status.inner_pid = stat->pid,
 					.start_time = stat->start_time,
 					.other_mounts = TRI_UNKNOWN };
+	struct mem scratch = MEM_INIT;
 
+	/* Whose it is decides whether its record is believed. */
+	status_read(c->root, &scratch, mem_printf(&scratch, "/proc/%lld", (long long)stat->pid), &process.status);
+	mem_free_all(&scratch);
+	process.status.inner_pid = stat->pid;
 	live_record_detect(c, &process);
 	return process.record;
 }
 
-/* Those with a record of this very start; the rest of a PID's past is not looked at. */
-static const char *tree_select_all(const struct live_context *c, struct pids *pids)
+/* Those with a record of this very start in the folder; the rest of a PID's past is not looked at. False: no folder. */
+static bool tree_add_recorded(const struct live_context *c, const char *folder, struct pids *pids)
 {
 	char **names;
 
-	if (root_list(c->root, c->m, RECORD_FOLDER, "", &names) < 0)
-		return mem_printf(c->m, "there is no launch record in %s", RECORD_FOLDER);
+	if (root_list(c->root, c->m, folder, "", &names) < 0)
+		return false;
 	for (; *names; names++) {
 		size_t digits = strspn(*names, "0123456789");
 		struct process_stat stat;
@@ -364,6 +369,22 @@ static const char *tree_select_all(const struct live_context *c, struct pids *pi
 		if (r == 0 ? tree_has_record(c, &stat) : live_is_hidden(c, pid))
 			pids_add(c->m, pids, pid);
 	}
+	return true;
+}
+
+static const char *tree_select_all(const struct live_context *c, struct pids *pids)
+{
+	bool has_records = tree_add_recorded(c, RECORD_FOLDER, pids);
+	char **services = NULL;
+
+	/* Of services that have a folder of their own. */
+	if (root_list(c->root, c->m, "/run", "", &services) == 0) {
+		for (; *services; services++)
+			has_records |= tree_add_recorded(c, mem_printf(c->m, "/run/%s/" RECORD_SUBFOLDER, *services),
+							 pids);
+	}
+	if (!has_records)
+		return mem_printf(c->m, "there is no launch record in %s", RECORD_FOLDER);
 	if (!pids->n)
 		return "no process of a launch record is running";
 	tree_add_descendants(c, pids);

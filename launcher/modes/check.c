@@ -14,6 +14,7 @@
 #include "live/watch.h"
 #include "modes/modes.h"
 #include "util/clock.h"
+#include "util/journal.h"
 #include "util/output.h"
 #include "util/replace.h"
 
@@ -118,6 +119,27 @@ static void check_detect_live(struct mem *m, struct check_run *run, struct live_
 	*ret_samples = watch_processes(m, &hooks, seconds, ret);
 }
 
+/* A process that stands for thousands fills no journal. */
+#define CHECK_JOURNAL_MAX 256
+
+/* All that is not well, and the sum. -errno: nobody listens. */
+static int check_write_journal(struct mem *m, const struct audit_report *report)
+{
+	const struct audit_result *result = report->result;
+	int r = journal_send(format_journal_summary(m, report));
+	size_t n = 0;
+
+	for (size_t i = 0; r == 0 && i < result->n_findings && n < CHECK_JOURNAL_MAX; i++) {
+		const struct finding *finding = &result->findings[i];
+
+		if (finding->status < CHECK_UNKNOWN || finding->ignored)
+			continue;
+		r = journal_send(format_journal_finding(m, finding));
+		n++;
+	}
+	return r;
+}
+
 /* Looks at the processes, judges and reports: the exit code. */
 static int check_report(struct mem *m, struct check_run *run)
 {
@@ -144,6 +166,11 @@ static int check_report(struct mem *m, struct check_run *run)
 	audit_run(m, run->request, &run->facts, &result);
 	if (check_write_report(m, o, &report) != 0)
 		return EXIT_LAUNCHER;
+	code = o->check.to_journal ? check_write_journal(m, &report) : 0;
+	if (code < 0) {
+		commands_complain(m, "--journal: systemd's journal does not take it: %s", strerror(-code));
+		return EXIT_LAUNCHER;
+	}
 	code = format_exit_code(o->check.format, &result);
 	return code == AUDIT_EXIT_UNKNOWN && o->check.accepts_unknown ? AUDIT_EXIT_FINE : code;
 }

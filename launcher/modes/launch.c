@@ -124,7 +124,7 @@ static int launch_exec(struct launch *l)
 	char **argv = l->options->argv;
 	int error;
 
-	execvpe(argv[0], argv, l->environment);
+	execvpe(argv[0], l->options->program_argv, l->environment);
 	error = errno;
 	if (error == E2BIG && !l->is_stripped && l->environment != l->options->environment)
 		return launch_exec_without_options(l);
@@ -138,7 +138,7 @@ static struct options *launch_options;
 /* No memory for a plan: the command starts as without us, unless something may not be missing. */
 static void launch_without_memory(void)
 {
-	execvpe(launch_options->argv[0], launch_options->argv, launch_options->environment);
+	execvpe(launch_options->argv[0], launch_options->program_argv, launch_options->environment);
 }
 
 static bool launch_may_do_without(const struct options *options)

@@ -27,6 +27,11 @@ int cmd_capture(struct mem *m, struct options *options);
 int cmd_copy(struct mem *m, struct options *options);
 int cmd_oci_hook(struct mem *m, struct options *options);
 int cmd_shims(struct mem *m, struct options *options);
+int cmd_units(struct mem *m, struct options *options);
+
+/* Is allocrun called as systemd's generator? That has no options: the policy says all. */
+bool commands_is_generator(const char *name);
+int cmd_generator(struct mem *m, int argc, char **argv);
 
 /* What env(1) exits with when exec fails with this errno: 126 or 127. */
 int commands_exec_status(int error);

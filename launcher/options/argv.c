@@ -21,9 +21,10 @@ enum {
 	OPTION_DRY_RUN,
 	OPTION_REVERT,
 	OPTION_ATOMIC,
-	OPTION_REMOVE
+	OPTION_REMOVE,
+	OPTION_ARGV0
 };
-#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 9)
+#define TABLE_SIZE (KEY_COUNT + MODE_COUNT + CHECK_OPTION_COUNT + 10)
 
 /* "[YES]" may be left out; NULL: none. */
 static int options_argument(const char *name)
@@ -38,6 +39,7 @@ static void options_build_table(struct option *table, const char **names)
 		{ "format", required_argument, NULL, OPTION_FORMAT },
 		{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
 		{ "policy", required_argument, NULL, OPTION_POLICY },
+		{ "argv0", required_argument, NULL, OPTION_ARGV0 },
 		{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 		{ "revert", no_argument, NULL, OPTION_REVERT },
 		{ "atomic", no_argument, NULL, OPTION_ATOMIC },
@@ -149,6 +151,9 @@ static int options_take(struct mem *m, struct options *o, struct command_line *l
 	case OPTION_SYSROOT:
 		o->sysroot = argument;
 		return 0;
+	case OPTION_ARGV0:
+		o->argv0 = argument;
+		return 0;
 	case OPTION_POLICY:
 		o->policy = argument;
 		return 0;
@@ -222,6 +227,10 @@ int options_read_argv(struct mem *m, int argc, char **argv, struct options *o, s
 		if (!is_known)
 			optind = options_find_command(argc, argv, optind);
 	}
-	o->argv = optind < argc ? argv + optind : NULL;
+	o->argv = o->program_argv = optind < argc ? argv + optind : NULL;
+	if (o->argv && o->argv0) {
+		o->program_argv = mem_dup(m, o->argv, (size_t)(argc - optind + 1) * sizeof *o->argv);
+		o->program_argv[0] = mem_strdup(m, o->argv0);
+	}
 	return 0;
 }

@@ -30,6 +30,7 @@ const struct check_option_row check_option_rows[CHECK_OPTION_COUNT] = {
 	[CHECK_OPTION_FAIL_ON] = { "fail-on", "LEVEL", "exit with 1 for warnings as well: warn; or fail (default)" },
 	[CHECK_OPTION_ACCEPT_UNKNOWN] = { "accept-unknown", NULL, "exit with 0 instead of 3, as probes want it" },
 	[CHECK_OPTION_OUTPUT] = { "output", "FILE", "instead of standard output; replaced as a whole" },
+	[CHECK_OPTION_JOURNAL] = { "journal", NULL, "what is not well also to systemd's journal, with fields" },
 	[CHECK_OPTION_WATCH] = { "watch", "SECONDS", "look at the processes for so long: what grows?" },
 	[CHECK_OPTION_EVERY] = { "every", "SECONDS", "again and again, until it is told to end" },
 	[CHECK_OPTION_TIMEOUT] = { "timeout", "SECONDS", "for looking at processes (default 30); the rest is unknown" },
@@ -159,6 +160,9 @@ int check_options_set(struct mem *m, struct check_options *o, enum check_option 
 	case CHECK_OPTION_TIMEOUT:
 		return check_options_set_seconds(m, "--timeout", argument, CHECK_TIMEOUT_MAX, &o->timeout_seconds,
 						 ret_error);
+	case CHECK_OPTION_JOURNAL:
+		o->to_journal = true;
+		return 0;
 	case CHECK_OPTION_LIST_CHECKS:
 		o->lists_checks = true;
 		return 0;
@@ -214,6 +218,8 @@ int check_options_verify(struct mem *m, const struct check_options *o, bool sysr
 						    o->explained ? "explain-check" : "list-checks"));
 	if (describes && o->every_seconds)
 		return refuse(ret_error, "--every repeats an audit: without --list-checks and --explain-check");
+	if (describes && o->to_journal)
+		return refuse(ret_error, "--journal takes an audit: without --list-checks and --explain-check");
 	if (o->watch_seconds && o->selector == LIVE_NONE)
 		return refuse(ret_error, "--watch looks at processes: add --pid PID, --unit NAME, "
 					 "--cgroup PATH, --all or --here");
@@ -230,7 +236,7 @@ int check_options_verify_stat(struct mem *m, const struct check_options *o, bool
 		return refuse(ret_error,
 			      "--stat: of which process? --stat PID, --unit NAME, --cgroup PATH, --all or --here");
 	if (o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->every_seconds || o->lists_checks ||
-	    o->explained)
+	    o->explained || o->to_journal)
 		return refuse(ret_error,
 			      "--stat takes --pid, --unit, --cgroup, --all, --here, --watch, --classes, --format and "
 			      "--output; the rest goes with --check");
@@ -244,7 +250,7 @@ int check_options_verify_stat(struct mem *m, const struct check_options *o, bool
 static bool check_options_has_more(const struct check_options *o)
 {
 	return o->n_only || o->n_skip || o->fails_on_warn || o->accepts_unknown || o->watch_seconds ||
-	       o->every_seconds || o->lists_checks || o->explained || o->has_classes;
+	       o->every_seconds || o->lists_checks || o->explained || o->has_classes || o->to_journal;
 }
 
 int check_options_verify_heap_profile(struct mem *m, const struct check_options *o, bool sysroot,

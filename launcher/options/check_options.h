@@ -22,6 +22,7 @@ enum check_option {
 	CHECK_OPTION_FAIL_ON,
 	CHECK_OPTION_ACCEPT_UNKNOWN,
 	CHECK_OPTION_OUTPUT,
+	CHECK_OPTION_JOURNAL,
 	CHECK_OPTION_WATCH,
 	CHECK_OPTION_EVERY,
 	CHECK_OPTION_TIMEOUT,
@@ -54,6 +55,7 @@ struct check_options {
 	bool accepts_unknown; /* --accept-unknown */
 	enum check_format format;
 	const char *output;      /* NULL = standard output */
+	bool to_journal;         /* --journal */
 	int64_t watch_seconds;   /* 0 = one look */
 	int64_t every_seconds;   /* 0 = once */
 	int64_t timeout_seconds; /* 0 = not given */

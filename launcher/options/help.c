@@ -28,6 +28,7 @@ char *options_help(struct mem *m)
 {
 	static const char *const rest[][2] = {
 		{ "--policy FILE", "instead of /etc/allocrun/policy.conf and policy.d/" },
+		{ "--argv0 NAME", "what COMMAND sees as its own name, in place of its path" },
 		{ "--format FORMAT",
 		  "text (default) or json; of --check also junit, tap,\nprometheus, nagios; of --stat prometheus" },
 		{ "--sysroot DIR", "look at the machine captured in DIR (not for a launch;\n--tune: with --dry-run)" },

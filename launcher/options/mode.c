@@ -103,6 +103,9 @@ const struct option_mode option_modes[MODE_COUNT] = {
 				TAKES_CHECK_OPTIONS, true, false, mode_settle_heap_profile },
 	[MODE_TUNE] = { "tune", 0, NULL, "set the node up as [node] of the policy says",
 			TAKES_TUNE_OPTIONS | TAKES_FORMAT, true, false, mode_settle_tune },
+	[MODE_UNITS] = { "units", 0, NULL,
+			 "the systemd services of [units] of the policy, and what stands in front of them",
+			 TAKES_FORMAT, true, false, NULL },
 	[MODE_CAPTURE] = { "capture", 0, "DIR",
 			   "copy what allocrun reads of this machine, without names\nand secrets, for a bug report", 0,
 			   true, false, mode_settle_capture },
@@ -140,6 +143,8 @@ static int mode_check_takes(struct mem *m, const struct option_mode *mode, const
 		return refuse(ret_error, mem_printf(m, "%s goes with --check", o->check.first));
 	if (o->tune.first && !(mode->takes & TAKES_TUNE_OPTIONS))
 		return refuse(ret_error, mem_printf(m, "%s goes with --tune", o->tune.first));
+	if (o->argv0 && o->mode != MODE_LAUNCH && o->mode != MODE_EXPLAIN)
+		return refuse(ret_error, mem_printf(m, "--argv0 goes with a launch, not with --%s", mode->name));
 	if (o->removes && !(mode->takes & TAKES_REMOVE))
 		return refuse(ret_error, "--remove goes with --shims");
 	if (!is_format && mode->takes & TAKES_FORMAT)

@@ -12,6 +12,7 @@
 #include "options/keys.h"
 #include "options/node_policy.h"
 #include "options/steps.h"
+#include "options/unit_policy.h"
 #include "util/mem.h"
 #include "util/path.h"
 
@@ -27,6 +28,7 @@ enum mode {
 	MODE_PURGE,
 	MODE_HEAP_PROFILE,
 	MODE_TUNE,
+	MODE_UNITS,
 	MODE_CAPTURE,
 	MODE_SHIMS,
 	MODE_COPY,
@@ -83,10 +85,13 @@ struct options {
 	struct check_policy check_policy; /* [check] */
 	struct tune_options tune;         /* what only --tune has */
 	struct node_policy node_policy;   /* [node] */
+	struct unit_policy unit_policy;   /* [units] */
 	const char *folder;               /* of --capture, --shims and --copy-to; NULL */
 	enum heap_action heap_action;     /* of --heap-profile */
 	bool removes;                     /* --remove */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */
+	const char *argv0;                /* --argv0; NULL = the command's own first word */
+	char **program_argv;              /* what the program gets: argv, or that with argv0 */
 	char **environment;               /* as it was at start */
 	const char *const *variables;     /* of it, those whose ALLOCRUN_KEY count: all, or none under AT_SECURE */
 	const char *const *check_ids;     /* of all checks, NULL-terminated; [check] names them */

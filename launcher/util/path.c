@@ -118,7 +118,7 @@ static int path_open_plain(const struct root *root, const char *path, int flags)
  */
 static int path_open_of_others(const struct root *root, const char *path, int flags)
 {
-	CLEANUP_CLOSE int place = path_open_plain(root, path, O_PATH);
+	CLEANUP_CLOSE int place = path_open_plain(root, path, O_PATH | (flags & O_NOFOLLOW));
 	char again[32];
 	struct statfs fs;
 	struct stat st;
@@ -133,7 +133,7 @@ static int path_open_of_others(const struct root *root, const char *path, int fl
 	if (!S_ISREG(st.st_mode) || fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)
 		return -EINVAL;
 	snprintf(again, sizeof again, "/proc/self/fd/%d", place);
-	fd = open(again, flags | O_CLOEXEC);
+	fd = open(again, (flags & ~O_NOFOLLOW) | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -192,9 +192,10 @@ int root_readlink(const struct root *root, const char *path, char *ret, size_t s
 }
 
 /* O_NONBLOCK: a FIFO in a captured tree must not hold the launcher up. */
+#define PATH_FILE_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
 static int path_open_file(const struct root *root, const char *path)
 {
-	return root_openat(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	return root_openat(root, path, PATH_FILE_FLAGS);
 }
 
 /* Until the end of the file or `size` bytes, whichever comes first. */
@@ -267,6 +268,18 @@ int root_read(const struct root *root, struct mem *m, const char *path, size_t m
 	if (ret_length)
 		*ret_length = n;
 	return 0;
+}
+
+int root_read_with(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text,
+		   size_t *ret_length, struct stat *ret_file)
+{
+	CLEANUP_CLOSE int fd = root_openat(root, path, PATH_FILE_FLAGS | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, ret_file) < 0)
+		return -errno;
+	return path_read_pool(fd, m, max, false, ret_text, ret_length);
 }
 
 int root_read_start(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text)

@@ -57,6 +57,10 @@ int root_readlink(const struct root *root, const char *path, char *ret, size_t s
  */
 int root_read(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text,
 	      size_t *ret_length);
+/* The same for bytes that are judged by whose they are: what was read is what *ret_file tells of. -ELOOP, or -EINVAL
+ * where others decide what lies there: the path's last part is a symbolic link. */
+int root_read_with(const struct root *root, struct mem *m, const char *path, size_t max, char **ret_text,
+		   size_t *ret_length, struct stat *ret_file);
 /*
  * The same for text that the kernel gives in one piece, as it does with all of sysfs
  * and with the /proc files that have no list in them: one read(2), no second one to

@@ -364,6 +364,63 @@ remove_cgroups() {
   expect_equal for "all that allocrun started" "$(jq -r .processes.for <<<"$json")"
 }
 
+# recorded COMMANDS USER COMMAND...: the audit as root of COMMAND, started by USER below a /run of its own that
+# COMMANDS have made: the findings in $json, the PID in $pid. $1 is allocrun there, $2 the started PID.
+recorded() {
+  local commands=$1 user=$2
+  shift 2
+  # shellcheck disable=SC2016 # expanded inside
+  attempt "${contain[@]}" bash -c '
+    mount -t tmpfs -o mode=755 tmpfs /run || exit 99
+    allocrun=$1 commands=$2 user=$3
+    shift 3
+    eval "$commands"
+    setpriv --reuid "$user" --regid "$user" --clear-groups -- "$@" & launched=$!
+    until [ "$(</proc/$launched/comm)" = sleep ]; do :; done
+    eval "${after-}"
+    "$allocrun" --check --pid "$launched" --only launch-record --format json
+    "$allocrun" --check --all --only launch-record --format json | jq -c "[.processes.list[]?.pid]"
+    echo "launched $launched"' bash "$allocrun" "$commands" "$user" "$@"
+  pid=${out##* }
+  json=$(sed '/^\[/,$d' <<<"$out")
+  all=$(grep '^\[' <<<"$out")
+}
+
+@test "places: a record in a service's own folder, and in one for all users" {
+  needs_namespaces "a /run of its own"
+  unset ALLOCRUN_RECORD
+  recorded "mkdir /run/server; chown 1 /run/server" 1 \
+    env RUNTIME_DIRECTORY=/run/server "$allocrun" -- sleep 600
+  expect_finding launch-record ok "/run/server/allocrun/$pid.json: launched by allocrun"
+  expect_equal "found by --all" "[$pid]" "$all"
+  recorded "mkdir -m 1777 /run/allocrun" 1 "$allocrun" -- sleep 600
+  expect_finding launch-record ok "/run/allocrun/$pid.json: launched by allocrun"
+  expect_equal "found by --all" "[$pid]" "$all"
+}
+
+@test "kind P: a record that another user has written is not believed" {
+  needs_namespaces "a /run of its own"
+  unset ALLOCRUN_RECORD
+  # shellcheck disable=SC2016 # expanded inside
+  export after='chown 2 /run/allocrun/$launched.json'
+  recorded "mkdir -m 1777 /run/allocrun" 1 "$allocrun" -- sleep 600
+  expect_finding launch-record skip "it has none"
+  expect_equal "found by --all" "[]" "$all"
+  # shellcheck disable=SC2016 # expanded inside
+  after='chown 2 /run/server/allocrun/$launched.json'
+  recorded "mkdir /run/server; chown 1 /run/server" 1 env RUNTIME_DIRECTORY=/run/server "$allocrun" -- sleep 600
+  expect_finding launch-record skip "it has none"
+  # shellcheck disable=SC2016 # expanded inside
+  after='mv /run/allocrun/$launched.json /run/real; ln -s /run/real /run/allocrun/$launched.json'
+  recorded "mkdir -m 1777 /run/allocrun" 1 "$allocrun" -- sleep 600
+  expect_not_in "a link" "launched by allocrun" "$(jq -c '.findings' <<<"$json")"
+  # root's is, whoever the process belongs to: of a launcher with --user.
+  # shellcheck disable=SC2016 # expanded inside
+  after='chown 0 /run/allocrun/$launched.json'
+  recorded "mkdir -m 1777 /run/allocrun" 1 "$allocrun" -- sleep 600
+  expect_finding launch-record ok "launched by allocrun"
+}
+
 # --- no more than was asked for ----------------------------------------------
 
 @test "places: nothing of the process is changed, stopped or run" {

@@ -95,6 +95,37 @@ POLICY
   expect_bad 3 "hugetlb.2M.node0 contradicts hugetlb.2M" <<<$'[node]\nhugetlb.2M = 4\nhugetlb.2M.node0 = 4'
 }
 
+@test "policy with a unit that is no service, or neither on nor off: file, line, what to write" {
+  expect_bad 2 "'vllm' is no service's name (write: vllm.service)" <<<$'[units]\nvllm = on'
+  expect_bad 3 "bad value 'yes' for web@a.service (one of: on, off)" <<<$'[units]\nweb@.service = on\nweb@a.service = yes'
+  expect_bad 1 "no section [unit]" "did you mean 'units'?" <<<$'[unit]\nvllm.service = on'
+}
+
+@test "policy with units: a launch passes them over" {
+  printf '[units]\nvllm.service = on\nweb@a.service = off\n' >"$policy_named"
+  launch --policy "$policy_named" -- "$show" -
+  expect_status 0
+  expect_malloc "$(library_of jemalloc)"
+  expect_quiet
+}
+
+@test "units: none in the policy, some that are left alone, and what does not go with it" {
+  : >"$policy_named"
+  launch --units --policy "$policy_named"
+  expect_status 0
+  expect_out "the policy names no units"
+  # On a machine without that unit, as the captured ones are.
+  printf '[units]\nno-such.service = on\nother.service = off\n' >"$policy_named"
+  launch --units --policy "$policy_named" --sysroot "$root/tests/machines/one-socket-four-nodes"
+  expect_status 1
+  expect_out_is "no-such.service: left as it is: there is no file of this unit ($policy_named:2)
+other.service: off ($policy_named:3)"
+  launch --units --policy "$policy_named" --sysroot "$root/tests/machines/one-socket-four-nodes" --format json
+  expect_equal "outcomes" "left off" "$(jq -r '.[].outcome' <<<"$out" | paste -sd' ')"
+  launch --units -- true
+  expect_refusal "--units takes no command ('true')"
+}
+
 @test "policy with a value out of range: file, line, the nearest name" {
   expect_bad 2 "bad value 'advise' for thp" "did you mean 'advised'?" <<<$'[launch]\nthp = advise'
   expect_bad 2 "oom-score-adj" "-1000 to 1000" <<<$'[launch]\noom-score-adj = 2000'

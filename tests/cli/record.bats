@@ -104,6 +104,57 @@ files() { find "$BATS_TEST_TMPDIR/folder" -mindepth 1 -printf '%P\n' | sort; }
   expect_quiet
 }
 
+# in_run COMMANDS COMMAND...: as user nobody, below a /run that root alone may write; then its files.
+in_run() {
+  local commands=$1
+  shift
+  attempt in_mounts "mount -t tmpfs -o mode=755 none /run; $commands; \"\$@\"; exec find /run -type f -o -type l" "${as_nobody[@]}" "$@"
+}
+
+@test "record by default in a service's own folder, where /run/allocrun is not its to write" {
+  needs_mounts "for a /run of its own"
+  unset ALLOCRUN_RECORD
+  in_run "mkdir /run/server; chown $nobody /run/server" env RUNTIME_DIRECTORY=/run/server:/run/other "$allocrun" -- true
+  expect_status 0
+  expect_match "files" '^/run/server/allocrun/[0-9]+\.json$' "$out"
+  # Where the folder of all records can be written it lies there, as without a service.
+  in_run "mkdir /run/server; mkdir -m 1777 /run/allocrun; chown $nobody /run/server" \
+    env RUNTIME_DIRECTORY=/run/server "$allocrun" -- true
+  expect_match "files" '^/run/allocrun/[0-9]+\.json$' "$out"
+  # A file that was asked for is where it was asked for.
+  in_run "mkdir /run/server; chown $nobody /run/server" \
+    env RUNTIME_DIRECTORY=/run/server "$allocrun" --record none -- true
+  expect_out_is ""
+}
+
+@test "kind P: a service's folder for records that is a link, another's, or one that others may write: no record" {
+  needs_mounts "for a /run of its own"
+  unset ALLOCRUN_RECORD
+  local commands
+  for commands in "mkdir /run/server /run/trap; chown $nobody /run/server /run/trap; ln -s ../trap /run/server/allocrun" \
+    "mkdir -p /run/server/allocrun; chown $nobody /run/server; chmod 777 /run/server/allocrun" \
+    "mkdir -p /run/server/allocrun; chown $nobody /run/server/allocrun; chmod 770 /run/server/allocrun" \
+    "mkdir -m 755 /run/server"; do
+    in_run "$commands" env RUNTIME_DIRECTORY=/run/server "$allocrun" -- "$show" /dev/null
+    expect_status 0
+    expect_quiet
+    expect_not_in "files after '$commands'" .json "$out"
+  done
+  in_run "mkdir /run/trap; chown $nobody /run/trap" env RUNTIME_DIRECTORY=/run/server/../trap "$allocrun" -- true
+  expect_status 0
+  expect_out_is ""
+}
+
+@test "record by default in a folder for all users: another's file in its place stays, and the command starts" {
+  needs_mounts "for a /run of its own"
+  unset ALLOCRUN_RECORD
+  attempt in_mounts 'mount -t tmpfs none /run; mkdir -m 1777 /run/allocrun; echo kept >"/run/allocrun/$$.json"
+    chown 1 "/run/allocrun/$$.json"; exec "$@"' "${as_nobody[@]}" "$allocrun" -- sh -c 'cat "/run/allocrun/$$.json"; ls /run/allocrun'
+  expect_status 0
+  expect_quiet
+  expect_match "the file, and the names" $'^kept\n[0-9]+\\.json$' "$out"
+}
+
 @test "record FILE where it cannot be written: said, and the command starts" {
   launch --record /nowhere/record.json -- "$show" -
   expect_malloc "$(library_of jemalloc)"

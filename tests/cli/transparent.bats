@@ -81,6 +81,16 @@ setup() { options=(); }
   expect_in "cwd" "cwd /usr/share" "$(cat "$BATS_TEST_TMPDIR/with")"
 }
 
+@test "argv[0] of the command is the name that --argv0 gives, switched off, too" {
+  launch --argv0 "-a name" -- "$show" - one
+  expect_equal "arguments" "-a name - one" "$(shown arg | paste -sd' ')"
+  expect_malloc "$(library_of jemalloc)"
+  attempt env ALLOCRUN=off "$allocrun" --argv0 other -- "$show" - one
+  expect_equal "arguments" "other - one" "$(shown arg | paste -sd' ')"
+  launch --check --argv0 x
+  expect_refusal "--argv0 goes with a launch, not with --check"
+}
+
 @test "argv[0] of the command is the word that was given" {
   cd "$programs"
   PATH=$programs:$PATH launch -- show -

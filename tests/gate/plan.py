@@ -23,6 +23,7 @@ TIERS = {
     "torture": ["prefix"],
     "cli": ["prefix", "programs"],
     "check": ["prefix", "roots"],
+    "systemd": ["prefix", "roots"],
     "vllm": ["prefix", "venv"],
     "package": ["packages"],
     # What goes into an image is packed, the aarch64 tarball is looked at.

@@ -46,7 +46,7 @@ load helpers
   released=$(TZ=UTC date -d "$(sed -n '/^ -- /{s/.*>  //p;q}' "$root/launcher/package/debian/changelog")" '+%F %T')
   for tarball in "$packages"/*.tar.gz; do
     expect_equal "$tarball" "" "$(TZ=UTC tar --numeric-owner --full-time -tvf "$tarball" |
-      grep -vE "^(drwxr-xr-x|-rw-r--r--|-rwxr-xr-x) 0/0 +[0-9]+ $released allocrun-$version/")"
+      grep -vE "^(drwxr-xr-x|lrwxr-xr-x|-rw-r--r--|-rwxr-xr-x) 0/0 +[0-9]+ $released allocrun-$version/")"
   done
 }
 

@@ -43,6 +43,13 @@ char *format_tap(struct mem *m, const struct audit_report *report);
 char *format_prometheus(struct mem *m, const struct audit_report *report);
 char *format_nagios(struct mem *m, const struct audit_report *report);
 
+/*
+ * An entry of systemd's journal (util/journal.h) for a finding, and one for the whole audit: "MESSAGE=…\n" and further
+ * fields, a line each.
+ */
+char *format_journal_finding(struct mem *m, const struct finding *finding);
+char *format_journal_summary(struct mem *m, const struct audit_report *report);
+
 /* --list-checks, --explain-check. `check` NULL: all of the table. */
 char *format_checks_text(struct mem *m, const struct check *table, const struct check *check);
 char *format_checks_json(struct mem *m, const struct check *table, const struct check *check);

@@ -143,6 +143,8 @@ static const struct {
 	{ { "--check", "--every", "0" }, "--every: bad value '0' (seconds from 1 to 86400)" },
 	{ { "--check", "--every", "5", "--list-checks" },
 	  "--every repeats an audit: without --list-checks and --explain-check" },
+	{ { "--check", "--list-checks", "--journal" },
+	  "--journal takes an audit: without --list-checks and --explain-check" },
 	{ { "--check", "--all", "--watch", "0" }, "--watch: bad value '0' (seconds from 1 to 86400)" },
 	{ { "--check", "--all", "--watch", "86401" }, "--watch: bad value '86401' (seconds from 1 to 86400)" },
 	{ { "--check", "--all", "--watch", "1.5" }, "--watch: bad value '1.5' (seconds from 1 to 86400)" },

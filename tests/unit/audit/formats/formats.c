@@ -243,6 +243,36 @@ static void test_nagios(void **state)
 	assert_int_equal(format_exit_code(CHECK_FORMAT_JSON, &result), result.exit_code);
 }
 
+/* All findings and the sum, as entries of the journal. */
+static const char *write_journal(const char *name)
+{
+	char *text;
+
+	case_reset();
+	make_all(name);
+	write_as(CHECK_FORMAT_TEXT);
+	text = format_journal_summary(&pool, &report);
+	for (size_t i = 0; i < result.n_findings; i++)
+		text = mem_printf(&pool, "%s%s", text, format_journal_finding(&pool, &result.findings[i]));
+	return text;
+}
+
+static void test_journal(void **state)
+{
+	const char *text = write_journal("worker");
+
+	(void)state;
+	assert_non_null(strstr(text,
+			       "MESSAGE=fail first, node: defrag=worker; fix: do this\n"
+			       "PRIORITY=3\nSYSLOG_IDENTIFIER=allocrun\nALLOCRUN_CHECK=first\nALLOCRUN_STATUS=fail\n"
+			       "ALLOCRUN_OBSERVED=defrag=worker\n"));
+	assert_int_equal(count(text, "PRIORITY=3\n"), count(text, "ALLOCRUN_STATUS=fail\n") + 1);
+	assert_int_equal(count(text, "ALLOCRUN_PID="), 4);
+	assert_non_null(strstr(text, "ALLOCRUN_COUNT_FAIL="));
+	/* A line of an entry is a field: nobody adds one. */
+	assert_same_shape("journal", write_journal(HOSTILE), text);
+}
+
 static void test_text(void **state)
 {
 	const char *text;
@@ -391,7 +421,7 @@ int main(void)
 		CASE(test_prometheus),    CASE(test_nagios),
 		CASE(test_text),          CASE(test_unknown_has_no_remedy),
 		CASE(test_text_told),     CASE(test_text_order),
-		CASE(test_describe),
+		CASE(test_describe),      CASE(test_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
