@@ -115,6 +115,10 @@ ALLOCATOR_FLAGS ?=
 allocators: | packages-build
 	@allocator/build --prefix $(STAGE) $(ALLOCATOR_FLAGS)
 
+# Its own Makefile serves it without allocrun as well.
+pool: | packages-build ## liballocpool, into build/prefix
+	@$(MAKE) -s -C allocator/pool install CC="$(CC)" CFLAGS="$(filter-out -g,$(CFLAGS))" BUILD="$(abspath $(BUILD))/allocpool" ROOT="$(abspath $(STAGE))"
+
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
 	$(STAGE)/share/man/man7/allocrun-tune.7
@@ -163,7 +167,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package images numa vllm check cli lint bench unit fuzz torture
+TIERS := allocator package images numa vllm check cli lint bench pool unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -173,6 +177,8 @@ check-unit: ## pure parts, under ASan and UBSan
 	@tests/run unit
 check-fuzz: ## the fuzzers, briefly
 	@tests/run fuzz
+check-pool: ## liballocpool: a model of it, a fuzzer, sanitizers; a minute and a half
+	@tests/run pool
 check-allocator: ## what makes a build acceptable
 	@tests/run allocator
 check-cli: ## the launcher as its users call it
@@ -227,7 +233,8 @@ goldens: packages-unit $(UNIT)/goldens ## write plans and findings of tests/mach
 
 format: packages-lint ## lay out all C as .clang-format says
 	@tests/format
-analyze: packages-build $(ANALYZED) ## gcc's analyzer over the launcher; part of check-lint
+analyze: packages-build $(ANALYZED) ## gcc's analyzer over launcher and pool; part of check-lint
+	@$(MAKE) -s -C allocator/pool analyze
 coverage: packages-coverage build ## lines and branches by room, of the unit and command line tests
 	@tests/coverage
 compdb: $(BUILD)/compile_commands.json ## for clangd and other readers of C
@@ -281,6 +288,6 @@ images: packages-build packages-package packages-containers packages-images ## I
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
+.PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
 	package sign images clean
