@@ -24,7 +24,7 @@ int allocpool_free_mask(struct allocpool *pool, uint32_t word, uint64_t mask)
 	if (mask & pool_pinned_mask(pool, word))
 		return refuse(pool, -EBUSY);
 	if (mask)
-		pool_release(pool, word, mask);
+		pool_release(pool, word, mask, (uint32_t)__builtin_popcountll(mask));
 	return 0;
 }
 
@@ -129,6 +129,6 @@ int allocpool_free_bulk(struct allocpool *pool, const uint32_t *rows, size_t cou
 	if (error)
 		return refuse(pool, error);
 	for (size_t i = 0; i < count; i++)
-		pool_release(pool, rows[i] / 64, 1ull << (rows[i] % 64));
+		pool_release(pool, rows[i] / 64, 1ull << (rows[i] % 64), 1);
 	return 0;
 }

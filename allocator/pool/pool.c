@@ -90,12 +90,12 @@ bool pool_lowest_free(struct allocpool *pool, uint32_t *ret_row)
 	return true;
 }
 
-void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask)
+void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
 {
 	pool->used[word] |= mask;
 	if (pool->used[word] == UINT64_MAX)
 		pool->some_free[word / 64] &= ~(1ull << (word % 64));
-	pool->live += (uint32_t)__builtin_popcountll(mask);
+	pool->live += count;
 	if (pool->live > pool->peak)
 		pool->peak = pool->live;
 	uint32_t end = word * 64 + 64 - (uint32_t)__builtin_clzll(mask);
@@ -105,13 +105,13 @@ void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask)
 		pool->ever = end;
 }
 
-void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask)
+void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
 {
 	pool->used[word] &= ~mask;
 	pool->some_free[word / 64] |= 1ull << (word % 64);
 	if (word / 64 < pool->hint)
 		pool->hint = word / 64;
-	pool->live -= (uint32_t)__builtin_popcountll(mask);
+	pool->live -= count;
 	if (pool->view.dirty)
 		pool->view.dirty[word] &= ~mask;
 	if (!pool->generations && !pool->config.debug)
@@ -169,6 +169,20 @@ static void begin_row(struct allocpool *pool, uint32_t row, uint64_t key, uint32
 		pool->view.counters[row] = 0;
 }
 
+/* Rows that come again lie scattered, and their new owner writes to them at once: those of the next word of the
+ * bitmap are fetched while this one's are handed out. (Above the high-water mark they come in a row: the CPU sees that
+ * by itself.) */
+static void fetch_ahead(struct allocpool *pool, uint32_t word)
+{
+	uint64_t later = pool->some_free[word / 64] & (UINT64_MAX << 1 << (word % 64));
+	uint32_t next = word / 64 * 64 + (uint32_t)__builtin_ctzll(later | 1ull << 63);
+	pool->fetched = word;
+	if (!later || next >= pool->high_water / 64)
+		return;
+	for (uint64_t m = ~pool->used[next]; m; m &= m - 1)
+		__builtin_prefetch(pool_bytes(pool, next * 64 + (uint32_t)__builtin_ctzll(m)), 1);
+}
+
 int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
 {
 	uint32_t row;
@@ -179,9 +193,11 @@ int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t
 	int error = make_ready(pool, row);
 	if (error)
 		return error;
-	pool_take(pool, row / 64, 1ull << (row % 64));
+	pool_take(pool, row / 64, 1ull << (row % 64), 1);
 	begin_row(pool, row, key, now);
 	*ret_row = row;
+	if (row / 64 != pool->fetched)
+		fetch_ahead(pool, row / 64);
 	if (pool->config.low_water)
 		tell_low(pool);
 	return 0;
@@ -207,7 +223,7 @@ int allocpool_alloc_mask(struct allocpool *pool, uint32_t now, unsigned most, ui
 		mask |= m & -m;
 		begin_row(pool, row, 0, now);
 	}
-	pool_take(pool, word, mask);
+	pool_take(pool, word, mask, count);
 	*ret_word = word, *ret_mask = mask;
 	if (pool->config.low_water)
 		tell_low(pool);
@@ -225,7 +241,7 @@ int allocpool_alloc_bulk(struct allocpool *pool, const uint64_t *keys, uint32_t 
 		if (!error)
 			continue;
 		while (i--)
-			pool_release(pool, ret_rows[i] / 64, 1ull << (ret_rows[i] % 64));
+			pool_release(pool, ret_rows[i] / 64, 1ull << (ret_rows[i] % 64), 1);
 		return error;
 	}
 	return 0;

@@ -33,6 +33,7 @@ struct allocpool {
 	size_t metadata_bits;
 	bool closed; /* the reservation is opened piece by piece */
 	uint32_t words, hint;
+	uint32_t fetched; /* the word of the bitmap behind which rows were fetched ahead */
 	uint32_t live, peak, high_water;
 	uint32_t ever;     /* rows from the first on that ever were in use: they have generations */
 	uint32_t prepared; /* atomic */
@@ -53,9 +54,10 @@ bool memory_takes_hugetlb(const struct allocpool *pool);
 int scan_choose(uint32_t simd, const struct kernels **ret_kernels);
 
 /* pool.c */
+/* MASK has COUNT rows, at least one. */
 bool pool_lowest_free(struct allocpool *pool, uint32_t *ret_row);
-void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask);
-void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask);
+void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count);
+void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count);
 
 static inline bool pool_has(const struct allocpool *pool, uint32_t row)
 {

@@ -76,39 +76,45 @@ static uint32_t next_word(const struct allocpool *pool, const struct allocpool_q
 	}
 }
 
-static uint32_t load(const uint32_t *field, uint32_t row)
-{
-	return field ? __atomic_load_n(&field[row], __ATOMIC_RELAXED) : 0;
-}
-
 /* What shows that a row was used: where not one field decides, a sum in which each change of one field, and all but
  * one in four thousand million of both, is seen. */
-static uint32_t seen_of(const struct allocpool *pool, uint32_t by, uint32_t row)
+struct witness {
+	const uint32_t *plain, *scattered;
+};
+
+static struct witness witness_of(const struct allocpool *pool, uint32_t by)
 {
-	switch (by) {
-	case ALLOCPOOL_BY_AGE:
-		return load(pool->view.stamps, row);
-	case ALLOCPOOL_BY_COUNTER:
-		return load(pool->view.counters, row);
-	default:
-		return load(pool->view.stamps, row) + load(pool->view.counters, row) * 0x9e3779b1u;
-	}
+	struct witness w = { .plain = pool->view.stamps, .scattered = pool->view.counters };
+	if (by == ALLOCPOOL_BY_COUNTER)
+		w.plain = w.scattered;
+	if (by == ALLOCPOOL_BY_COUNTER || by == ALLOCPOOL_BY_AGE)
+		w.scattered = NULL;
+	return w;
+}
+
+static inline uint32_t seen_by(struct witness w, uint32_t row)
+{
+	uint32_t seen = w.plain ? __atomic_load_n(&w.plain[row], __ATOMIC_RELAXED) : 0;
+	return w.scattered ? seen + __atomic_load_n(&w.scattered[row], __ATOMIC_RELAXED) * 0x9e3779b1u : seen;
 }
 
 /* The rows of the cursor's pending mask, as far as there is room. */
-static size_t put_found(const struct allocpool *pool, uint32_t by, struct allocpool_cursor *cursor,
+static size_t put_found(const struct allocpool *pool, struct witness w, struct allocpool_cursor *cursor,
 			struct allocpool_found *found, size_t room)
 {
+	const uint64_t *keys = pool->keys;
+	uint64_t pending = cursor->pending;
 	size_t count = 0;
-	for (; cursor->pending && count < room; cursor->pending &= cursor->pending - 1) {
-		uint32_t row = cursor->word * 64 + (uint32_t)__builtin_ctzll(cursor->pending);
+	for (; pending && count < room; pending &= pending - 1) {
+		uint32_t row = cursor->word * 64 + (uint32_t)__builtin_ctzll(pending);
 		found[count++] = (struct allocpool_found){
-			.key = pool->keys ? pool->keys[row] : 0,
+			.key = keys ? keys[row] : 0,
 			.row = row,
-			.seen = seen_of(pool, by, row),
+			.seen = seen_by(w, row),
 		};
 	}
-	if (!cursor->pending)
+	cursor->pending = pending;
+	if (!pending)
 		cursor->word++;
 	return count;
 }
@@ -131,12 +137,13 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 	int error = check_query(pool, query);
 	if (error)
 		return error;
+	const struct witness w = witness_of(pool, query->by);
 	uint32_t end = pool_words_in_use(pool);
 	uint64_t until = query->budget_ns ? clock_ns() + query->budget_ns : 0;
 	size_t count = 0;
 	if (cursor->pending && cursor->word < end) {
 		cursor->pending = still_pending(pool, query, cursor);
-		count = put_found(pool, query->by, cursor, ret_found, room);
+		count = put_found(pool, w, cursor, ret_found, room);
 	}
 	while (count < room && cursor->word < end) {
 		uint32_t stop = until && end - cursor->word > WORDS_A_LOOK ? cursor->word + WORDS_A_LOOK : end;
@@ -147,7 +154,7 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 				break;
 			cursor->pending = mask & pool_real_rows(pool, cursor->word) &
 					  ~pool_pinned_mask(pool, cursor->word);
-			count += put_found(pool, query->by, cursor, ret_found + count, room - count);
+			count += put_found(pool, w, cursor, ret_found + count, room - count);
 		}
 		if (until && clock_ns() >= until)
 			break;
@@ -156,10 +163,10 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 	return (long)count;
 }
 
-static bool still_due(const struct allocpool *pool, uint32_t by, const struct allocpool_found *found)
+static inline bool still_due(const struct allocpool *pool, struct witness w, const struct allocpool_found *found)
 {
 	uint32_t row = found->row;
-	return row < pool->config.max_rows && pool_has(pool, row) && seen_of(pool, by, row) == found->seen &&
+	return row < pool->config.max_rows && pool_has(pool, row) && seen_by(w, row) == found->seen &&
 	       (!pool->keys || pool->keys[row] == found->key) && !pool_is_pinned(pool, row);
 }
 
@@ -174,14 +181,14 @@ static bool is_named(const struct allocpool_found *batch, size_t count, uint32_t
 }
 
 /* Puts those of FOUND that are still due at the front of BATCH, up to ERASE_BATCH; *at is behind the last one seen. */
-static size_t fill_batch(const struct allocpool *pool, uint32_t by, const struct allocpool_found *found, size_t count,
-			 struct allocpool_found *batch, size_t *at)
+static size_t fill_batch(const struct allocpool *pool, struct witness w, const struct allocpool_found *found,
+			 size_t count, struct allocpool_found *batch, size_t *at)
 {
 	size_t kept = 0;
 	uint32_t highest = 0;
 	for (; *at < count && kept < ERASE_BATCH; ++*at) {
 		const struct allocpool_found one = found[*at];
-		if (!still_due(pool, by, &one) || (kept && one.row <= highest && is_named(batch, kept, one.row)))
+		if (!still_due(pool, w, &one) || (kept && one.row <= highest && is_named(batch, kept, one.row)))
 			continue;
 		highest = one.row > highest ? one.row : highest;
 		batch[kept++] = one;
@@ -195,9 +202,10 @@ static void release_found(struct allocpool *pool, const struct allocpool_found *
 	for (size_t i = 0; i < count;) {
 		uint32_t word = found[i].row / 64;
 		uint64_t mask = 0;
+		size_t begin = i;
 		for (; i < count && found[i].row / 64 == word; i++)
 			mask |= 1ull << (found[i].row % 64);
-		pool_release(pool, word, mask);
+		pool_release(pool, word, mask, (uint32_t)(i - begin));
 	}
 }
 
@@ -210,10 +218,11 @@ long allocpool_commit(struct allocpool *pool, const struct allocpool_query *quer
 	int error = check_query(pool, query);
 	if (error)
 		return error;
+	const struct witness w = witness_of(pool, query->by);
 	size_t freed = 0;
 	for (size_t at = 0; at < count;) {
 		struct allocpool_found *batch = found + freed;
-		size_t kept = fill_batch(pool, query->by, found, count, batch, &at);
+		size_t kept = fill_batch(pool, w, found, count, batch, &at);
 		if (erase && kept)
 			erase(argument, batch, kept);
 		release_found(pool, batch, kept);

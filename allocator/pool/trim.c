@@ -154,11 +154,11 @@ long allocpool_compact(struct allocpool *pool, size_t most,
 	uint32_t from = pool->high_water, to, peak = pool->peak;
 	size_t moves = 0;
 	while (moves < most && highest_movable(pool, from, &from) && pool_lowest_free(pool, &to) && to < from) {
-		pool_take(pool, to / 64, 1ull << (to % 64));
+		pool_take(pool, to / 64, 1ull << (to % 64), 1);
 		move_row(pool, from, to);
 		if (on_move)
 			on_move(argument, from, to, pool->keys ? pool->keys[from] : 0);
-		pool_release(pool, from / 64, 1ull << (from % 64));
+		pool_release(pool, from / 64, 1ull << (from % 64), 1);
 		moves++;
 	}
 	pool->peak = peak; /* for a moment a row is there twice */
