@@ -252,13 +252,15 @@ torture-walk: build packages-walk packages-vllm ## tools, servers and programs o
 torture: build packages-cli ## launches side by side, failing system calls and kill -9, for about an hour
 	@tests/torture/run long
 
-bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
+bench: bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
 	@tests/vllm/setup
 	@tests/bench/alloc $(BENCH)
 $(BUILD)/bench/spawn: tests/bench/spawn.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+bench-pool: build packages-bench ## liballocpool beside free lists, allocators and other pools (half an hour)
+	@tests/bench/pool
 bench-launch: build packages-bench $(BUILD)/bench/spawn ## what a launch costs beside env, setpriv and numactl
 	@tests/bench/launch
 
@@ -289,5 +291,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-pool bench-launch install uninstall \
 	package sign images clean

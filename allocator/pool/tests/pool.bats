@@ -51,6 +51,13 @@ passes() {
   passes "$tests/cxx20"
 }
 
+# Its map, its rows and what was looked up are held against each other at the end.
+@test "pool: the example: lookups from four threads while it evicts, holds its cap and moves rows" {
+  passes "$tests/example" rows=200000 seconds=2 cap=50
+  [[ $output == *$'\n''whole: 0 wrong values' ]]
+  [ "$(sed -n 's/^\([0-9]*\) evicted in .*/\1/p' <<<"$output")" -gt 90000 ]
+}
+
 @test "pool: the same shared library serves a musl program" { passes "$tests/musl"; }
 
 @test "pool: it exports what the header declares, versioned, and names no libc" {
