@@ -17,7 +17,8 @@ initramfs_probes() {
   local machine=$1 root=$2 compiler flags=(-std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -O1)
   compiler=$(initramfs_compiler "$machine")
   "$compiler" "${flags[@]}" -static -s -o "$root/bin/probe" "$here/probe.c" &&
-    "$compiler" "${flags[@]}" -s -o "$root/bin/probe-dynamic" "$here/probe.c"
+    "$compiler" "${flags[@]}" -s -o "$root/bin/probe-dynamic" "$here/probe.c" &&
+    "$compiler" "${flags[@]}" -I"$repo/allocator/pool" -static -s -o "$root/bin/shards" "$here/shards.c" "$repo"/allocator/pool/*.c
 }
 
 # All that FILE... need, with their own needs, from the compiler's folders to /lib.
