@@ -51,7 +51,7 @@ help: ## this list
 
 # --- build -------------------------------------------------------------------
 
-build: packages-build launcher allocators ## the whole tree, in build/prefix
+build: packages-build launcher pool allocators ## the whole tree, in build/prefix
 launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
@@ -117,7 +117,7 @@ allocators: | packages-build
 
 # Its own Makefile serves it without allocrun as well.
 pool: | packages-build ## liballocpool, into build/prefix
-	@$(MAKE) -s -C allocator/pool install CC="$(CC)" CFLAGS="$(filter-out -g,$(CFLAGS))" BUILD="$(abspath $(BUILD))/allocpool" ROOT="$(abspath $(STAGE))"
+	@$(MAKE) -s -C allocator/pool install CC="$(CC)" CFLAGS="$(CFLAGS)" BUILD="$(abspath $(BUILD))/allocpool" ROOT="$(abspath $(STAGE))"
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
