@@ -108,6 +108,7 @@ load helpers
 @test "new-huge-pages: topology" { proved new-huge-pages topology; }
 @test "new-huge-pages: preload" { proved new-huge-pages preload; }
 @test "new-huge-pages: huge-pages" { proved new-huge-pages huge-pages; }
+@test "new-huge-pages: pool-huge" { proved new-huge-pages pool-huge; }
 @test "new-huge-pages: tune" { proved new-huge-pages tune; }
 @test "new-huge-pages: capture" { proved new-huge-pages capture; }
 
