@@ -54,7 +54,7 @@ help: ## this list
 
 # --- build -------------------------------------------------------------------
 
-build: packages-build launcher allocators ## the whole tree, in build/prefix
+build: packages-build launcher pool allocators ## the whole tree, in build/prefix
 launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences systemd ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
@@ -118,6 +118,10 @@ ALLOCATOR_FLAGS ?=
 allocators: | packages-build
 	@allocator/build --prefix $(STAGE) $(ALLOCATOR_FLAGS)
 
+# Its own Makefile serves it without allocrun as well.
+pool: | packages-build ## liballocpool, into build/prefix
+	@$(MAKE) -s -C allocator/pool install CC="$(CC)" CFLAGS="$(CFLAGS)" BUILD="$(abspath $(BUILD))/allocpool" ROOT="$(abspath $(STAGE))"
+
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
 	$(STAGE)/share/man/man7/allocrun-systemd.7 $(STAGE)/share/man/man7/allocrun-tune.7
@@ -180,7 +184,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package images numa vllm check systemd cli lint bench unit fuzz torture
+TIERS := allocator package images numa vllm check systemd cli lint bench pool unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -190,6 +194,8 @@ check-unit: ## pure parts, under ASan and UBSan
 	@tests/run unit
 check-fuzz: ## the fuzzers, briefly
 	@tests/run fuzz
+check-pool: ## liballocpool: a model of it, a fuzzer, sanitizers; a minute and a half
+	@tests/run pool
 check-allocator: ## what makes a build acceptable
 	@tests/run allocator
 check-cli: ## the launcher as its users call it
@@ -246,7 +252,8 @@ goldens: packages-unit $(UNIT)/goldens ## write plans and findings of tests/mach
 
 format: packages-lint ## lay out all C as .clang-format says
 	@tests/format
-analyze: packages-build $(ANALYZED) ## gcc's analyzer over the launcher; part of check-lint
+analyze: packages-build $(ANALYZED) ## gcc's analyzer over launcher and pool; part of check-lint
+	@$(MAKE) -s -C allocator/pool analyze
 coverage: packages-coverage build ## lines and branches by room, of the unit and command line tests
 	@tests/coverage
 compdb: $(BUILD)/compile_commands.json ## for clangd and other readers of C
@@ -267,13 +274,15 @@ torture: build packages-cli ## launches side by side, failing system calls and k
 torture-peaks: build packages-bench ## a second peak under a memory limit, ten shapes beside the rivals: ten minutes
 	@tests/torture/peaks
 
-bench: bench-launch bench-alloc ## all benchmarks: tables, goals, pictures (two hours)
+bench: bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
 	@tests/vllm/setup
 	@tests/bench/alloc $(BENCH)
 $(BUILD)/bench/spawn: tests/bench/spawn.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+bench-pool: build packages-bench ## liballocpool beside free lists, allocators and other pools (half an hour)
+	@tests/bench/pool
 bench-launch: build packages-bench $(BUILD)/bench/spawn ## what a launch costs beside env, setpriv and numactl
 	@tests/bench/launch
 
@@ -303,6 +312,6 @@ images: packages-build packages-package packages-containers packages-images ## I
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher allocators manuals manual-checks schema presets completions licences systemd demo check check-lint check-unit \
-	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
+.PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences systemd demo check check-lint check-unit \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks bench bench-alloc bench-pool bench-launch install uninstall \
 	package sign images clean

@@ -36,8 +36,8 @@ plain_make() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -C "$repo" "-j$(n
 
 # The launcher, manual pages and completions for a machine, in build/package/MACHINE with
 # flags of its own: whatever lies in build/prefix decides nothing here. Relative paths
-# throughout, so that the folder of the checkout stays out of the bytes. Sets build, sysroot
-# and tool, the prefix of the compiler's tools.
+# throughout, so that the folder of the checkout stays out of the bytes. Sets build, sysroot,
+# tool, the prefix of the compiler's tools, and settings, what make is told.
 launcher_for() {
   local machine=$1 flags='-O2 -g' lib inc
   build=build/package/$machine sysroot='' tool=''
@@ -50,7 +50,8 @@ launcher_for() {
     flags+=" -ffile-prefix-map=$sysroot="
     launcher/package/sysroot "$machine" "$sysroot"
   fi
-  plain_make BUILD="$build" CC="${tool}gcc" CFLAGS="$flags" LDFLAGS='' SYSROOT="$sysroot" launcher
+  settings=(BUILD="$build" CC="${tool}gcc" CFLAGS="$flags" LDFLAGS='' SYSROOT="$sysroot")
+  plain_make "${settings[@]}" launcher
   launcher/package/linked "$build/launcher/allocrun.map" ${sysroot:+"$sysroot"} >"$build/linked"
 }
 

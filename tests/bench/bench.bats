@@ -85,6 +85,21 @@ expect_sane() {
   expect_picture "$out/g.png"
 }
 
+# 40,000 rows: every figure is there and of its kind; which is how fast is the machine's.
+@test "bench (pool): the pool and the usual scheme are measured, kept and drawn" {
+  run --separate-stderr "$bench/pool" 256 --quick --only 'list,malloc-jemalloc,pmr,pool,pool-prepared' --out "$out"
+  [ "$status" -eq 0 ] || { echo "$output"; echo "$stderr"; return 1; }
+  json pool-256 '.schema == 1 and .quick and .rounds == 1'
+  json pool-256 '.contenders | keys == ["list", "malloc-jemalloc", "pmr", "pool", "pool-prepared"]'
+  json pool-256 '[.contenders[].median | .insert_ns > 0 and .walk_ns > 0 and .evict_map_10_ns > 0 and .refill_ns > 0] | all'
+  json pool-256 '.contenders.pool.median | .metadata_bytes < 16.3 and .resident_after_ratio < 1.5 and .sum_ns > 0'
+  json pool-256 '.contenders.list.median.resident_after_ratio > 1.5'
+  json pool-256 '.goals | length == 13'
+  expect_picture "$out/pool-256.png"
+  run "$bench/pool" 256 --quick --only nobody --out "$out"
+  [ "$status" -ne 0 ]
+}
+
 @test "bench: every contender of the table runs" {
   quick f
   json f '[.contenders | keys[]] as $names | ["glibc", "glibc-2-arenas", "jemalloc-debian", "tcmalloc",

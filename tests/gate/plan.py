@@ -20,6 +20,7 @@ TIERS = {
     "lint": ["prefix"],
     "unit": [],
     "fuzz": [],
+    "pool": [],
     "torture": ["prefix"],
     "cli": ["prefix", "programs"],
     "check": ["prefix", "roots"],

@@ -18,7 +18,8 @@ initramfs_probes() {
   compiler=$(initramfs_compiler "$machine")
   "$compiler" "${flags[@]}" -static -s -o "$root/bin/probe" "$here/probe.c" &&
     "$compiler" "${flags[@]}" -s -o "$root/bin/probe-dynamic" "$here/probe.c" &&
-    "$compiler" "${flags[@]}" -s -o "$root/bin/peaks" "$here/../torture/peaks.c" -lpthread
+    "$compiler" "${flags[@]}" -s -o "$root/bin/peaks" "$here/../torture/peaks.c" -lpthread &&
+    "$compiler" "${flags[@]}" -I"$repo/allocator/pool" -static -s -o "$root/bin/shards" "$here/shards.c" "$repo"/allocator/pool/*.c
 }
 
 # All that FILE... need, with their own needs, from the compiler's folders to /lib.

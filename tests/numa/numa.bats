@@ -15,6 +15,7 @@ load helpers
 @test "5.10-two-nodes: the guest comes to its end" { proved 5.10-two-nodes guest; }
 @test "5.10-two-nodes: topology" { proved 5.10-two-nodes topology; }
 @test "5.10-two-nodes: placement" { proved 5.10-two-nodes placement; }
+@test "5.10-two-nodes: pool" { proved 5.10-two-nodes pool; }
 @test "5.10-two-nodes: degraded" { proved 5.10-two-nodes degraded; }
 @test "5.10-two-nodes: gpu" { proved 5.10-two-nodes gpu; }
 @test "5.10-two-nodes: thp" { proved 5.10-two-nodes thp; }
@@ -54,6 +55,7 @@ load helpers
 @test "6.12-four-nodes: the guest comes to its end" { proved 6.12-four-nodes guest; }
 @test "6.12-four-nodes: topology" { proved 6.12-four-nodes topology; }
 @test "6.12-four-nodes: placement" { proved 6.12-four-nodes placement; }
+@test "6.12-four-nodes: pool" { proved 6.12-four-nodes pool; }
 @test "6.12-four-nodes: gpu" { proved 6.12-four-nodes gpu; }
 @test "6.12-four-nodes: check" { proved 6.12-four-nodes check; }
 @test "6.12-four-nodes: tune" { proved 6.12-four-nodes tune; }
@@ -106,6 +108,7 @@ load helpers
 @test "new-huge-pages: topology" { proved new-huge-pages topology; }
 @test "new-huge-pages: preload" { proved new-huge-pages preload; }
 @test "new-huge-pages: huge-pages" { proved new-huge-pages huge-pages; }
+@test "new-huge-pages: pool-huge" { proved new-huge-pages pool-huge; }
 @test "new-huge-pages: tune" { proved new-huge-pages tune; }
 @test "new-huge-pages: capture" { proved new-huge-pages capture; }
 
@@ -127,6 +130,7 @@ load helpers
 @test "arm64-16k-two-nodes: the guest comes to its end" { proved arm64-16k-two-nodes guest; }
 @test "arm64-16k-two-nodes: topology" { proved arm64-16k-two-nodes topology; }
 @test "arm64-16k-two-nodes: placement" { proved arm64-16k-two-nodes placement; }
+@test "arm64-16k-two-nodes: pool" { proved arm64-16k-two-nodes pool; }
 @test "arm64-16k-two-nodes: preload" { proved arm64-16k-two-nodes preload; }
 @test "arm64-16k-two-nodes: thp" { proved arm64-16k-two-nodes thp; }
 @test "arm64-16k-two-nodes: check" { proved arm64-16k-two-nodes check; }

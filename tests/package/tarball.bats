@@ -46,7 +46,7 @@ load helpers
   released=$(TZ=UTC date -d "$(sed -n '/^ -- /{s/.*>  //p;q}' "$root/launcher/package/debian/changelog")" '+%F %T')
   for tarball in "$packages"/*.tar.gz; do
     expect_equal "$tarball" "" "$(TZ=UTC tar --numeric-owner --full-time -tvf "$tarball" |
-      grep -vE "^(drwxr-xr-x|lrwxr-xr-x|-rw-r--r--|-rwxr-xr-x) 0/0 +[0-9]+ $released allocrun-$version/")"
+      grep -vE "^(drwxr-xr-x|-rw-r--r--|-rwxr-xr-x|lrwxr-xr-x) 0/0 +[0-9]+ $released alloc(run|pool)-$version/")"
   done
 }
 
@@ -182,9 +182,10 @@ as_aarch64() {
     export TZ=Asia/Tokyo LC_ALL=C.UTF-8 CFLAGS=-O1 HOME=/nonexistent
     launcher/package/tarballs "${wanted[@]}" && launcher/package/deb
   ) >"$BATS_TEST_TMPDIR/log" 2>&1 || fails "packing there" "success" "$(tail -n 20 "$BATS_TEST_TMPDIR/log")"
-  for file in "$other/build/packages"/allocrun*; do
+  for file in "$other/build/packages"/*alloc*; do
     cmp "$file" "$packages/${file##*/}" || fails "${file##*/}" "the same bytes" "others"
   done
-  # Of each target two archives, its bill of materials and its wheel; of the machine a package and its own.
-  expect_equal "packages compared" "$((4 * ${#wanted[@]} + 2))" "$(find "$other/build/packages" -name 'allocrun*' | wc -l)"
+  # Of each target two archives, its bill of materials, its wheel and its machine's pool; of the machine a package and
+  # its own, of the pool three.
+  expect_equal "packages compared" "$((5 * ${#wanted[@]} + 5))" "$(find "$other/build/packages" -name '*alloc*' | wc -l)"
 }

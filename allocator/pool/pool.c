@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pool begins and ends, and rows are taken: always the lowest free one, so that the top empties and can be given
+ * back. */
+#include "pool.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static int check_config(const struct allocpool_config *c)
+{
+	if (c->row_bytes == 0 || c->row_bytes > ALLOCPOOL_MAX_ROW_BYTES || c->max_rows == 0 ||
+	    c->max_rows > ALLOCPOOL_MAX_ROWS)
+		return -EINVAL;
+	if (c->alignment > HUGE_PAGE || (c->alignment & (c->alignment - 1)) || (c->fields & ~63u) || c->reserved)
+		return -EINVAL;
+	if (c->pages > ALLOCPOOL_PAGES_HUGETLB_ONLY || c->numa > ALLOCPOOL_NUMA_INTERLEAVE ||
+	    c->debug > ALLOCPOOL_DEBUG_VERIFY || c->simd > ALLOCPOOL_SIMD_NEON)
+		return -EINVAL;
+	if ((c->numa == ALLOCPOOL_NUMA_INHERIT) != (c->nodes == 0) ||
+	    (c->numa == ALLOCPOOL_NUMA_PREFER && (c->nodes & (c->nodes - 1))))
+		return -EINVAL;
+	return (c->low_water != 0) == (c->on_low != NULL) && c->low_water <= c->max_rows ? 0 : -EINVAL;
+}
+
+static void mark_all_free(struct allocpool *pool)
+{
+	pool->used[pool->words - 1] = ~pool_real_rows(pool, pool->words - 1);
+	memset(pool->some_free, 0xff, pool->words / 64 * 8);
+	if (pool->words % 64)
+		pool->some_free[pool->words / 64] = ~(UINT64_MAX << (pool->words % 64));
+}
+
+int allocpool_create(const struct allocpool_config *config, struct allocpool **ret_pool)
+{
+	if (!config || !ret_pool || config->size != sizeof *config)
+		return -EINVAL;
+	const struct kernels *kernels = NULL;
+	int error = check_config(config);
+	if (!error)
+		error = scan_choose(config->simd, &kernels);
+	if (error)
+		return error;
+	struct allocpool *pool = calloc(1, sizeof *pool);
+	if (!pool)
+		return -ENOMEM;
+	pool->config = *config;
+	pool->kernels = kernels;
+	if (!pool->config.alignment)
+		pool->config.alignment = 64;
+	pool->words = (uint32_t)(((uint64_t)config->max_rows + 63) / 64);
+	pool->view.max_rows = config->max_rows;
+	pool->view.stride = (config->row_bytes + pool->config.alignment - 1) & -pool->config.alignment;
+	error = memory_reserve(pool);
+	if (error) {
+		allocpool_destroy(pool, 1);
+		return error;
+	}
+	mark_all_free(pool);
+	*ret_pool = pool;
+	return 0;
+}
+
+int allocpool_destroy(struct allocpool *pool, int force)
+{
+	if (!pool)
+		return 0;
+	if (pool->live && !force)
+		return -EBUSY;
+	if (pool->reservation)
+		munmap(pool->reservation, pool->reserved);
+	free(pool);
+	return 0;
+}
+
+const struct allocpool_view *allocpool_get_view(const struct allocpool *pool)
+{
+	return pool ? &pool->view : NULL;
+}
+
+bool pool_lowest_free(struct allocpool *pool, uint32_t *ret_row)
+{
+	uint32_t at = pool->hint, end = (pool->words + 63) / 64;
+	while (at < end && !pool->some_free[at])
+		at++;
+	pool->hint = at;
+	if (at == end)
+		return false;
+	uint32_t word = at * 64 + (uint32_t)__builtin_ctzll(pool->some_free[at]);
+	*ret_row = word * 64 + (uint32_t)__builtin_ctzll(~pool->used[word]);
+	return true;
+}
+
+void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
+{
+	pool->used[word] |= mask;
+	if (pool->used[word] == UINT64_MAX)
+		pool->some_free[word / 64] &= ~(1ull << (word % 64));
+	pool->live += count;
+	if (pool->live > pool->peak)
+		pool->peak = pool->live;
+	uint32_t end = word * 64 + 64 - (uint32_t)__builtin_clzll(mask);
+	if (end > pool->high_water)
+		pool->high_water = end;
+	if (end > pool->ever)
+		pool->ever = end;
+}
+
+void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
+{
+	pool->used[word] &= ~mask;
+	pool->some_free[word / 64] |= 1ull << (word % 64);
+	if (word / 64 < pool->hint)
+		pool->hint = word / 64;
+	pool->live -= count;
+	if (pool->view.dirty)
+		pool->view.dirty[word] &= ~mask;
+	if (!pool->generations && !pool->config.debug)
+		return;
+	for (uint64_t m = mask; m; m &= m - 1) {
+		uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(m);
+		if (pool->generations)
+			pool->generations[row]++;
+		if (pool->config.debug)
+			memset(pool_bytes(pool, row), DEAD_BYTE, pool->view.stride);
+	}
+}
+
+/* A freed row holds what it was filled with, or zeros where its pages were given back. */
+static bool written_since(struct allocpool *pool, uint32_t row)
+{
+	unsigned char *bytes = (unsigned char *)pool_bytes(pool, row);
+	for (size_t i = 0; i < pool->view.stride; i++)
+		if (bytes[i] != 0 && bytes[i] != DEAD_BYTE) {
+			memset(bytes, DEAD_BYTE, pool->view.stride);
+			return true;
+		}
+	return false;
+}
+
+static int make_ready(struct allocpool *pool, uint32_t row)
+{
+	size_t end = ((size_t)row + 1) * pool->view.stride;
+	if (__builtin_expect(end > __atomic_load_n(&pool->rows_ready, __ATOMIC_ACQUIRE), 0)) {
+		if (!memory_try_busy(pool))
+			return -EAGAIN;
+		int error = memory_open(pool, end);
+		memory_end_busy(pool);
+		if (error)
+			return error;
+	}
+	return pool->config.debug == ALLOCPOOL_DEBUG_VERIFY && written_since(pool, row) ? -EUCLEAN : 0;
+}
+
+static void tell_low(struct allocpool *pool)
+{
+	uint32_t prepared = __atomic_load_n(&pool->prepared, __ATOMIC_RELAXED);
+	uint32_t free_rows = prepared > pool->live ? prepared - pool->live : 0;
+	if (free_rows < pool->config.low_water && !__atomic_exchange_n(&pool->low_told, true, __ATOMIC_RELAXED))
+		pool->config.on_low(pool->config.argument, free_rows);
+}
+
+static void begin_row(struct allocpool *pool, uint32_t row, uint64_t key, uint32_t now)
+{
+	if (pool->keys)
+		pool->keys[row] = key;
+	if (pool->view.stamps)
+		pool->view.stamps[row] = now;
+	if (pool->view.counters)
+		pool->view.counters[row] = 0;
+}
+
+/* Rows that come again lie scattered, and their new owner writes to them at once: those of the next word of the
+ * bitmap are fetched while this one's are handed out. (Above the high-water mark they come in a row: the CPU sees that
+ * by itself.) */
+static void fetch_ahead(struct allocpool *pool, uint32_t word)
+{
+	uint64_t later = pool->some_free[word / 64] & (UINT64_MAX << 1 << (word % 64));
+	uint32_t next = word / 64 * 64 + (uint32_t)__builtin_ctzll(later | 1ull << 63);
+	pool->fetched = word;
+	if (!later || next >= pool->high_water / 64)
+		return;
+	for (uint64_t m = ~pool->used[next]; m; m &= m - 1)
+		__builtin_prefetch(pool_bytes(pool, next * 64 + (uint32_t)__builtin_ctzll(m)), 1);
+}
+
+int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
+{
+	uint32_t row;
+	if (!pool || !ret_row)
+		return -EINVAL;
+	if (!pool_lowest_free(pool, &row))
+		return -ENOSPC;
+	int error = make_ready(pool, row);
+	if (error)
+		return error;
+	pool_take(pool, row / 64, 1ull << (row % 64), 1);
+	begin_row(pool, row, key, now);
+	*ret_row = row;
+	if (row / 64 != pool->fetched)
+		fetch_ahead(pool, row / 64);
+	if (pool->config.low_water)
+		tell_low(pool);
+	return 0;
+}
+
+int allocpool_alloc_mask(struct allocpool *pool, uint32_t now, unsigned most, uint32_t *ret_word, uint64_t *ret_mask)
+{
+	uint32_t row;
+	if (!pool || !ret_word || !ret_mask || most < 1 || most > 64)
+		return -EINVAL;
+	if (!pool_lowest_free(pool, &row))
+		return -ENOSPC;
+	uint32_t word = row / 64;
+	uint64_t mask = 0;
+	unsigned count = 0;
+	for (uint64_t m = ~pool->used[word]; m && count < most; m &= m - 1, count++) {
+		row = word * 64 + (uint32_t)__builtin_ctzll(m);
+		int error = make_ready(pool, row);
+		if (error && !mask)
+			return error;
+		if (error)
+			break;
+		mask |= m & -m;
+		begin_row(pool, row, 0, now);
+	}
+	pool_take(pool, word, mask, count);
+	*ret_word = word, *ret_mask = mask;
+	if (pool->config.low_water)
+		tell_low(pool);
+	return (int)count;
+}
+
+int allocpool_alloc_bulk(struct allocpool *pool, const uint64_t *keys, uint32_t now, size_t count, uint32_t *ret_rows)
+{
+	if (!pool || (count && !ret_rows))
+		return -EINVAL;
+	if (count > pool->config.max_rows - pool->live)
+		return -ENOSPC;
+	for (size_t i = 0; i < count; i++) {
+		int error = allocpool_alloc(pool, keys ? keys[i] : 0, now, &ret_rows[i]);
+		if (!error)
+			continue;
+		while (i--)
+			pool_release(pool, ret_rows[i] / 64, 1ull << (ret_rows[i] % 64), 1);
+		return error;
+	}
+	return 0;
+}
+
+int allocpool_get_stats(const struct allocpool *pool, struct allocpool_stats *ret_stats)
+{
+	if (!pool || !ret_stats)
+		return -EINVAL;
+	uint32_t prepared = __atomic_load_n(&pool->prepared, __ATOMIC_RELAXED);
+	uint32_t top = prepared > pool->high_water ? prepared : pool->high_water;
+	double metadata = (double)pool->metadata_bits / 8 + 1.0 / 512; /* some_free: a bit for 64 rows */
+	*ret_stats = (struct allocpool_stats){
+		.live = pool->live,
+		.peak = pool->peak,
+		.max_rows = pool->config.max_rows,
+		.prepared = prepared,
+		.high_water = pool->high_water,
+		.huge = pool->config.pages != ALLOCPOOL_PAGES_SMALL,
+		.hugetlb_bytes = __atomic_load_n(&pool->hugetlb_bytes, __ATOMIC_RELAXED),
+		.reserved_bytes = pool->reserved,
+		.resident_bytes = top * (uint64_t)pool->view.stride + (uint64_t)((double)top * metadata),
+		.metadata_bytes = metadata,
+		.refused = pool->refused,
+		.moved = pool->moved,
+		.simd = pool->kernels->name,
+	};
+	return 0;
+}
