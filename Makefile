@@ -34,6 +34,8 @@ LIBS := -lcap -linih -ljansson -lcrypto
 # The probe is a program of its own.
 SOURCES := $(sort $(shell find launcher -name '*.c' -not -path 'launcher/probe/*'))
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
+# allocrun-node is a program of its own, of the launcher's objects.
+LAUNCHER_OBJECTS := $(filter-out $(OBJ)/node/%,$(OBJECTS))
 
 # V=1 shows the whole commands.
 Q := $(if $(V),,@)
@@ -52,16 +54,21 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences ## the launcher alone
+launcher: $(STAGE)/bin/allocrun $(STAGE)/bin/allocrun-node $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
 	@tests/require $*
 
-$(STAGE)/bin/allocrun: $(OBJECTS) Makefile
+$(STAGE)/bin/allocrun: $(LAUNCHER_OBJECTS) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(OBJECTS) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(LAUNCHER_OBJECTS) $(LIBS)
+
+$(STAGE)/bin/allocrun-node: $(OBJ)/node/main.o $(OBJ)/liballocrun.a Makefile
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJ)/node/main.o $(OBJ)/liballocrun.a $(LIBS)
 
 # Started by the loader of any libc.
 PROBE_FLAGS := -fPIC -shared -nostdlib -fno-builtin -fno-stack-protector -Wl,-e,probe_start -Wl,--build-id=sha1 \
@@ -115,7 +122,7 @@ ALLOCATOR_FLAGS ?=
 allocators: | packages-build
 	@allocator/build --prefix $(STAGE) $(ALLOCATOR_FLAGS)
 
-manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
+manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man8/allocrun-node.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
 	$(STAGE)/share/man/man7/allocrun-tune.7
 $(STAGE)/share/man/man8/%.8: launcher/man/%.8
@@ -206,7 +213,7 @@ unit-objects: $(OBJ)/liballocrun.a
 unit-programs: $(UNIT_PROGRAMS)
 unit-list:
 	@printf '%s\n' $(UNIT_PROGRAMS)
-$(OBJ)/liballocrun.a: $(filter-out $(OBJ)/main.o,$(OBJECTS))
+$(OBJ)/liballocrun.a: $(filter-out $(OBJ)/main.o $(OBJ)/node/main.o,$(OBJECTS))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(UNIT)/libsupport.a: $(UNIT_SUPPORT)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

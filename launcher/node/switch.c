@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forth and back. */
+#include "node/node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/path.h"
+#include "util/text.h"
+
+static const struct root machine = { .fd = AT_FDCWD, .live = true };
+
+static const char *switch_fragment(struct node *n)
+{
+	return mem_printf(n->m, "%s/policy.d/50-fleet.conf", n->o->etc);
+}
+
+/* Does the version take the policy? */
+static int switch_try_policy(struct node *n, const char *version, const char *policy)
+{
+	const char *program = mem_printf(n->m, "%s/bin/allocrun", node_version_path(n, version));
+	char *out = NULL;
+	int r = run_program(n->m,
+			    (const char *const[]){ program, "--explain", "--policy", policy, "--", "/bin/true", NULL }, 30,
+			    &out);
+
+	return r == 0 ? NODE_DONE :
+			node_say(n, NODE_REFUSED, "%s: version %s cannot read it: %s", policy, version,
+				 r < 0 ? strerror(-r) : run_first_line(n->m, out));
+}
+
+static int switch_check(struct node *n)
+{
+	struct journal *j = &n->journal;
+	const char *current = node_current(n), *admins = mem_printf(n->m, "%s/policy.conf", n->o->etc);
+	int r = NODE_DONE;
+
+	if (!j->version || access(mem_printf(n->m, "%s/bin/allocrun", node_version_path(n, j->version)), X_OK) < 0)
+		return node_say(n, NODE_REFUSED, "nothing is staged: stage an artefact first");
+	if (n->o->policy)
+		r = switch_try_policy(n, j->version, n->o->policy);
+	if (r == NODE_DONE && n->o->policy && current && strcmp(current, j->version) != 0)
+		r = switch_try_policy(n, current, n->o->policy);
+	if (r == NODE_DONE && access(admins, F_OK) == 0)
+		r = switch_try_policy(n, j->version, admins);
+	return r;
+}
+
+static int switch_note_unit(struct node *n, const char *name)
+{
+	struct journal *j = &n->journal;
+	struct node_unit unit = { .name = mem_strdup(n->m, name), .latency_us = NODE_NOTHING, .spread_us = NODE_NOTHING };
+	struct unit_now now;
+	int r = unit_look(n, name, &now);
+
+	for (size_t i = 0; i < j->n_units; i++) {
+		if (strcmp(j->units[i].name, name) == 0)
+			return r;
+	}
+	if (r != NODE_DONE)
+		return r;
+	if (!now.is_there)
+		return node_say(n, NODE_REFUSED, "%s: no such unit: nothing was changed", name);
+	unit.was_active = now.is_active && !now.is_masked;
+	unit.restarts = now.restarts;
+	unit.oom_kills = unit_oom_kills(n, now.cgroup);
+	unit.rss = unit_rss(n, now.cgroup);
+	if (n->o->probe && unit.was_active)
+		gate_measure(n, n->o->probe, &unit.latency_us, &unit.spread_us);
+	*MEM_PUSH(n->m, j->units, j->n_units) = unit;
+	return NODE_DONE;
+}
+
+static int switch_note_units(struct node *n)
+{
+	const char **listed = NULL;
+	size_t n_listed = 0;
+	int r = n->o->policy ? unit_read_policy(n, n->o->policy, &listed, &n_listed) : NODE_DONE;
+
+	if (r == NODE_DONE && !n->has_systemd && (n_listed || n->o->n_units))
+		return node_say(n, NODE_REFUSED, "no systemd runs here: units cannot be restarted; leave them out");
+	for (size_t i = 0; r == NODE_DONE && i < n->o->n_units; i++)
+		r = switch_note_unit(n, n->o->units[i]);
+	for (size_t i = 0; r == NODE_DONE && i < n_listed; i++)
+		r = switch_note_unit(n, listed[i]);
+	return r;
+}
+
+/* Each file of the version's folder, as a link in systemd's. */
+static int switch_links(struct node *n, const char *folder, bool is_made)
+{
+	const char *from = mem_printf(n->m, "%s/lib/systemd/%s", node_version_path(n, n->journal.version), folder);
+	const char *to = mem_printf(n->m, "%s/%s", n->o->systemd, folder);
+	char **names;
+	int r = 0;
+
+	if (root_list(&machine, n->m, from, "", &names) < 0)
+		return 0;
+	if (is_made)
+		r = save_make_folder(to);
+	for (; r == 0 && *names; names++) {
+		const char *path = mem_printf(n->m, "%s/%s", to, *names);
+
+		r = is_made ? save_link(n, path, mem_printf(n->m, "%s/lib/systemd/%s/%s", node_current_path(n), folder, *names)) :
+			      save_file(n, path);
+	}
+	return r;
+}
+
+static int switch_save(struct node *n)
+{
+	int r = save_file(n, node_current_path(n));
+
+	if (r == 0 && n->o->policy)
+		r = save_file(n, switch_fragment(n));
+	if (r == 0)
+		r = switch_links(n, "system-generators", false);
+	if (r == 0)
+		r = switch_links(n, "system", false);
+	return r < 0 ? node_say(n, NODE_FAILED, "what is there cannot be kept: %s: nothing was changed", strerror(-r)) :
+		       NODE_DONE;
+}
+
+static int switch_files(struct node *n)
+{
+	const char *fragment = switch_fragment(n);
+	size_t size = 0;
+	char *bytes;
+	int r = 0;
+
+	if (n->o->policy) {
+		r = root_read(&machine, n->m, n->o->policy, 256 * 1024, &bytes, &size);
+		if (r == 0)
+			r = save_make_folder(text_dirname(n->m, fragment));
+		if (r == 0)
+			r = save_write(n, fragment, bytes, size, 0644, 0, 0);
+	}
+	if (r == 0)
+		r = save_link(n, node_current_path(n), mem_printf(n->m, "versions/%s", n->journal.version));
+	if (r == 0)
+		r = switch_links(n, "system-generators", true);
+	if (r == 0)
+		r = switch_links(n, "system", true);
+	return r < 0 ? node_say(n, NODE_FAILED, "the switch failed: %s: revert takes it back", strerror(-r)) : NODE_DONE;
+}
+
+static int switch_restart(struct node *n)
+{
+	struct unit_now now;
+	int r = unit_reload_all(n);
+
+	for (size_t i = 0; r == NODE_DONE && n->has_systemd && i < n->journal.n_units; i++) {
+		struct node_unit *unit = &n->journal.units[i];
+
+		r = unit_look(n, unit->name, &now);
+		if (r == NODE_DONE && unit->was_active && !now.is_masked)
+			r = unit_restart(n, unit->name);
+		if (r == NODE_DONE)
+			r = unit_look(n, unit->name, &now);
+		if (r == NODE_DONE) {
+			unit->restarts = now.restarts;
+			unit->oom_kills = unit_oom_kills(n, now.cgroup);
+		}
+	}
+	return r;
+}
+
+int node_apply(struct node *n)
+{
+	struct journal *j = &n->journal;
+	bool resumes = j->state == NODE_APPLIED;
+	int r;
+
+	if ((resumes && j->is_whole) || j->state == NODE_GATED ||
+	    (j->state == NODE_CONFIRMED && node_current(n) && strcmp(node_current(n), j->version) == 0 && !n->o->policy))
+		return node_say(n, NODE_DONE, "version %s is %s: nothing to do", j->version, node_state_names[j->state]);
+	if (!resumes && j->state != NODE_STAGED && j->state != NODE_REVERTED && j->state != NODE_CONFIRMED)
+		return node_say(n, NODE_REFUSED, "the node is %s: nothing can be applied", node_state_names[j->state]);
+	r = switch_check(n);
+	if (r != NODE_DONE)
+		return r;
+	if (!resumes) {
+		j->n_files = j->n_units = 0;
+		j->files = NULL;
+		j->units = NULL;
+		j->before = node_current(n);
+		j->reason = NULL;
+		j->owner = n->o->owner ? mem_strdup(n->m, n->o->owner) : j->owner;
+	}
+	j->is_whole = false;
+	j->health = n->o->health ? mem_strdup(n->m, n->o->health) : j->health;
+	j->probe = n->o->probe ? mem_strdup(n->m, n->o->probe) : j->probe;
+	j->deadline = time(NULL) + n->o->confirm_within;
+	r = switch_note_units(n);
+	if (r == NODE_DONE)
+		r = switch_save(n);
+	j->state = NODE_APPLIED;
+	/* The journal is ahead of the change, and the way back is armed before there is one. */
+	if (r == NODE_DONE)
+		r = journal_write(n);
+	if (r == NODE_DONE)
+		r = unit_arm(n);
+	if (r == NODE_DONE)
+		r = switch_files(n);
+	if (r == NODE_DONE)
+		r = switch_restart(n);
+	if (r != NODE_DONE)
+		return r;
+	j->is_whole = true;
+	r = journal_write(n);
+	return r != NODE_DONE ? r :
+				node_say(n, NODE_DONE, "version %s applied; %s", j->version,
+					 n->has_systemd ? "it goes back by itself unless it is confirmed" :
+							  "no systemd: it does not go back by itself");
+}
+
+int node_revert(struct node *n)
+{
+	struct journal *j = &n->journal;
+	const char *path = NULL, *doubt;
+	int r;
+
+	if (j->state == NODE_ABSENT || j->state == NODE_STAGED || j->state == NODE_REVERTED ||
+	    (n->o->is_deadman && j->state == NODE_CONFIRMED))
+		return node_say(n, NODE_DONE, "the node is %s: nothing to take back", node_state_names[j->state]);
+	if (n->o->is_deadman && j->state == NODE_STATE_STUCK)
+		return node_say(n, NODE_STUCK, "stuck: %s", j->reason ? j->reason : "");
+	if (j->before && access(node_version_path(n, j->before), F_OK) < 0)
+		return node_say(n, NODE_STUCK, "version %s, the one before, is not there any more", j->before);
+	j->state = NODE_REVERTING;
+	r = journal_write(n);
+	/* Without a journal that says so the way back is still the better one. */
+	r = save_restore(n, &path);
+	if (r < 0)
+		return node_say(n, NODE_FAILED, "%s: %s: cannot be put back; revert again", path, strerror(-r));
+	r = switch_restart(n);
+	doubt = r != NODE_DONE ? n->line : save_is_restored(n) ? gate_look_back(n) : "not all files stand as they were";
+	j->state = doubt ? NODE_STATE_STUCK : NODE_REVERTED;
+	if (doubt)
+		j->reason = mem_strdup(n->m, doubt);
+	r = journal_write(n);
+	if (r != NODE_DONE)
+		return r;
+	unit_disarm(n);
+	return doubt ? node_say(n, NODE_STUCK, "taken back, and yet: %s", doubt) :
+		       node_say(n, NODE_DONE, "version %s taken back; current: %s", j->version, j->before ? j->before : "none");
+}
+
+int node_recover(struct node *n)
+{
+	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING)
+		return node_revert(n);
+	return node_say(n, n->journal.state == NODE_STATE_STUCK ? NODE_STUCK : NODE_DONE, "the node is %s: nothing to recover",
+			node_state_names[n->journal.state]);
+}
+
+int node_confirm(struct node *n)
+{
+	struct journal *j = &n->journal;
+	int r;
+
+	if (j->state == NODE_CONFIRMED)
+		return node_say(n, NODE_DONE, "version %s is confirmed: nothing to do", j->version);
+	if (j->state != NODE_GATED)
+		return node_say(n, NODE_REFUSED, "the node is %s: only what the gate has let through is confirmed",
+				node_state_names[j->state]);
+	j->state = NODE_CONFIRMED;
+	r = journal_write(n);
+	if (r != NODE_DONE)
+		return r;
+	unit_disarm(n);
+	return node_say(n, NODE_DONE, "version %s confirmed", j->version);
+}
+
+int node_plan(struct node *n)
+{
+	const char *current = node_current(n);
+
+	if (n->journal.state != NODE_ABSENT && n->journal.state != NODE_STAGED)
+		return node_say(n, NODE_DONE, "the node is %s with version %s", node_state_names[n->journal.state],
+				n->journal.version);
+	if (n->journal.state == NODE_ABSENT)
+		return node_say(n, NODE_DONE, "nothing is staged; current: %s", current ? current : "none");
+	return node_say(n, NODE_DONE, "would switch from %s to %s", current ? current : "none", n->journal.version);
+}
