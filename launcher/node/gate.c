@@ -58,7 +58,9 @@ static const char *gate_health(struct node *n, const char *health, int64_t secon
 	int r;
 
 	for (;;) {
-		r = is_url ? run_program(n->m, (const char *const[]){ "curl", "-fsS", "-m", "5", "-o", "/dev/null", health, NULL },
+		r = is_url ? run_program(n->m,
+					 (const char *const[]){ "curl", "-fsS", "-m", "5", "-o", "/dev/null", health,
+								NULL },
 					 10, &out) :
 			     run_command(n->m, health, 30, &out);
 		if (r == 0)
@@ -103,12 +105,14 @@ const char *gate_check_json(struct mem *m, const char *text, const char *prefix)
 			return no;
 	}
 	if (proved != 2 * json_array_size(list))
-		return mem_printf(m, "%zu findings prove %zu processes: two are wanted for each", proved, json_array_size(list));
+		return mem_printf(m, "%zu findings prove %zu processes: two are wanted for each", proved,
+				  json_array_size(list));
 	json_array_foreach (list, i, entry) {
 		const char *library = json_string_value(json_object_get(entry, "library"));
 
 		if (!library || !text_starts_with(library, prefix))
-			return mem_printf(m, "a process has %s, which is not of the staged version", library ? library : "no library");
+			return mem_printf(m, "a process has %s, which is not of the staged version",
+					  library ? library : "no library");
 	}
 	return NULL;
 }
@@ -128,8 +132,10 @@ static const char *gate_figures(struct node *n, const struct node_unit *unit, co
 	if (gate_measure(n, n->journal.probe, &latency, &spread) < 0)
 		return mem_printf(n->m, "%s: the probe failed", unit->name);
 	if (unit->latency_us == NODE_NOTHING)
-		return mem_printf(n->m, "%s: the probe failed before the change: there is nothing to compare with", unit->name);
-	limit = unit->latency_us + unit->latency_us * n->o->latency_percent / 100 + 3 * unit->spread_us + GATE_LATENCY_SLACK_US;
+		return mem_printf(n->m, "%s: the probe failed before the change: there is nothing to compare with",
+				  unit->name);
+	limit = unit->latency_us + unit->latency_us * n->o->latency_percent / 100 + 3 * unit->spread_us +
+		GATE_LATENCY_SLACK_US;
 	return latency <= limit ? NULL :
 				  mem_printf(n->m, "%s: probe %lld us, before %lld us, at most %lld us", unit->name,
 					     (long long)latency, (long long)unit->latency_us, (long long)limit);
@@ -142,7 +148,8 @@ static const char *gate_steady(struct node *n, const struct node_unit *unit, str
 	if (!now->is_active)
 		return mem_printf(n->m, "%s is not active", unit->name);
 	if (now->restarts != unit->restarts)
-		return mem_printf(n->m, "%s was restarted %lld times", unit->name, (long long)(now->restarts - unit->restarts));
+		return mem_printf(n->m, "%s was restarted %lld times", unit->name,
+				  (long long)(now->restarts - unit->restarts));
 	if (unit_oom_kills(n, now->cgroup) != unit->oom_kills)
 		return mem_printf(n->m, "%s: the kernel killed for memory in it", unit->name);
 	return NULL;
@@ -164,7 +171,8 @@ static const char *gate_unit(struct node *n, const struct node_unit *unit)
 					       "preload-effective,options-in-force", NULL },
 			120, &out);
 	if (r < 0 || r > 3)
-		return mem_printf(n->m, "%s: --check: %s", unit->name, r < 0 ? strerror(-r) : run_first_line(n->m, out));
+		return mem_printf(n->m, "%s: --check: %s", unit->name,
+				  r < 0 ? strerror(-r) : run_first_line(n->m, out));
 	no = gate_check_json(n->m, out, prefix);
 	if (no)
 		return mem_printf(n->m, "%s: %s", unit->name, no);

@@ -47,10 +47,12 @@ static int64_t journal_number(const json_t *o, const char *key, int64_t otherwis
 
 static const char *journal_parse_file(struct mem *m, const json_t *o, struct node_file *ret)
 {
-	int64_t mode = journal_number(o, "mode", 0), uid = journal_number(o, "uid", 0), gid = journal_number(o, "gid", 0);
+	int64_t mode = journal_number(o, "mode", 0), uid = journal_number(o, "uid", 0),
+		gid = journal_number(o, "gid", 0);
 
-	*ret = (struct node_file){ json_dup_text(m, o, "path"), json_dup_text(m, o, "link"), json_dup_text(m, o, "backup"),
-				   0, 0, 0 };
+	*ret = (struct node_file){
+		json_dup_text(m, o, "path"), json_dup_text(m, o, "link"), json_dup_text(m, o, "backup"), 0, 0, 0
+	};
 	if (!ret->path || *ret->path != '/' || strstr(ret->path, "/../"))
 		return "a file without an absolute path";
 	if (ret->backup && !journal_is_name(ret->backup))
@@ -231,5 +233,6 @@ int journal_write(struct node *n)
 
 	if (r == 0)
 		r = save_sync_folder(n, n->o->state);
-	return r < 0 ? node_say(n, NODE_FAILED, "%s: %s: the journal could not be written", path, strerror(-r)) : NODE_DONE;
+	return r < 0 ? node_say(n, NODE_FAILED, "%s: %s: the journal could not be written", path, strerror(-r)) :
+		       NODE_DONE;
 }

@@ -45,7 +45,8 @@ int node_lock(struct node *n)
 		close(fd);
 		return NODE_BUSY;
 	}
-	name = mem_printf(n->m, "%s, %s, PID %d\n", n->o->owner ? n->o->owner : "(no owner named)", n->o->verb, (int)getpid());
+	name = mem_printf(n->m, "%s, %s, PID %d\n", n->o->owner ? n->o->owner : "(no owner named)", n->o->verb,
+			  (int)getpid());
 	/* It only informs: a full disk is no reason not to go back. */
 	if (ftruncate(fd, 0) == 0)
 		retry_write(fd, name, strlen(name));

@@ -45,45 +45,10 @@ static const struct verb {
 	int (*run)(struct node *n);
 	bool is_locked;
 } verbs[] = {
-	{ "stage", node_stage, true },   { "plan", node_plan, false },     { "apply", node_apply, true },
-	{ "gate", node_gate, true },     { "confirm", node_confirm, true }, { "revert", node_revert, true },
-	{ "status", node_plan, false },  { "gc", node_gc, true },	   { "recover", node_recover, true },
+	{ "stage", node_stage, true },  { "plan", node_plan, false },      { "apply", node_apply, true },
+	{ "gate", node_gate, true },    { "confirm", node_confirm, true }, { "revert", node_revert, true },
+	{ "status", node_plan, false }, { "gc", node_gc, true },           { "recover", node_recover, true },
 };
-
-int node_say(struct node *n, int code, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	n->line = mem_vprintf(n->m, format, args);
-	va_end(args);
-	return code;
-}
-
-char *node_path(const struct node *n, const char *name)
-{
-	return mem_printf(n->m, "%s/%s", n->o->state, name);
-}
-
-char *node_version_path(const struct node *n, const char *version)
-{
-	return mem_printf(n->m, "%s/versions/%s", n->o->root, version);
-}
-
-char *node_current_path(const struct node *n)
-{
-	return mem_printf(n->m, "%s/current", n->o->root);
-}
-
-char *node_current(const struct node *n)
-{
-	const struct root root = { .fd = AT_FDCWD, .live = true };
-	char target[4096];
-
-	return root_readlink(&root, node_current_path(n), target, sizeof target) < 0 ?
-		       NULL :
-		       mem_strdup(n->m, text_basename(target));
-}
 
 static bool main_read_duration(const char *text, int64_t *ret)
 {
@@ -108,18 +73,30 @@ static bool main_read_percent(const char *text, int64_t *ret)
 static const char **main_text(struct node_options *o, int option)
 {
 	switch (option) {
-	case 'r': return &o->root;
-	case 's': return &o->state;
-	case 'e': return &o->etc;
-	case 'd': return &o->systemd;
-	case 'S': return &o->sums;
-	case 'G': return &o->signature;
-	case 'K': return &o->signers;
-	case 'p': return &o->policy;
-	case 'o': return &o->owner;
-	case 'H': return &o->health;
-	case 'P': return &o->probe;
-	default: return NULL;
+	case 'r':
+		return &o->root;
+	case 's':
+		return &o->state;
+	case 'e':
+		return &o->etc;
+	case 'd':
+		return &o->systemd;
+	case 'S':
+		return &o->sums;
+	case 'G':
+		return &o->signature;
+	case 'K':
+		return &o->signers;
+	case 'p':
+		return &o->policy;
+	case 'o':
+		return &o->owner;
+	case 'H':
+		return &o->health;
+	case 'P':
+		return &o->probe;
+	default:
+		return NULL;
 	}
 }
 
@@ -130,28 +107,54 @@ static bool main_take(struct mem *m, struct node_options *o, int option, const c
 	if (text)
 		*text = value;
 	switch (option) {
-	case 'f': o->is_json = strcmp(value, "json") == 0; return o->is_json || strcmp(value, "text") == 0;
-	case 'c': return main_read_duration(value, &o->confirm_within);
-	case 't': return main_read_duration(value, &o->timeout);
-	case 'R': return main_read_percent(value, &o->rss_percent);
-	case 'L': return main_read_percent(value, &o->latency_percent);
-	case 'u': *MEM_PUSH(m, o->units, o->n_units) = value; return *value && *value != '-' && !strchr(value, '/');
-	case 'n': o->no_systemd = true; return true;
-	case 'D': o->is_deadman = true; return true;
-	default: return text && *value;
+	case 'f':
+		o->is_json = strcmp(value, "json") == 0;
+		return o->is_json || strcmp(value, "text") == 0;
+	case 'c':
+		return main_read_duration(value, &o->confirm_within);
+	case 't':
+		return main_read_duration(value, &o->timeout);
+	case 'R':
+		return main_read_percent(value, &o->rss_percent);
+	case 'L':
+		return main_read_percent(value, &o->latency_percent);
+	case 'u':
+		*MEM_PUSH(m, o->units, o->n_units) = value;
+		return *value && *value != '-' && !strchr(value, '/');
+	case 'n':
+		o->no_systemd = true;
+		return true;
+	case 'D':
+		o->is_deadman = true;
+		return true;
+	default:
+		return text && *value;
 	}
 }
 
 static int main_parse(struct mem *m, int argc, char **argv, struct node_options *o)
 {
 	static const struct option options[] = {
-		{ "root", 1, NULL, 'r' },	 { "state", 1, NULL, 's' },	  { "etc", 1, NULL, 'e' },
-		{ "systemd", 1, NULL, 'd' },	 { "sums", 1, NULL, 'S' },	  { "signature", 1, NULL, 'G' },
-		{ "signers", 1, NULL, 'K' },	 { "policy", 1, NULL, 'p' },	  { "owner", 1, NULL, 'o' },
-		{ "health", 1, NULL, 'H' },	 { "probe", 1, NULL, 'P' },	  { "format", 1, NULL, 'f' },
-		{ "confirm-within", 1, NULL, 'c' }, { "timeout", 1, NULL, 't' }, { "rss-percent", 1, NULL, 'R' },
-		{ "latency-percent", 1, NULL, 'L' }, { "unit", 1, NULL, 'u' },  { "no-systemd", 0, NULL, 'n' },
-		{ "deadman", 0, NULL, 'D' },	 { NULL, 0, NULL, 0 },
+		{ "root", 1, NULL, 'r' },
+		{ "state", 1, NULL, 's' },
+		{ "etc", 1, NULL, 'e' },
+		{ "systemd", 1, NULL, 'd' },
+		{ "sums", 1, NULL, 'S' },
+		{ "signature", 1, NULL, 'G' },
+		{ "signers", 1, NULL, 'K' },
+		{ "policy", 1, NULL, 'p' },
+		{ "owner", 1, NULL, 'o' },
+		{ "health", 1, NULL, 'H' },
+		{ "probe", 1, NULL, 'P' },
+		{ "format", 1, NULL, 'f' },
+		{ "confirm-within", 1, NULL, 'c' },
+		{ "timeout", 1, NULL, 't' },
+		{ "rss-percent", 1, NULL, 'R' },
+		{ "latency-percent", 1, NULL, 'L' },
+		{ "unit", 1, NULL, 'u' },
+		{ "no-systemd", 0, NULL, 'n' },
+		{ "deadman", 0, NULL, 'D' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
@@ -166,7 +169,8 @@ static int main_parse(struct mem *m, int argc, char **argv, struct node_options 
 	o->argument = optind < argc ? argv[optind++] : NULL;
 	if (!o->verb || optind < argc || !o->argument != (strcmp(o->verb, "stage") != 0) ||
 	    !o->confirm_within != (strcmp(o->verb, "apply") != 0)) {
-		fprintf(stderr, "allocrun-node: a verb, stage with an artefact, apply with --confirm-within: see --help\n");
+		fprintf(stderr,
+			"allocrun-node: a verb, stage with an artefact, apply with --confirm-within: see --help\n");
 		return NODE_USAGE;
 	}
 	return NODE_DONE;
@@ -192,8 +196,8 @@ static int main_run(struct node *n, const struct verb *verb)
 	if (r != NODE_DONE)
 		return r;
 	if (journal_read(n, &problem) < 0)
-		return node_say(n, NODE_STUCK, "%s: %s: look at it, nothing is done meanwhile", node_path(n, "rollout.json"),
-				problem);
+		return node_say(n, NODE_STUCK, "%s: %s: look at it, nothing is done meanwhile",
+				node_path(n, "rollout.json"), problem);
 	r = verb->is_locked ? main_check_owner(n) : NODE_DONE;
 	return r == NODE_DONE ? verb->run(n) : r;
 }
@@ -222,8 +226,13 @@ static int main_print(struct node *n, int code)
 int main(int argc, char **argv)
 {
 	struct mem m = MEM_INIT;
-	struct node_options o = { .root = "/opt/allocrun", .state = "/var/lib/allocrun", .etc = "/etc/allocrun",
-				  .systemd = "/etc/systemd", .timeout = 120, .rss_percent = 20, .latency_percent = 10 };
+	struct node_options o = { .root = "/opt/allocrun",
+				  .state = "/var/lib/allocrun",
+				  .etc = "/etc/allocrun",
+				  .systemd = "/etc/systemd",
+				  .timeout = 120,
+				  .rss_percent = 20,
+				  .latency_percent = 10 };
 	struct node n = { .m = &m, .o = &o, .lock = -1, .line = "" };
 	int code = NODE_USAGE;
 

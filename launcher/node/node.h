@@ -63,10 +63,10 @@ struct journal {
 	bool is_whole; /* of NODE_APPLIED: every step was done */
 	char *owner;   /* NULL: nobody said */
 	char *version, *sha256;
-	char *before;    /* the version that was current before; NULL: none */
-	char *reason;    /* of the last no */
-	char *health;    /* a URL or a command; NULL */
-	char *probe;     /* NULL */
+	char *before;     /* the version that was current before; NULL: none */
+	char *reason;     /* of the last no */
+	char *health;     /* a URL or a command; NULL */
+	char *probe;      /* NULL */
 	int64_t deadline; /* seconds since 1970, for people: the timer itself is monotonic */
 	struct node_file *files;
 	size_t n_files;
@@ -97,7 +97,7 @@ struct node {
 
 /* Sets the line and returns the code. */
 int node_say(struct node *n, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-char *node_path(const struct node *n, const char *name);    /* below the state's folder */
+char *node_path(const struct node *n, const char *name); /* below the state's folder */
 char *node_version_path(const struct node *n, const char *version);
 char *node_current_path(const struct node *n);
 /* The version that the link "current" names; NULL: none. */

@@ -191,7 +191,8 @@ static bool save_stands(struct node *n, const struct node_file *f)
 		return false;
 	if (f->link && strcmp(f->link, now.link) != 0)
 		return false;
-	if (copy && (save_read(n, copy, &saved, &saved_size) < 0 || saved_size != size || memcmp(saved, bytes, size) != 0))
+	if (copy &&
+	    (save_read(n, copy, &saved, &saved_size) < 0 || saved_size != size || memcmp(saved, bytes, size) != 0))
 		return false;
 	return (!f->link && !f->backup) || (now.uid == f->uid && now.gid == f->gid && (f->link || now.mode == f->mode));
 }

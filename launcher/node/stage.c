@@ -36,8 +36,9 @@ static int stage_verify_signature(struct node *n)
 		return node_say(n, NODE_REFUSED, "%s: %s", o->signers, strerror(-r));
 	end = signers + strcspn(signers, " \t\n");
 	*end = '\0';
-	r = run_program(n->m, (const char *const[]){ "/bin/sh", "-c", script, "sh", signers, o->signers, o->signature,
-						     o->sums, NULL },
+	r = run_program(n->m,
+			(const char *const[]){ "/bin/sh", "-c", script, "sh", signers, o->signers, o->signature,
+					       o->sums, NULL },
 			60, &out);
 	return r == 0 ? NODE_DONE :
 			node_say(n, NODE_REFUSED, "%s: its signature does not hold: %s", o->sums,
@@ -59,10 +60,10 @@ static int stage_verify_sum(struct node *n, const char *sha256)
 		const char *one = text_dup_line(n->m, line);
 
 		if (strlen(one) > 66 && strcmp(one + 66, name) == 0)
-			return strncmp(one, sha256, 64) == 0 ? NODE_DONE :
-							       node_say(n, NODE_REFUSED,
-									"%s: not the bytes that %s names: fetch it anew",
-									n->o->argument, n->o->sums);
+			return strncmp(one, sha256, 64) == 0 ?
+				       NODE_DONE :
+				       node_say(n, NODE_REFUSED, "%s: not the bytes that %s names: fetch it anew",
+						n->o->argument, n->o->sums);
 	}
 	return node_say(n, NODE_REFUSED, "%s: %s does not name it", n->o->argument, n->o->sums);
 }
@@ -86,7 +87,8 @@ static int stage_unpack(struct node *n, const char *beside, char **ret_version)
 {
 	char *out = NULL, **names, *tree;
 	int r = run_program(n->m,
-			    (const char *const[]){ "tar", "-xzf", n->o->argument, "-C", beside, "--no-same-owner", NULL },
+			    (const char *const[]){ "tar", "-xzf", n->o->argument, "-C", beside, "--no-same-owner",
+						   NULL },
 			    STAGE_SECONDS, &out);
 
 	if (r != 0)
@@ -94,7 +96,8 @@ static int stage_unpack(struct node *n, const char *beside, char **ret_version)
 				r < 0 ? strerror(-r) : run_first_line(n->m, out));
 	r = root_list(&machine, n->m, beside, STAGE_PREFIX, &names);
 	if (r < 0 || !names[0] || names[1] || !names[0][strlen(STAGE_PREFIX)])
-		return node_say(n, NODE_REFUSED, "%s: no artefact of allocrun: it has no single folder allocrun-VERSION",
+		return node_say(n, NODE_REFUSED,
+				"%s: no artefact of allocrun: it has no single folder allocrun-VERSION",
 				n->o->argument);
 	tree = mem_printf(n->m, "%s/%s", beside, names[0]);
 	if (!stage_is_of_this_machine(mem_printf(n->m, "%s/bin/allocrun", tree)))
@@ -115,7 +118,8 @@ static int stage_keep(struct node *n, const char *beside, const char *version, c
 	if (lstat(place, &st) == 0) {
 		if (root_read(&machine, n->m, mark, 256, &known, NULL) == 0 && strcmp(known, sha256) == 0)
 			return NODE_DONE;
-		return node_say(n, NODE_REFUSED, "%s: is there, from other bytes: give the release another version", place);
+		return node_say(n, NODE_REFUSED, "%s: is there, from other bytes: give the release another version",
+				place);
 	}
 	r = replace_file(n->m, mem_printf(n->m, "%s/.artefact", tree), sha256);
 	/* The rename must not reach the disk before the bytes. */
@@ -134,7 +138,8 @@ int node_stage(struct node *n)
 	char *sha256, *version = NULL;
 	int r;
 
-	if (j->state == NODE_APPLIED || j->state == NODE_GATED || j->state == NODE_REVERTING || j->state == NODE_STATE_STUCK)
+	if (j->state == NODE_APPLIED || j->state == NODE_GATED || j->state == NODE_REVERTING ||
+	    j->state == NODE_STATE_STUCK)
 		return node_say(n, j->state == NODE_STATE_STUCK ? NODE_STUCK : NODE_REFUSED,
 				"version %s is %s: confirm or revert it first", j->version, node_state_names[j->state]);
 	r = digest_file(&machine, n->m, n->o->argument, &sha256);
@@ -158,7 +163,9 @@ int node_stage(struct node *n)
 		return r;
 	if (node_current(n) && strcmp(node_current(n), version) == 0 && j->state == NODE_CONFIRMED)
 		return node_say(n, NODE_DONE, "version %s is confirmed: nothing to do", version);
-	*j = (struct journal){ .state = NODE_STAGED, .version = version, .sha256 = sha256,
+	*j = (struct journal){ .state = NODE_STAGED,
+			       .version = version,
+			       .sha256 = sha256,
 			       .owner = n->o->owner ? mem_strdup(n->m, n->o->owner) : NULL };
 	r = journal_write(n);
 	return r == NODE_DONE ? node_say(n, NODE_DONE, "version %s staged", version) : r;

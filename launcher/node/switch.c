@@ -25,8 +25,8 @@ static int switch_try_policy(struct node *n, const char *version, const char *po
 	const char *program = mem_printf(n->m, "%s/bin/allocrun", node_version_path(n, version));
 	char *out = NULL;
 	int r = run_program(n->m,
-			    (const char *const[]){ program, "--explain", "--policy", policy, "--", "/bin/true", NULL }, 30,
-			    &out);
+			    (const char *const[]){ program, "--explain", "--policy", policy, "--", "/bin/true", NULL },
+			    30, &out);
 
 	return r == 0 ? NODE_DONE :
 			node_say(n, NODE_REFUSED, "%s: version %s cannot read it: %s", policy, version,
@@ -53,7 +53,9 @@ static int switch_check(struct node *n)
 static int switch_note_unit(struct node *n, const char *name)
 {
 	struct journal *j = &n->journal;
-	struct node_unit unit = { .name = mem_strdup(n->m, name), .latency_us = NODE_NOTHING, .spread_us = NODE_NOTHING };
+	struct node_unit unit = { .name = mem_strdup(n->m, name),
+				  .latency_us = NODE_NOTHING,
+				  .spread_us = NODE_NOTHING };
 	struct unit_now now;
 	int r = unit_look(n, name, &now);
 
@@ -105,8 +107,10 @@ static int switch_links(struct node *n, const char *folder, bool is_made)
 	for (; r == 0 && *names; names++) {
 		const char *path = mem_printf(n->m, "%s/%s", to, *names);
 
-		r = is_made ? save_link(n, path, mem_printf(n->m, "%s/lib/systemd/%s/%s", node_current_path(n), folder, *names)) :
-			      save_file(n, path);
+		r = is_made ?
+			    save_link(n, path,
+				      mem_printf(n->m, "%s/lib/systemd/%s/%s", node_current_path(n), folder, *names)) :
+			    save_file(n, path);
 	}
 	return r;
 }
@@ -145,7 +149,8 @@ static int switch_files(struct node *n)
 		r = switch_links(n, "system-generators", true);
 	if (r == 0)
 		r = switch_links(n, "system", true);
-	return r < 0 ? node_say(n, NODE_FAILED, "the switch failed: %s: revert takes it back", strerror(-r)) : NODE_DONE;
+	return r < 0 ? node_say(n, NODE_FAILED, "the switch failed: %s: revert takes it back", strerror(-r)) :
+		       NODE_DONE;
 }
 
 static int switch_restart(struct node *n)
@@ -176,8 +181,10 @@ int node_apply(struct node *n)
 	int r;
 
 	if ((resumes && j->is_whole) || j->state == NODE_GATED ||
-	    (j->state == NODE_CONFIRMED && node_current(n) && strcmp(node_current(n), j->version) == 0 && !n->o->policy))
-		return node_say(n, NODE_DONE, "version %s is %s: nothing to do", j->version, node_state_names[j->state]);
+	    (j->state == NODE_CONFIRMED && node_current(n) && strcmp(node_current(n), j->version) == 0 &&
+	     !n->o->policy))
+		return node_say(n, NODE_DONE, "version %s is %s: nothing to do", j->version,
+				node_state_names[j->state]);
 	if (!resumes && j->state != NODE_STAGED && j->state != NODE_REVERTED && j->state != NODE_CONFIRMED)
 		return node_say(n, NODE_REFUSED, "the node is %s: nothing can be applied", node_state_names[j->state]);
 	r = switch_check(n);
@@ -247,15 +254,16 @@ int node_revert(struct node *n)
 		return r;
 	unit_disarm(n);
 	return doubt ? node_say(n, NODE_STUCK, "taken back, and yet: %s", doubt) :
-		       node_say(n, NODE_DONE, "version %s taken back; current: %s", j->version, j->before ? j->before : "none");
+		       node_say(n, NODE_DONE, "version %s taken back; current: %s", j->version,
+				j->before ? j->before : "none");
 }
 
 int node_recover(struct node *n)
 {
 	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING)
 		return node_revert(n);
-	return node_say(n, n->journal.state == NODE_STATE_STUCK ? NODE_STUCK : NODE_DONE, "the node is %s: nothing to recover",
-			node_state_names[n->journal.state]);
+	return node_say(n, n->journal.state == NODE_STATE_STUCK ? NODE_STUCK : NODE_DONE,
+			"the node is %s: nothing to recover", node_state_names[n->journal.state]);
 }
 
 int node_confirm(struct node *n)

@@ -51,8 +51,10 @@ int unit_restart(struct node *n, const char *name)
 	int r;
 
 	/* One that failed too often is else refused a start. */
-	run_program(n->m, (const char *const[]){ "systemctl", "reset-failed", "--", name, NULL }, UNIT_ASK_SECONDS, NULL);
-	r = run_program(n->m, (const char *const[]){ "systemctl", "restart", "--", name, NULL }, UNIT_START_SECONDS, &out);
+	run_program(n->m, (const char *const[]){ "systemctl", "reset-failed", "--", name, NULL }, UNIT_ASK_SECONDS,
+		    NULL);
+	r = run_program(n->m, (const char *const[]){ "systemctl", "restart", "--", name, NULL }, UNIT_START_SECONDS,
+			&out);
 	return r == 0 ? NODE_DONE :
 			node_say(n, NODE_FAILED, "%s: restart: %s", name,
 				 r < 0 ? strerror(-r) : run_first_line(n->m, out));
@@ -121,13 +123,14 @@ int64_t unit_rss(struct node *n, const char *cgroup)
 	const char *end;
 
 	for (size_t i = 0; cgroup && !pids && i < sizeof mounts / sizeof *mounts; i++)
-		root_read(&machine, n->m, mem_printf(n->m, "%s%s/cgroup.procs", mounts[i], cgroup), PATH_READ_MAX, &pids, NULL);
+		root_read(&machine, n->m, mem_printf(n->m, "%s%s/cgroup.procs", mounts[i], cgroup), PATH_READ_MAX,
+			  &pids, NULL);
 	if (!pids)
 		return NODE_NOTHING;
 	for (const char *line = pids; line && text_parse_i64(line, &pid, &end) == 0; line = text_next_line(line)) {
 		rss = 0;
-		if (root_read(&machine, n->m, mem_printf(n->m, "/proc/%lld/status", (long long)pid), PATH_READ_MAX, &status,
-			      NULL) == 0)
+		if (root_read(&machine, n->m, mem_printf(n->m, "/proc/%lld/status", (long long)pid), PATH_READ_MAX,
+			      &status, NULL) == 0)
 			text_read_kib(status, "VmRSS", &rss);
 		sum += rss > 0 ? rss : 0;
 	}
@@ -139,8 +142,8 @@ int64_t unit_oom_kills(struct node *n, const char *cgroup)
 	char *events, *found;
 	int64_t count = NODE_NOTHING;
 
-	if (!cgroup || root_read(&machine, n->m, mem_printf(n->m, "/sys/fs/cgroup%s/memory.events", cgroup), PATH_READ_MAX,
-				 &events, NULL) < 0)
+	if (!cgroup || root_read(&machine, n->m, mem_printf(n->m, "/sys/fs/cgroup%s/memory.events", cgroup),
+				 PATH_READ_MAX, &events, NULL) < 0)
 		return NODE_NOTHING;
 	found = strstr(events, "\noom_kill ");
 	if (found)
