@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 30 s. Needs root and podman.
+# allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 45 s. Needs root and podman.
 # shellcheck disable=SC2016 # for the shell inside
 bats_require_minimum_version 1.5.0
 
@@ -132,4 +132,36 @@ state_is() { [ "$(inside "$node" status --format json | jq -r .state)" = "$1" ];
   inside "$node" revert
   run inside systemctl is-active srv
   [ "$output" = inactive ]
+}
+
+# Killed as soon as the journal says that it has begun: the restart of srv takes two seconds.
+killed_in_apply() {
+  inside sh -c 'mkdir -p /etc/systemd/system/srv.service.d && cd /etc/systemd/system/srv.service.d &&
+    printf "[Service]\nExecStartPre=/bin/sleep 2\n" >slow.conf && systemctl daemon-reload && systemctl restart srv'
+  before=$(manifest)
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside sh -c '"$1" apply --confirm-within 600s --unit srv.service --policy /t/good.conf >/dev/null 2>&1 & pid=$!
+    until [ -L /opt/allocrun/current ]; do sleep 0.02; done; kill -9 $pid' sh "$node"
+  state_is applied
+  [ "$(inside "$node" status --format json | jq -r .whole)" = false ]
+}
+
+@test "node: killed with -9 in the middle of apply: the same call goes on, and the way back is still exact" {
+  server "/bin/sleep 900"
+  killed_in_apply
+  run inside "$node" gate
+  [ "$status" -eq 3 ]
+  inside "$node" apply --confirm-within 600s --unit srv.service --policy /t/good.conf
+  [ "$(inside "$node" status --format json | jq -r .whole)" = true ]
+  inside "$node" revert
+  [ "$(manifest)" = "$before" ]
+}
+
+@test "node: killed with -9 in the middle of apply: recover takes it back" {
+  server "/bin/sleep 900"
+  killed_in_apply
+  inside "$node" recover
+  state_is reverted
+  [ "$(manifest)" = "$before" ]
+  inside systemctl is-active srv
 }
