@@ -27,7 +27,7 @@ setup() {
   container=allocrun-test-node-$$-$BATS_TEST_NUMBER
   podman --runtime runc run --detach --name "$container" --pull=never --systemd=always --network=none \
     --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --volume "$shared:/t:ro" \
-    --volume "$shared/allocrun-node:$node:ro" localhost/allocrun-systemd:latest /sbin/init >/dev/null 3>&-
+    --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m localhost/allocrun-systemd:latest /sbin/init >/dev/null 3>&-
   until_true 100 inside systemctl is-active -q multi-user.target
 }
 
@@ -164,4 +164,11 @@ killed_in_apply() {
   state_is reverted
   [ "$(manifest)" = "$before" ]
   inside systemctl is-active srv
+}
+
+@test "node: a full disk at stage leaves nothing" {
+  run inside "$node" stage /t/0.1.0.tar.gz --root /small
+  [ "$status" -eq 3 ] && [[ $output == *"cannot be unpacked"* ]]
+  [ -z "$(inside ls -A /small/versions)" ]
+  state_is absent
 }
