@@ -1,0 +1,52 @@
+#!/usr/bin/env bats
+# The collection's module against the real allocrun-node, in folders of the test. ANSIBLE: the folder of ansible's
+# programs, NODE: allocrun-node.
+
+setup() {
+  local here=${BATS_TEST_DIRNAME%/tests/fleet}
+  ANSIBLE=${ANSIBLE:-$here/build/fleet/venv/bin}
+  NODE=${NODE:-$here/build/prefix/bin/allocrun-node}
+  mkdir -p "$BATS_TEST_TMPDIR/ansible_collections/allocrun"
+  ln -s "$here/ansible" "$BATS_TEST_TMPDIR/ansible_collections/allocrun/fleet"
+  export ANSIBLE_COLLECTIONS_PATH=$BATS_TEST_TMPDIR ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_NOCOLOR=1
+  export ANSIBLE_LOCAL_TEMP=$BATS_TEST_TMPDIR/ansible ANSIBLE_REMOTE_TEMP=$BATS_TEST_TMPDIR/ansible PATH=$ANSIBLE:$PATH
+}
+
+# JSON of the module's arguments, more options of ansible
+module() {
+  local arguments=$1
+  shift
+  run ansible localhost -m allocrun.fleet.allocrun_node -a "$arguments" "$@"
+}
+
+places() {
+  printf '"program": "%s", "extra": ["--no-systemd", "--root", "%s", "--state", "%s", "--etc", "%s"]' \
+    "$NODE" "$BATS_TEST_TMPDIR/opt" "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR/etc"
+}
+
+@test "status of a node without anything is absent, and changes nothing" {
+  module "{\"verb\": \"status\", $(places)}"
+  [ "$status" -eq 0 ]
+  [[ $output == *'"changed": false'*'"state": "absent"'* ]]
+}
+
+@test "a refusal is the node's own line, and check mode writes nothing" {
+  echo nonsense >"$BATS_TEST_TMPDIR/a.tar.gz"
+  touch "$BATS_TEST_TMPDIR/mark"
+  module "{\"verb\": \"stage\", \"artefact\": \"$BATS_TEST_TMPDIR/a.tar.gz\", $(places)}" --check
+  [ "$status" -eq 0 ]
+  [[ $output == *'"changed": true'* ]]
+  [ ! -e "$BATS_TEST_TMPDIR/state" ] && [ ! -e "$BATS_TEST_TMPDIR/opt" ]
+  module "{\"verb\": \"stage\", \"artefact\": \"$BATS_TEST_TMPDIR/a.tar.gz\", $(places)}"
+  [ "$status" -ne 0 ]
+  [[ $output == *'"msg": "'*a.tar.gz* ]]
+}
+
+@test "a node without the program, apply without a time: one line" {
+  module '{"verb": "status", "program": "/nowhere/allocrun-node"}'
+  [ "$status" -ne 0 ]
+  [[ $output == *"/nowhere/allocrun-node: No such file or directory: is allocrun on this node?"* ]]
+  module "{\"verb\": \"apply\", $(places)}"
+  [ "$status" -ne 0 ]
+  [[ $output == *"confirm_within"* ]]
+}
