@@ -50,3 +50,18 @@ places() {
   [ "$status" -ne 0 ]
   [[ $output == *"confirm_within"* ]]
 }
+
+@test "a whole change of version by the module; confirmed again: changed is false" {
+  local tree=$BATS_TEST_TMPDIR/allocrun-0.1.0 step
+  cp -a "${BATS_TEST_DIRNAME%/tests/fleet}/build/prefix" "$tree"
+  tar -C "$BATS_TEST_TMPDIR" -czf "$tree.tar.gz" allocrun-0.1.0
+  for step in "\"stage\", \"artefact\": \"$tree.tar.gz\"" '"apply", "confirm_within": "5m"' '"gate"' '"confirm"'; do
+    module "{\"verb\": $step, $(places)}"
+    [ "$status" -eq 0 ]
+    [[ $output == *'"changed": true'* ]]
+  done
+  [ -x "$BATS_TEST_TMPDIR/opt/current/bin/allocrun" ]
+  module "{\"verb\": \"confirm\", $(places)}"
+  [ "$status" -eq 0 ]
+  [[ $output == *'"changed": false'*'"state": "confirmed"'* ]]
+}
