@@ -24,7 +24,7 @@
 #define REFUSED LEFT_OUT_WORD " = " LEFT_OUT
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 
-enum policy_section { SECTION_NONE, SECTION_LAUNCH, SECTION_PROFILE, SECTION_NODE, SECTION_CHECK };
+enum policy_section { SECTION_NONE, SECTION_LAUNCH, SECTION_PROFILE, SECTION_NODE, SECTION_CHECK, SECTION_UNITS };
 
 struct policy_cleaner {
 	struct mem *m;
@@ -164,6 +164,22 @@ static const char *clean_check(struct policy_cleaner *c, const char *name, const
 			  ignore->until ? ignore->until : "", ignore->until ? ": " : "");
 }
 
+/* "unit1@instance2.service": what is whose template is still seen. */
+static const char *clean_units(struct policy_cleaner *c, const char *name, const char *value)
+{
+	struct unit_policy policy = { .n = 0 };
+	const char *error, *at = strchr(name, '@'), *suffix = strrchr(name, '.');
+	const char *unit, *instance = "";
+
+	if (unit_policy_set(c->m, &policy, name, value, "", &error) < 0)
+		return REFUSED;
+	unit = names_stand_in(c->m, c->names, "unit", mem_strndup(c->m, name, (size_t)((at ? at : suffix) - name)));
+	if (at && at + 1 != suffix)
+		instance = names_stand_in(c->m, c->names, "instance",
+					  mem_strndup(c->m, at + 1, (size_t)(suffix - at) - 1));
+	return mem_printf(c->m, "%s%s%s%s = %s", unit, at ? "@" : "", instance, suffix, value);
+}
+
 /* What inih makes of one line. */
 static int policy_take(void *user, const char *section, const char *name, const char *value)
 {
@@ -183,6 +199,9 @@ static int policy_take(void *user, const char *section, const char *name, const 
 	case SECTION_CHECK:
 		c->line = clean_check(c, name, value);
 		break;
+	case SECTION_UNITS:
+		c->line = clean_units(c, name, value);
+		break;
 	default:
 		c->line = REFUSED;
 	}
@@ -197,7 +216,10 @@ static const char *clean_section(struct policy_cleaner *c, const char *name)
 	static const struct {
 		const char *name;
 		enum policy_section section;
-	} known[] = { { "launch", SECTION_LAUNCH }, { "node", SECTION_NODE }, { "check", SECTION_CHECK } };
+	} known[] = { { "launch", SECTION_LAUNCH },
+		      { "node", SECTION_NODE },
+		      { "check", SECTION_CHECK },
+		      { "units", SECTION_UNITS } };
 	static const char prefix[] = "profile ";
 	size_t n = strcspn(name, "]");
 

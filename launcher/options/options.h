@@ -12,6 +12,7 @@
 #include "options/keys.h"
 #include "options/node_policy.h"
 #include "options/steps.h"
+#include "options/unit_policy.h"
 #include "util/mem.h"
 #include "util/path.h"
 
@@ -83,6 +84,7 @@ struct options {
 	struct check_policy check_policy; /* [check] */
 	struct tune_options tune;         /* what only --tune has */
 	struct node_policy node_policy;   /* [node] */
+	struct unit_policy unit_policy;   /* [units] */
 	const char *folder;               /* of --capture, --shims and --copy-to; what --heap-profile shall do; NULL */
 	bool removes;                     /* --remove */
 	char **argv;                      /* the command, NULL-terminated; NULL = none */

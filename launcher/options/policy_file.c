@@ -82,7 +82,7 @@ static const char *policy_profile_name(const char *section)
  */
 static void policy_check_section(struct policy_reader *p, const char *line)
 {
-	static const char *const sections[] = { "launch", "profile NAME", "node", "check", NULL };
+	static const char *const sections[] = { "launch", "profile NAME", "node", "check", "units", NULL };
 	const char *start = line + strspn(line, " \t\xEF\xBB\xBF"), *end = strchr(start, ']');
 	const char *name, *profile;
 
@@ -94,7 +94,7 @@ static void policy_check_section(struct policy_reader *p, const char *line)
 		policy_refuse(p, mem_printf(p->m, "the section's name is longer than %d bytes", POLICY_SECTION_MAX));
 	else if (profile && *profile)
 		policy_find_profile(p, profile);
-	else if (strcmp(name, "launch") != 0 && strcmp(name, "check") != 0 && strcmp(name, "node") != 0)
+	else if (profile || !text_is_among(sections, name))
 		policy_refuse(p, mem_printf(p->m, "no section [%s]%s", name, nearest_hint(p->m, name, sections)));
 }
 
@@ -199,6 +199,15 @@ static int policy_set_node(struct policy_reader *p, const char *name, const char
 	return 1;
 }
 
+static int policy_set_units(struct policy_reader *p, const char *name, const char *value)
+{
+	const char *where = mem_printf(p->m, "%s:%d", p->name, p->line), *error;
+
+	if (unit_policy_set(p->m, &p->options->unit_policy, name, value, where, &error) < 0)
+		return policy_refuse(p, error);
+	return 1;
+}
+
 /* The section is one of ours: policy_check_section() has seen its line. */
 static int policy_handle(void *user, const char *section, const char *name, const char *value)
 {
@@ -214,6 +223,8 @@ static int policy_handle(void *user, const char *section, const char *name, cons
 		return policy_set_check(p, name, value);
 	if (strcmp(section, "node") == 0)
 		return policy_set_node(p, name, value);
+	if (strcmp(section, "units") == 0)
+		return policy_set_units(p, name, value);
 	return profile ? policy_set_profile(p, section, profile, name, value) : policy_set_launch(p, name, value);
 }
 

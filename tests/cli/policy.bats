@@ -95,6 +95,20 @@ POLICY
   expect_bad 3 "hugetlb.2M.node0 contradicts hugetlb.2M" <<<$'[node]\nhugetlb.2M = 4\nhugetlb.2M.node0 = 4'
 }
 
+@test "policy with a unit that is no service, or neither on nor off: file, line, what to write" {
+  expect_bad 2 "'vllm' is no service's name (write: vllm.service)" <<<$'[units]\nvllm = on'
+  expect_bad 3 "bad value 'yes' for web@a.service (one of: on, off)" <<<$'[units]\nweb@.service = on\nweb@a.service = yes'
+  expect_bad 1 "no section [unit]" "did you mean 'units'?" <<<$'[unit]\nvllm.service = on'
+}
+
+@test "policy with units: a launch passes them over" {
+  printf '[units]\nvllm.service = on\nweb@a.service = off\n' >"$policy_named"
+  launch --policy "$policy_named" -- "$show" -
+  expect_status 0
+  expect_malloc "$(library_of jemalloc)"
+  expect_quiet
+}
+
 @test "policy with a value out of range: file, line, the nearest name" {
   expect_bad 2 "bad value 'advise' for thp" "did you mean 'advised'?" <<<$'[launch]\nthp = advise'
   expect_bad 2 "oom-score-adj" "-1000 to 1000" <<<$'[launch]\noom-score-adj = 2000'

@@ -72,6 +72,17 @@ static void check_node(struct mem *m, const struct node_policy *policy)
 	}
 }
 
+static void check_units(const struct unit_policy *policy)
+{
+	for (size_t i = 0; i < policy->n; i++) {
+		const struct unit_item *item = &policy->items[i];
+
+		/* One line each, and nothing that would leave a folder whose part it becomes. */
+		FUZZ_CHECK(item->where && !strchr(item->name, '/') && strlen(item->name) <= 255);
+		FUZZ_CHECK(unit_policy_find(policy, item->name) == item);
+	}
+}
+
 /* "p.conf:LINE: words", of a line that there is. */
 static void check_error(const char *error, const uint8_t *data, size_t size)
 {
@@ -100,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_options(&m, &o);
 		check_check(&o.check_policy);
 		check_node(&m, &o.node_policy);
+		check_units(&o.unit_policy);
 	} else {
 		check_error(error, data, size);
 	}

@@ -66,6 +66,11 @@ static void test_policy(void **state)
 		{ "[check]", "ignore.alice = why", "left-out = left out" },
 		{ "[check]", "spare = 20", "spare = 20" },
 		{ "[check]", "spare = alice", "left-out = left out" },
+		{ "[units]", "alice.service: off ; bob", "unit1.service = off" },
+		{ "[units]", "alice@bob.service = on", "unit1@instance1.service = on" },
+		{ "[units]", "alice@.service = on", "unit1@.service = on" },
+		{ "[units]", "alice = on", "left-out = left out" },
+		{ "[units]", "alice.service = yes", "left-out = left out" },
 		{ "", "thp = off", "left-out = left out" },
 	};
 	struct capture_names names = { .n = 0 };

@@ -97,6 +97,31 @@ static void test_profiles(void **state)
 	assert_string_equal(o.profiles[2].settings[KEY_ALLOCATOR].text, "mimalloc,system");
 }
 
+static void test_units(void **state)
+{
+	static const char text[] = "[units]\n"
+				   "vllm.service = on\n"
+				   "web@.service: on ; all of them\n"
+				   "web@b.service = off\n"
+				   "[launch]\n"
+				   "[units]\n"
+				   "vllm.service = off\n";
+	const struct unit_item *unit;
+	struct options o;
+	const char *error;
+
+	(void)state;
+	assert_int_equal(parse(&o, text, &error), 0);
+	assert_int_equal(o.unit_policy.n, 3);
+	/* The later of two wins. */
+	unit = unit_policy_find(&o.unit_policy, "vllm.service");
+	assert_false(unit->is_on);
+	assert_string_equal(unit->where, "p.conf:7");
+	assert_true(unit_policy_find(&o.unit_policy, "web@.service")->is_on);
+	assert_false(unit_policy_find(&o.unit_policy, "web@b.service")->is_on);
+	assert_null(unit_policy_find(&o.unit_policy, "web@c.service"));
+}
+
 #define LINE_63 "# 3456789 123456789 123456789 123456789 123456789 123456789 12\n"
 
 static const struct {
@@ -116,12 +141,16 @@ static const struct {
 	{ "[launch]\nconf = naremas:4\n",
 	  "p.conf:2: bad value 'naremas:4' for conf (no jemalloc option 'naremas' (did you mean 'narenas'?))" },
 	{ "[lanuch]\nnuma = off\n", "p.conf:1: no section [lanuch] (did you mean 'launch'?)" },
-	{ "[serve]\nnuma = off\n", "p.conf:1: no section [serve] (one of: launch, profile NAME, node, check)" },
-	{ "[profile]\nnuma = off\n", "p.conf:1: no section [profile] (one of: launch, profile NAME, node, check)" },
+	{ "[serve]\nnuma = off\n", "p.conf:1: no section [serve] (one of: launch, profile NAME, node, check, units)" },
+	{ "[profile]\nnuma = off\n",
+	  "p.conf:1: no section [profile] (one of: launch, profile NAME, node, check, units)" },
 	{ "[profile ]\nnuma = off\n", "p.conf:1: no section [profile ] (did you mean 'profile NAME'?)" },
 	{ "[node]\nnuma-balancng = 0\n",
 	  "p.conf:2: no key 'numa-balancng' in [node] (did you mean 'numa-balancing'?)" },
 	{ "[check]\nspare = x\n", "p.conf:2: bad value 'x' for spare (a number from 0 to 100)" },
+	{ "[units]\nvllm = on\n", "p.conf:2: 'vllm' is no service's name (write: vllm.service)" },
+	{ "[units]\nvllm.service = yes\n", "p.conf:2: bad value 'yes' for vllm.service (one of: on, off)" },
+	{ "[unit]\nvllm.service = on\n", "p.conf:1: no section [unit] (did you mean 'units'?)" },
 	{ "[profile a]\nbase = balancd\n", "p.conf:2: no built-in profile 'balancd' (did you mean 'balanced'?)" },
 	/* Only what a profile is about; the rest belongs to [launch]. */
 	{ "[profile a]\nmemlock = 64M\n",
@@ -295,12 +324,19 @@ static void test_long_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_sections),      TEST(test_ladders),
-		TEST(test_profiles),      TEST(test_errors),
-		TEST(test_first_error),   TEST(test_empty_unknown_section),
-		TEST(test_empty_profile), TEST(test_long_profile_name),
-		TEST(test_forms),         TEST(test_empty),
-		TEST(test_binary),        TEST(test_long_lines),
+		TEST(test_sections),
+		TEST(test_ladders),
+		TEST(test_profiles),
+		TEST(test_errors),
+		TEST(test_units),
+		TEST(test_first_error),
+		TEST(test_empty_unknown_section),
+		TEST(test_empty_profile),
+		TEST(test_long_profile_name),
+		TEST(test_forms),
+		TEST(test_empty),
+		TEST(test_binary),
+		TEST(test_long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
