@@ -144,11 +144,11 @@ presets: $(patsubst launcher/%,$(STAGE)/share/allocrun/%,$(wildcard launcher/pre
 $(STAGE)/share/allocrun/presets/%.conf: launcher/presets/%.conf
 	@install -D -m 644 $< $@
 
-completions: $(STAGE)/share/bash-completion/completions/allocrun \
-	$(STAGE)/share/zsh/site-functions/_allocrun
-$(STAGE)/share/bash-completion/completions/allocrun: launcher/completions/allocrun.bash
+completions: $(foreach program,allocrun allocrun-node,$(STAGE)/share/bash-completion/completions/$(program) \
+	$(STAGE)/share/zsh/site-functions/_$(program))
+$(STAGE)/share/bash-completion/completions/%: launcher/completions/%.bash
 	@install -D -m 644 $< $@
-$(STAGE)/share/zsh/site-functions/_allocrun: launcher/completions/allocrun.zsh
+$(STAGE)/share/zsh/site-functions/_%: launcher/completions/%.zsh
 	@install -D -m 644 $< $@
 
 # What is linked statically comes with its licence: as the linker's map has it. SYSROOT:
