@@ -69,26 +69,41 @@ static const char *journal_parse_unit(struct mem *m, const json_t *o, struct nod
 {
 	*ret = (struct node_unit){
 		.name = json_dup_text(m, o, "name"),
+		.enablement = json_dup_text(m, o, "enablement"),
 		.was_active = json_is_true(json_object_get(o, "was_active")),
 		.restarts = journal_number(o, "restarts", NODE_NOTHING),
 		.oom_kills = journal_number(o, "oom_kills", NODE_NOTHING),
 		.rss = journal_number(o, "rss", NODE_NOTHING),
 		.latency_us = journal_number(o, "latency_us", NODE_NOTHING),
 		.spread_us = journal_number(o, "spread_us", NODE_NOTHING),
+		.rss_after = journal_number(o, "rss_after", NODE_NOTHING),
+		.latency_after_us = journal_number(o, "latency_after_us", NODE_NOTHING),
 	};
 	return ret->name && journal_is_name(ret->name) ? NULL : "a unit without a name";
 }
 
+/* What is written back at the end of a change: nothing but the kernel's own files. */
+static const char *journal_parse_setting(struct mem *m, const json_t *o, struct node_setting *ret)
+{
+	*ret = (struct node_setting){ json_dup_text(m, o, "path"), json_dup_text(m, o, "value") };
+	if (!ret->path || !ret->value || strchr(ret->value, '\n') || strstr(ret->path, "/../") ||
+	    (!text_starts_with(ret->path, "/sys/") && !text_starts_with(ret->path, "/proc/sys/")))
+		return "a setting that is no file of /sys or /proc/sys";
+	return NULL;
+}
+
 static const char *journal_parse_lists(struct mem *m, const json_t *json, struct journal *j)
 {
-	const json_t *files = json_object_get(json, "files"), *units = json_object_get(json, "units"), *entry;
+	const json_t *files = json_object_get(json, "files"), *units = json_object_get(json, "units");
+	const json_t *settings = json_object_get(json, "settings"), *entry;
 	const char *problem;
 	size_t i;
 
 	if (!json_is_array(files) || !json_is_array(units))
 		return "no lists of files and units";
-	if (json_array_size(files) > JOURNAL_ITEMS_MAX || json_array_size(units) > JOURNAL_ITEMS_MAX)
-		return "more files or units than a node has";
+	if (json_array_size(files) > JOURNAL_ITEMS_MAX || json_array_size(units) > JOURNAL_ITEMS_MAX ||
+	    json_array_size(settings) > JOURNAL_ITEMS_MAX)
+		return "more files, units or settings than a node has";
 	json_array_foreach (files, i, entry) {
 		problem = journal_parse_file(m, entry, MEM_PUSH(m, j->files, j->n_files));
 		if (problem)
@@ -96,6 +111,11 @@ static const char *journal_parse_lists(struct mem *m, const json_t *json, struct
 	}
 	json_array_foreach (units, i, entry) {
 		problem = journal_parse_unit(m, entry, MEM_PUSH(m, j->units, j->n_units));
+		if (problem)
+			return problem;
+	}
+	json_array_foreach (settings, i, entry) {
+		problem = journal_parse_setting(m, entry, MEM_PUSH(m, j->settings, j->n_settings));
 		if (problem)
 			return problem;
 	}
@@ -128,6 +148,7 @@ int journal_parse(struct mem *m, const char *text, size_t size, struct journal *
 	j.reason = json_dup_text(m, json, "reason");
 	j.health = json_dup_text(m, json, "health");
 	j.probe = json_dup_text(m, json, "probe");
+	j.boot_id = json_dup_text(m, json, "boot_id");
 	j.deadline = journal_number(json, "deadline", 0);
 	*ret_problem = journal_parse_lists(m, json, &j);
 	if (!*ret_problem && ((j.version && !journal_is_name(j.version)) || (j.before && !journal_is_name(j.before))))
@@ -168,18 +189,30 @@ static json_t *journal_unit_json(const struct node_unit *u)
 	json_t *o = json_object();
 
 	journal_add_text(o, "name", u->name);
+	journal_add_text(o, "enablement", u->enablement);
 	json_object_set_new(o, "was_active", json_boolean(u->was_active));
 	journal_add_known(o, "restarts", u->restarts);
 	journal_add_known(o, "oom_kills", u->oom_kills);
 	journal_add_known(o, "rss", u->rss);
 	journal_add_known(o, "latency_us", u->latency_us);
 	journal_add_known(o, "spread_us", u->spread_us);
+	journal_add_known(o, "rss_after", u->rss_after);
+	journal_add_known(o, "latency_after_us", u->latency_after_us);
+	return o;
+}
+
+static json_t *journal_setting_json(const struct node_setting *s)
+{
+	json_t *o = json_object();
+
+	journal_add_text(o, "path", s->path);
+	journal_add_text(o, "value", s->value);
 	return o;
 }
 
 json_t *journal_json(const struct journal *j)
 {
-	json_t *o = json_object(), *files = json_array(), *units = json_array();
+	json_t *o = json_object(), *files = json_array(), *units = json_array(), *settings = json_array();
 
 	json_object_set_new(o, "journal", json_integer(JOURNAL_VERSION));
 	journal_add_text(o, "state", node_state_names[j->state]);
@@ -191,13 +224,17 @@ json_t *journal_json(const struct journal *j)
 	journal_add_text(o, "reason", j->reason);
 	journal_add_text(o, "health", j->health);
 	journal_add_text(o, "probe", j->probe);
+	journal_add_text(o, "boot_id", j->boot_id);
 	json_object_set_new(o, "deadline", json_integer(j->deadline));
 	for (size_t i = 0; i < j->n_files; i++)
 		json_array_append_new(files, journal_file_json(&j->files[i]));
 	for (size_t i = 0; i < j->n_units; i++)
 		json_array_append_new(units, journal_unit_json(&j->units[i]));
+	for (size_t i = 0; i < j->n_settings; i++)
+		json_array_append_new(settings, journal_setting_json(&j->settings[i]));
 	json_object_set_new(o, "files", files);
 	json_object_set_new(o, "units", units);
+	json_object_set_new(o, "settings", settings);
 	return o;
 }
 

@@ -23,17 +23,20 @@ static const char help[] =
 	"\n"
 	"  stage ARTEFACT           unpack a verified tarball beside the others\n"
 	"      --sums FILE --signature FILE --signers FILE\n"
-	"  plan                     what apply would do; writes nothing\n"
+	"  plan                     what apply would do with its options; writes nothing\n"
+	"      --target VERSION --sha256 SUM: of an artefact that is not staged yet\n"
 	"  apply --confirm-within T switch, restart active units; goes back after T\n"
-	"      --policy FILE --unit UNIT... --owner WHO --health URL|COMMAND --probe COMMAND\n"
+	"      --policy FILE --tune --unit UNIT... --owner WHO\n"
+	"      --health URL|COMMAND --probe COMMAND\n"
 	"  gate                     is it proved, and as well as before?\n"
 	"      --health URL|COMMAND --probe COMMAND --timeout T\n"
 	"      --rss-percent N (20) --latency-percent N (10)\n"
+	"      --without-server: of a node where no server runs, the version alone\n"
 	"  confirm                  it stays\n"
 	"  revert                   all as it was before apply\n"
 	"  status                   the state, and what is current\n"
 	"  gc                       remove versions that nobody has\n"
-	"  recover                  at boot: take back what was not confirmed\n"
+	"  recover                  take back what was not confirmed; --boot: restart nothing\n"
 	"\n"
 	"Everywhere: --format text|json, --root DIR (/opt/allocrun), --state DIR\n"
 	"(/var/lib/allocrun), --etc DIR (/etc/allocrun), --systemd DIR (/etc/systemd), --no-systemd\n"
@@ -45,9 +48,9 @@ static const struct verb {
 	int (*run)(struct node *n);
 	bool is_locked;
 } verbs[] = {
-	{ "stage", node_stage, true },  { "plan", node_plan, false },      { "apply", node_apply, true },
-	{ "gate", node_gate, true },    { "confirm", node_confirm, true }, { "revert", node_revert, true },
-	{ "status", node_plan, false }, { "gc", node_gc, true },           { "recover", node_recover, true },
+	{ "stage", node_stage, true },    { "plan", node_plan, false },      { "apply", node_apply, true },
+	{ "gate", node_gate, true },      { "confirm", node_confirm, true }, { "revert", node_revert, true },
+	{ "status", node_status, false }, { "gc", node_gc, true },           { "recover", node_recover, true },
 };
 
 static bool main_read_duration(const char *text, int64_t *ret)
@@ -95,6 +98,10 @@ static const char **main_text(struct node_options *o, int option)
 		return &o->health;
 	case 'P':
 		return &o->probe;
+	case 'T':
+		return &o->target;
+	case 'A':
+		return &o->sha256;
 	default:
 		return NULL;
 	}
@@ -127,9 +134,49 @@ static bool main_take(struct mem *m, struct node_options *o, int option, const c
 	case 'D':
 		o->is_deadman = true;
 		return true;
+	case 'B':
+		o->is_boot = true;
+		return true;
+	case 'k':
+		o->wants_tune = true;
+		return true;
+	case 'w':
+		o->without_server = true;
+		return true;
 	default:
 		return text && *value;
 	}
+}
+
+/* They stand in a unit's text and on its command line. */
+static bool main_is_plain_path(const char *path)
+{
+	return *path == '/' &&
+	       path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-")] == 0;
+}
+
+static int main_check(const struct node_options *o)
+{
+	const char *const folders[] = { o->root, o->state, o->etc, o->systemd };
+
+	if (!o->verb || !o->argument != (strcmp(o->verb, "stage") != 0) ||
+	    !o->confirm_within != (strcmp(o->verb, "apply") != 0)) {
+		fprintf(stderr,
+			"allocrun-node: a verb, stage with an artefact, apply with --confirm-within: see --help\n");
+		return NODE_USAGE;
+	}
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		if (main_is_plain_path(folders[i]))
+			continue;
+		fprintf(stderr, "allocrun-node: '%s': an absolute path of letters, digits and /._+- is wanted\n",
+			folders[i]);
+		return NODE_USAGE;
+	}
+	if (o->target && (*o->target == '.' || strchr(o->target, '/'))) {
+		fprintf(stderr, "allocrun-node: '%s' is no version\n", o->target);
+		return NODE_USAGE;
+	}
+	return NODE_DONE;
 }
 
 static int main_parse(struct mem *m, int argc, char **argv, struct node_options *o)
@@ -154,6 +201,11 @@ static int main_parse(struct mem *m, int argc, char **argv, struct node_options 
 		{ "unit", 1, NULL, 'u' },
 		{ "no-systemd", 0, NULL, 'n' },
 		{ "deadman", 0, NULL, 'D' },
+		{ "boot", 0, NULL, 'B' },
+		{ "tune", 0, NULL, 'k' },
+		{ "without-server", 0, NULL, 'w' },
+		{ "target", 1, NULL, 'T' },
+		{ "sha256", 1, NULL, 'A' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -167,13 +219,11 @@ static int main_parse(struct mem *m, int argc, char **argv, struct node_options 
 	}
 	o->verb = optind < argc ? argv[optind++] : NULL;
 	o->argument = optind < argc ? argv[optind++] : NULL;
-	if (!o->verb || optind < argc || !o->argument != (strcmp(o->verb, "stage") != 0) ||
-	    !o->confirm_within != (strcmp(o->verb, "apply") != 0)) {
-		fprintf(stderr,
-			"allocrun-node: a verb, stage with an artefact, apply with --confirm-within: see --help\n");
+	if (optind < argc) {
+		fprintf(stderr, "allocrun-node: '%s' is too much: see --help\n", argv[optind]);
 		return NODE_USAGE;
 	}
-	return NODE_DONE;
+	return main_check(o);
 }
 
 static int main_check_owner(struct node *n)
@@ -219,7 +269,8 @@ static int main_print(struct node *n, int code)
 	json_object_set_new(json, "exit_code", json_integer(code));
 	json_object_set_new(json, "message", json_text(n->line));
 	json_object_set_new(json, "current", json_text(node_current(n)));
-	json_object_set_new(json, "armed", json_boolean(unit_is_armed(n)));
+	json_object_set_new(json, "armed", json_boolean(deadman_is_armed(n)));
+	json_object_set_new(json, "would", n->would ? json_incref(n->would) : json_null());
 	return output_write(1, report_dump_json(n->m, json)) < 0 && code == NODE_DONE ? NODE_FAILED : code;
 }
 
@@ -251,6 +302,7 @@ int main(int argc, char **argv)
 			continue;
 		code = main_run(&n, &verbs[i]);
 		code = main_print(&n, code);
+		json_decref(n.would);
 		mem_free_all(&m);
 		return code;
 	}

@@ -42,3 +42,13 @@ char *node_current(const struct node *n)
 		       NULL :
 		       mem_strdup(n->m, text_basename(target));
 }
+
+char *node_fragment_path(const struct node *n)
+{
+	return mem_printf(n->m, "%s/policy.d/50-fleet.conf", n->o->etc);
+}
+
+char *node_own_path(const struct node *n)
+{
+	return mem_printf(n->m, "%s/allocrun-node", n->o->root);
+}

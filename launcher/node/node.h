@@ -47,15 +47,22 @@ struct node_file {
 	gid_t gid;
 };
 
+/* A file of /sys or /proc/sys, and what it said before --tune. */
+struct node_setting {
+	char *path, *value;
+};
+
 #define NODE_NOTHING (-1) /* a figure that is not known */
 struct node_unit {
 	char *name;
+	char *enablement; /* systemd's word for it; NULL: it has none */
 	bool was_active;  /* else it is left alone */
 	int64_t restarts; /* after the restart by apply */
 	int64_t oom_kills;
-	int64_t rss;        /* bytes, of the old version */
-	int64_t latency_us; /* median of the operator's probe, of the old version */
-	int64_t spread_us;  /* median absolute deviation of it */
+	int64_t rss;                         /* bytes, of the old version */
+	int64_t latency_us;                  /* median of the operator's probe, of the old version */
+	int64_t spread_us;                   /* median absolute deviation of it */
+	int64_t rss_after, latency_after_us; /* as the gate has seen them */
 };
 
 struct journal {
@@ -72,6 +79,9 @@ struct journal {
 	size_t n_files;
 	struct node_unit *units;
 	size_t n_units;
+	char *boot_id; /* of the boot that the settings belong to; NULL: there are none */
+	struct node_setting *settings;
+	size_t n_settings;
 };
 
 struct node_options {
@@ -79,11 +89,12 @@ struct node_options {
 	const char *root, *state, *etc, *systemd;
 	const char *sums, *signature, *signers;
 	const char *policy, *owner, *health, *probe;
+	const char *target, *sha256; /* of plan: the artefact that is to come */
 	const char **units;
 	size_t n_units;
 	int64_t confirm_within, timeout; /* seconds */
 	int64_t rss_percent, latency_percent;
-	bool is_json, no_systemd, is_deadman;
+	bool is_json, no_systemd, is_deadman, is_boot, wants_tune, without_server;
 };
 
 struct node {
@@ -93,6 +104,7 @@ struct node {
 	bool has_systemd;
 	int lock;
 	const char *line; /* what is to be said at the end */
+	json_t *would;    /* of plan; NULL */
 };
 
 /* Sets the line and returns the code. */
@@ -102,6 +114,9 @@ char *node_version_path(const struct node *n, const char *version);
 char *node_current_path(const struct node *n);
 /* The version that the link "current" names; NULL: none. */
 char *node_current(const struct node *n);
+char *node_fragment_path(const struct node *n); /* of the policy, below policy.d */
+/* The program itself, as the timer and the start of the machine run it: no version's end takes it away. */
+char *node_own_path(const struct node *n);
 
 /* --- journal.c --- */
 /* -EINVAL with the reason; nothing of it is believed then. */
@@ -129,6 +144,8 @@ const char *run_first_line(struct mem *m, const char *out);
 /* --- save.c --- */
 /* Takes the path up into the journal once, with a copy of its bytes. -errno. */
 int save_file(struct node *n, const char *path);
+/* A folder that is not there: it goes again, unless somebody else has put something into it. */
+int save_folder(struct node *n, const char *path);
 /* Puts all back. -errno of the first that failed, *ret_path says which. */
 int save_restore(struct node *n, const char **ret_path);
 /* Do all stand as they were? */
@@ -142,18 +159,35 @@ int save_sync_folder(struct node *n, const char *path);
 struct unit_now {
 	bool is_active, is_masked, is_there;
 	int64_t restarts;
-	char *cgroup;
+	char *cgroup, *enablement;
 };
 int unit_look(struct node *n, const char *name, struct unit_now *ret);
 int unit_restart(struct node *n, const char *name);
 int unit_reload_all(struct node *n);
-int unit_arm(struct node *n);
-void unit_disarm(struct node *n);
-bool unit_is_armed(struct node *n);
+/* Enabled, disabled or masked as it was, where that has changed. */
+int unit_restore_enablement(struct node *n, const struct node_unit *unit);
 int64_t unit_rss(struct node *n, const char *cgroup);
 int64_t unit_oom_kills(struct node *n, const char *cgroup);
-/* [units] of the policy: those that are "on". -errno or the line. */
-int unit_read_policy(struct node *n, const char *path, const char ***ret, size_t *ret_n);
+
+/* --- policy.c --- */
+/* Those of --unit, and those that the policy with --policy in its place has under [units]. */
+int policy_list_units(struct node *n, const char ***ret, size_t *ret_count);
+
+/* --- deadman.c --- */
+/* From now on the node goes back by itself: by a timer, and by a unit at the start of the machine. */
+int deadman_arm(struct node *n);
+void deadman_disarm(struct node *n);
+bool deadman_is_armed(struct node *n);
+
+/* --- knobs.c --- */
+/* --tune of the staged version; what it changes is in the journal before. */
+int knobs_tune(struct node *n);
+/* -errno of the first that failed, *ret_path says which. Those of an earlier boot are gone by themselves. */
+int knobs_restore(struct node *n, const char **ret_path);
+
+/* --- plan.c --- */
+/* Is the policy's fragment the file of --policy, byte for byte? Without --policy: yes. */
+bool plan_policy_stands(struct node *n);
 
 /* --- gate.c --- */
 int gate_measure(struct node *n, const char *probe, int64_t *ret_median_us, int64_t *ret_spread_us);
@@ -164,6 +198,7 @@ const char *gate_check_json(struct mem *m, const char *text, const char *prefix)
 /* --- the steps --- */
 int node_stage(struct node *n);
 int node_plan(struct node *n);
+int node_status(struct node *n);
 int node_apply(struct node *n);
 int node_gate(struct node *n);
 int node_confirm(struct node *n);

@@ -159,6 +159,23 @@ int save_file(struct node *n, const char *path)
 	return 0;
 }
 
+int save_folder(struct node *n, const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 && errno == ENOENT ? save_file(n, path) : 0;
+}
+
+/* What was not there. A folder that somebody has put something into stays. */
+static int save_remove(const char *path)
+{
+	int r = unlink(path) < 0 ? -errno : 0;
+
+	if (r == -EISDIR)
+		r = rmdir(path) < 0 && errno != ENOTEMPTY ? -errno : 0;
+	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+}
+
 static int save_restore_one(struct node *n, const struct node_file *f)
 {
 	size_t size;
@@ -171,11 +188,8 @@ static int save_restore_one(struct node *n, const struct node_file *f)
 			r = -errno;
 		return r;
 	}
-	if (!f->backup) {
-		if (unlink(f->path) < 0 && errno != ENOENT && errno != ENOTDIR)
-			return -errno;
-		return 0;
-	}
+	if (!f->backup)
+		return save_remove(f->path);
 	r = save_read(n, mem_printf(n->m, "%s/%s", node_path(n, "backup"), f->backup), &bytes, &size);
 	return r < 0 ? r : save_write(n, f->path, bytes, size, f->mode, f->uid, f->gid);
 }
@@ -217,7 +231,11 @@ int save_restore(struct node *n, const char **ret_path)
 bool save_is_restored(struct node *n)
 {
 	for (size_t i = 0; i < n->journal.n_files; i++) {
-		if (!save_stands(n, &n->journal.files[i]))
+		const struct node_file *f = &n->journal.files[i];
+		struct stat st;
+		bool is_kept_folder = !f->link && !f->backup && lstat(f->path, &st) == 0 && S_ISDIR(st.st_mode);
+
+		if (!is_kept_folder && !save_stands(n, f))
 			return false;
 	}
 	return true;

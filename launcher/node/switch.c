@@ -14,11 +14,6 @@
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
-static const char *switch_fragment(struct node *n)
-{
-	return mem_printf(n->m, "%s/policy.d/50-fleet.conf", n->o->etc);
-}
-
 /* Does the version take the policy? */
 static int switch_try_policy(struct node *n, const char *version, const char *policy)
 {
@@ -50,12 +45,15 @@ static int switch_check(struct node *n)
 	return r;
 }
 
-static int switch_note_unit(struct node *n, const char *name)
+/* A fleet's policy may name units that this node has not; --unit is meant for this node. */
+static int switch_note_unit(struct node *n, const char *name, bool is_asked_for)
 {
 	struct journal *j = &n->journal;
 	struct node_unit unit = { .name = mem_strdup(n->m, name),
 				  .latency_us = NODE_NOTHING,
-				  .spread_us = NODE_NOTHING };
+				  .spread_us = NODE_NOTHING,
+				  .rss_after = NODE_NOTHING,
+				  .latency_after_us = NODE_NOTHING };
 	struct unit_now now;
 	int r = unit_look(n, name, &now);
 
@@ -66,8 +64,10 @@ static int switch_note_unit(struct node *n, const char *name)
 	if (r != NODE_DONE)
 		return r;
 	if (!now.is_there)
-		return node_say(n, NODE_REFUSED, "%s: no such unit: nothing was changed", name);
+		return is_asked_for ? node_say(n, NODE_REFUSED, "%s: no such unit: nothing was changed", name) :
+				      NODE_DONE;
 	unit.was_active = now.is_active && !now.is_masked;
+	unit.enablement = now.enablement;
 	unit.restarts = now.restarts;
 	unit.oom_kills = unit_oom_kills(n, now.cgroup);
 	unit.rss = unit_rss(n, now.cgroup);
@@ -79,16 +79,14 @@ static int switch_note_unit(struct node *n, const char *name)
 
 static int switch_note_units(struct node *n)
 {
-	const char **listed = NULL;
-	size_t n_listed = 0;
-	int r = n->o->policy ? unit_read_policy(n, n->o->policy, &listed, &n_listed) : NODE_DONE;
+	const char **names = NULL;
+	size_t count = 0;
+	int r = policy_list_units(n, &names, &count);
 
-	if (r == NODE_DONE && !n->has_systemd && (n_listed || n->o->n_units))
+	if (r == NODE_DONE && !n->has_systemd && count)
 		return node_say(n, NODE_REFUSED, "no systemd runs here: units cannot be restarted; leave them out");
-	for (size_t i = 0; r == NODE_DONE && i < n->o->n_units; i++)
-		r = switch_note_unit(n, n->o->units[i]);
-	for (size_t i = 0; r == NODE_DONE && i < n_listed; i++)
-		r = switch_note_unit(n, listed[i]);
+	for (size_t i = 0; r == NODE_DONE && i < count; i++)
+		r = switch_note_unit(n, names[i], i < n->o->n_units);
 	return r;
 }
 
@@ -102,8 +100,7 @@ static int switch_links(struct node *n, const char *folder, bool is_made)
 
 	if (root_list(&machine, n->m, from, "", &names) < 0)
 		return 0;
-	if (is_made)
-		r = save_make_folder(to);
+	r = is_made ? save_make_folder(to) : save_folder(n, to);
 	for (; r == 0 && *names; names++) {
 		const char *path = mem_printf(n->m, "%s/%s", to, *names);
 
@@ -120,7 +117,11 @@ static int switch_save(struct node *n)
 	int r = save_file(n, node_current_path(n));
 
 	if (r == 0 && n->o->policy)
-		r = save_file(n, switch_fragment(n));
+		r = save_folder(n, n->o->etc);
+	if (r == 0 && n->o->policy)
+		r = save_folder(n, text_dirname(n->m, node_fragment_path(n)));
+	if (r == 0 && n->o->policy)
+		r = save_file(n, node_fragment_path(n));
 	if (r == 0)
 		r = switch_links(n, "system-generators", false);
 	if (r == 0)
@@ -131,7 +132,7 @@ static int switch_save(struct node *n)
 
 static int switch_files(struct node *n)
 {
-	const char *fragment = switch_fragment(n);
+	const char *fragment = node_fragment_path(n);
 	size_t size = 0;
 	char *bytes;
 	int r = 0;
@@ -158,7 +159,8 @@ static int switch_restart(struct node *n)
 	struct unit_now now;
 	int r = unit_reload_all(n);
 
-	for (size_t i = 0; r == NODE_DONE && n->has_systemd && i < n->journal.n_units; i++) {
+	/* At the start of the machine the units come after us by themselves. */
+	for (size_t i = 0; r == NODE_DONE && n->has_systemd && !n->o->is_boot && i < n->journal.n_units; i++) {
 		struct node_unit *unit = &n->journal.units[i];
 
 		r = unit_look(n, unit->name, &now);
@@ -174,6 +176,20 @@ static int switch_restart(struct node *n)
 	return r;
 }
 
+/* The journal of the change before ends here. */
+static void switch_begin(struct node *n)
+{
+	struct journal *j = &n->journal;
+
+	*j = (struct journal){
+		.state = j->state,
+		.version = j->version,
+		.sha256 = j->sha256,
+		.before = node_current(n),
+		.owner = n->o->owner ? mem_strdup(n->m, n->o->owner) : j->owner,
+	};
+}
+
 int node_apply(struct node *n)
 {
 	struct journal *j = &n->journal;
@@ -182,7 +198,7 @@ int node_apply(struct node *n)
 
 	if ((resumes && j->is_whole) || j->state == NODE_GATED ||
 	    (j->state == NODE_CONFIRMED && node_current(n) && strcmp(node_current(n), j->version) == 0 &&
-	     !n->o->policy))
+	     plan_policy_stands(n)))
 		return node_say(n, NODE_DONE, "version %s is %s: nothing to do", j->version,
 				node_state_names[j->state]);
 	if (!resumes && j->state != NODE_STAGED && j->state != NODE_REVERTED && j->state != NODE_CONFIRMED)
@@ -190,14 +206,8 @@ int node_apply(struct node *n)
 	r = switch_check(n);
 	if (r != NODE_DONE)
 		return r;
-	if (!resumes) {
-		j->n_files = j->n_units = 0;
-		j->files = NULL;
-		j->units = NULL;
-		j->before = node_current(n);
-		j->reason = NULL;
-		j->owner = n->o->owner ? mem_strdup(n->m, n->o->owner) : j->owner;
-	}
+	if (!resumes)
+		switch_begin(n);
 	j->is_whole = false;
 	j->health = n->o->health ? mem_strdup(n->m, n->o->health) : j->health;
 	j->probe = n->o->probe ? mem_strdup(n->m, n->o->probe) : j->probe;
@@ -210,9 +220,11 @@ int node_apply(struct node *n)
 	if (r == NODE_DONE)
 		r = journal_write(n);
 	if (r == NODE_DONE)
-		r = unit_arm(n);
+		r = deadman_arm(n);
 	if (r == NODE_DONE)
 		r = switch_files(n);
+	if (r == NODE_DONE && n->o->wants_tune)
+		r = knobs_tune(n);
 	if (r == NODE_DONE)
 		r = switch_restart(n);
 	if (r != NODE_DONE)
@@ -225,12 +237,57 @@ int node_apply(struct node *n)
 							  "no systemd: it does not go back by itself");
 }
 
-int node_revert(struct node *n)
+/* NULL, or why the node is not what it was. */
+static const char *switch_doubt(struct node *n)
+{
+	for (size_t i = 0; n->has_systemd && !n->o->is_boot && i < n->journal.n_units; i++) {
+		if (unit_restore_enablement(n, &n->journal.units[i]) != NODE_DONE)
+			return n->line;
+	}
+	if (switch_restart(n) != NODE_DONE)
+		return n->line;
+	if (!save_is_restored(n))
+		return "not all files stand as they were";
+	return n->o->is_boot ? NULL : gate_look_back(n);
+}
+
+static int switch_back(struct node *n)
 {
 	struct journal *j = &n->journal;
 	const char *path = NULL, *doubt;
 	int r;
 
+	j->state = NODE_REVERTING;
+	journal_write(n);
+	/* Without a journal that says so the way back is still the better one. */
+	r = save_restore(n, &path);
+	if (r == 0)
+		r = knobs_restore(n, &path);
+	if (r < 0)
+		return node_say(n, NODE_FAILED, "%s: %s: cannot be put back; revert again", path, strerror(-r));
+	doubt = switch_doubt(n);
+	j->state = doubt ? NODE_STATE_STUCK : NODE_REVERTED;
+	if (doubt || n->o->is_boot)
+		j->reason = mem_strdup(n->m, doubt ? doubt : "taken back at the start of the machine");
+	r = journal_write(n);
+	if (r != NODE_DONE)
+		return r;
+	deadman_disarm(n);
+	return doubt ? node_say(n, NODE_STUCK, "taken back, and yet: %s", doubt) :
+		       node_say(n, NODE_DONE, "version %s taken back; current: %s", j->version,
+				j->before ? j->before : "none");
+}
+
+int node_revert(struct node *n)
+{
+	struct journal *j = &n->journal;
+
+	if (j->state == NODE_STAGED && j->owner) {
+		j->owner = NULL;
+		return journal_write(n) != NODE_DONE ?
+			       NODE_FAILED :
+			       node_say(n, NODE_DONE, "version %s is staged, for whoever comes", j->version);
+	}
 	if (j->state == NODE_ABSENT || j->state == NODE_STAGED || j->state == NODE_REVERTED ||
 	    (n->o->is_deadman && j->state == NODE_CONFIRMED))
 		return node_say(n, NODE_DONE, "the node is %s: nothing to take back", node_state_names[j->state]);
@@ -238,30 +295,16 @@ int node_revert(struct node *n)
 		return node_say(n, NODE_STUCK, "stuck: %s", j->reason ? j->reason : "");
 	if (j->before && access(node_version_path(n, j->before), F_OK) < 0)
 		return node_say(n, NODE_STUCK, "version %s, the one before, is not there any more", j->before);
-	j->state = NODE_REVERTING;
-	r = journal_write(n);
-	/* Without a journal that says so the way back is still the better one. */
-	r = save_restore(n, &path);
-	if (r < 0)
-		return node_say(n, NODE_FAILED, "%s: %s: cannot be put back; revert again", path, strerror(-r));
-	r = switch_restart(n);
-	doubt = r != NODE_DONE ? n->line : save_is_restored(n) ? gate_look_back(n) : "not all files stand as they were";
-	j->state = doubt ? NODE_STATE_STUCK : NODE_REVERTED;
-	if (doubt)
-		j->reason = mem_strdup(n->m, doubt);
-	r = journal_write(n);
-	if (r != NODE_DONE)
-		return r;
-	unit_disarm(n);
-	return doubt ? node_say(n, NODE_STUCK, "taken back, and yet: %s", doubt) :
-		       node_say(n, NODE_DONE, "version %s taken back; current: %s", j->version,
-				j->before ? j->before : "none");
+	return switch_back(n);
 }
 
 int node_recover(struct node *n)
 {
 	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING)
 		return node_revert(n);
+	/* Killed between its last word and the end of the timer. */
+	if (n->journal.state != NODE_STATE_STUCK)
+		deadman_disarm(n);
 	return node_say(n, n->journal.state == NODE_STATE_STUCK ? NODE_STUCK : NODE_DONE,
 			"the node is %s: nothing to recover", node_state_names[n->journal.state]);
 }
@@ -280,18 +323,6 @@ int node_confirm(struct node *n)
 	r = journal_write(n);
 	if (r != NODE_DONE)
 		return r;
-	unit_disarm(n);
+	deadman_disarm(n);
 	return node_say(n, NODE_DONE, "version %s confirmed", j->version);
-}
-
-int node_plan(struct node *n)
-{
-	const char *current = node_current(n);
-
-	if (n->journal.state != NODE_ABSENT && n->journal.state != NODE_STAGED)
-		return node_say(n, NODE_DONE, "the node is %s with version %s", node_state_names[n->journal.state],
-				n->journal.version);
-	if (n->journal.state == NODE_ABSENT)
-		return node_say(n, NODE_DONE, "nothing is staged; current: %s", current ? current : "none");
-	return node_say(n, NODE_DONE, "would switch from %s to %s", current ? current : "none", n->journal.version);
 }

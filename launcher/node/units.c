@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "util/path.h"
@@ -13,18 +11,18 @@
 
 #define UNIT_ASK_SECONDS 30
 #define UNIT_START_SECONDS 900
-#define UNIT_DEADMAN "allocrun-deadman"
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
 int unit_look(struct node *n, const char *name, struct unit_now *ret)
 {
 	char *out;
-	const char *cgroup;
+	const char *cgroup, *enablement;
 	int64_t restarts = NODE_NOTHING;
 	int r = run_program(n->m,
 			    (const char *const[]){ "systemctl", "show", "-p",
-						   "LoadState,ActiveState,NRestarts,ControlGroup", "--", name, NULL },
+						   "LoadState,ActiveState,NRestarts,ControlGroup,UnitFileState", "--",
+						   name, NULL },
 			    UNIT_ASK_SECONDS, &out);
 
 	if (r != 0)
@@ -35,12 +33,15 @@ int unit_look(struct node *n, const char *name, struct unit_now *ret)
 			text_parse_i64(line + 10, &restarts, NULL);
 	}
 	cgroup = strstr(out, "ControlGroup=/");
+	enablement = strstr(out, "UnitFileState=");
+	enablement = enablement ? text_dup_line(n->m, enablement + strlen("UnitFileState=")) : "";
 	*ret = (struct unit_now){
 		.is_active = strstr(out, "ActiveState=active\n") != NULL,
 		.is_masked = strstr(out, "LoadState=masked\n") != NULL,
 		.is_there = !strstr(out, "LoadState=not-found\n"),
 		.restarts = restarts,
 		.cgroup = cgroup ? text_dup_line(n->m, cgroup + strlen("ControlGroup=")) : NULL,
+		.enablement = *enablement ? mem_strdup(n->m, enablement) : NULL,
 	};
 	return NODE_DONE;
 }
@@ -73,45 +74,33 @@ int unit_reload_all(struct node *n)
 				 r < 0 ? strerror(-r) : run_first_line(n->m, out));
 }
 
-bool unit_is_armed(struct node *n)
+static bool unit_is_one_of(const char *word, const char *words)
 {
-	return n->has_systemd &&
-	       run_program(n->m, (const char *const[]){ "systemctl", "is-active", "-q", UNIT_DEADMAN ".timer", NULL },
-			   UNIT_ASK_SECONDS, NULL) == 0;
+	return word && text_has_word(words, word);
 }
 
-void unit_disarm(struct node *n)
+/* Only between the three words that systemctl has verbs for: others follow from what the units say. */
+int unit_restore_enablement(struct node *n, const struct node_unit *unit)
 {
-	if (n->has_systemd)
-		run_program(n->m, (const char *const[]){ "systemctl", "stop", UNIT_DEADMAN ".timer", NULL },
+	static const char words[] = "enabled disabled masked";
+	struct unit_now now;
+	const char *verb;
+	char *out;
+	int r = unit_look(n, unit->name, &now);
+
+	if (r != NODE_DONE || !unit_is_one_of(unit->enablement, words) || !unit_is_one_of(now.enablement, words) ||
+	    strcmp(unit->enablement, now.enablement) == 0)
+		return r;
+	if (strcmp(now.enablement, "masked") == 0)
+		run_program(n->m, (const char *const[]){ "systemctl", "unmask", "--", unit->name, NULL },
 			    UNIT_ASK_SECONDS, NULL);
-}
-
-/* The timer runs a copy of this program that no version's end takes away. */
-int unit_arm(struct node *n)
-{
-	const char *own = node_path(n, "allocrun-node"), *after;
-	size_t size;
-	char *bytes, *out;
-	int r = root_read(&machine, n->m, "/proc/self/exe", 64 * 1024 * 1024, &bytes, &size);
-
-	if (r == 0)
-		r = save_write(n, own, bytes, size, 0755, 0, 0);
-	if (r < 0)
-		return node_say(n, NODE_FAILED, "%s: %s", own, strerror(-r));
-	if (!n->has_systemd)
-		return NODE_DONE;
-	unit_disarm(n);
-	run_program(n->m, (const char *const[]){ "systemctl", "reset-failed", UNIT_DEADMAN ".service", NULL },
-		    UNIT_ASK_SECONDS, NULL);
-	after = mem_printf(n->m, "--on-active=%lld", (long long)n->o->confirm_within);
-	r = run_program(n->m,
-			(const char *const[]){ "systemd-run", "--quiet", after, "--timer-property=AccuracySec=1s",
-					       "--unit", UNIT_DEADMAN, own, "revert", "--deadman", "--root", n->o->root,
-					       "--state", n->o->state, NULL },
-			UNIT_ASK_SECONDS, &out);
+	verb = strcmp(unit->enablement, "enabled") == 0  ? "enable" :
+	       strcmp(unit->enablement, "disabled") == 0 ? "disable" :
+							   "mask";
+	r = run_program(n->m, (const char *const[]){ "systemctl", verb, "--", unit->name, NULL }, UNIT_ASK_SECONDS,
+			&out);
 	return r == 0 ? NODE_DONE :
-			node_say(n, NODE_FAILED, "the timer of the way back: systemd-run: %s",
+			node_say(n, NODE_FAILED, "%s: %s: %s", unit->name, verb,
 				 r < 0 ? strerror(-r) : run_first_line(n->m, out));
 }
 
@@ -149,33 +138,4 @@ int64_t unit_oom_kills(struct node *n, const char *cgroup)
 	if (found)
 		text_parse_i64(found + strlen("\noom_kill "), &count, NULL);
 	return count;
-}
-
-struct unit_list {
-	struct mem *m;
-	const char **names;
-	size_t n;
-};
-
-static int unit_take(void *user, const char *section, const char *name, const char *value)
-{
-	struct unit_list *list = user;
-
-	if (strcmp(section, "units") == 0 && strcmp(value, "on") == 0)
-		*MEM_PUSH(list->m, list->names, list->n) = mem_strdup(list->m, name);
-	return 1;
-}
-
-int unit_read_policy(struct node *n, const char *path, const char ***ret, size_t *ret_n)
-{
-	struct unit_list list = { n->m, NULL, 0 };
-	char *text;
-	int r = root_read(&machine, n->m, path, 256 * 1024, &text, NULL);
-
-	if (r < 0)
-		return node_say(n, NODE_REFUSED, "%s: %s", path, strerror(-r));
-	ini_parse_string(text, unit_take, &list);
-	*ret = list.names;
-	*ret_n = list.n;
-	return NODE_DONE;
 }

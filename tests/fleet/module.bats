@@ -36,7 +36,8 @@ places() {
   module "{\"verb\": \"stage\", \"artefact\": \"$BATS_TEST_TMPDIR/a.tar.gz\", $(places)}" --check
   [ "$status" -eq 0 ]
   [[ $output == *'"changed": true'* ]]
-  [ ! -e "$BATS_TEST_TMPDIR/state" ] && [ ! -e "$BATS_TEST_TMPDIR/opt" ]
+  [ ! -e "$BATS_TEST_TMPDIR/state" ]
+  [ ! -e "$BATS_TEST_TMPDIR/opt" ]
   module "{\"verb\": \"stage\", \"artefact\": \"$BATS_TEST_TMPDIR/a.tar.gz\", $(places)}"
   [ "$status" -ne 0 ]
   [[ $output == *'"msg": "'*a.tar.gz* ]]

@@ -1,70 +1,35 @@
 #!/usr/bin/env bats
-# allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 45 s. Needs root and podman.
-# shellcheck disable=SC2016 # for the shell inside
+# allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 80 s. Needs root and podman.
+# shellcheck disable=SC2016,SC2154 # for the shell inside; what helpers.bash sets
 bats_require_minimum_version 1.5.0
 
-node=/opt/an
+load helpers
 
 setup_file() {
   [ "$(id -u)" -eq 0 ] || return 0
-  repo=$BATS_TEST_DIRNAME/../..
-  "$repo/tests/images/base" systemd
+  "$repo/tests/images/base" fleet
   export shared=$BATS_FILE_TMPDIR/t
-  mkdir -p "$shared/tree"
-  cp "$repo/build/prefix/bin/allocrun-node" "$shared/"
-  for version in 0.1.0 0.2.0; do
-    cp -a "$repo/build/prefix" "$shared/tree/allocrun-$version"
-    tar -C "$shared/tree" -I 'gzip -1' -cf "$shared/$version.tar.gz" "allocrun-$version"
-    rm -r "$shared/tree/allocrun-$version"
-  done
-  (cd "$shared" && sha256sum ./*.tar.gz | sed 's|\./||' >SHA256SUMS)
-  printf '[launch]\nprofile = memory\n' >"$shared/good.conf"
-  printf '[nothing]\n' >"$shared/bad.conf"
+  fleet_artefacts "$shared"
 }
 
 setup() {
   [ "$(id -u)" -eq 0 ] || skip "needs root: containers"
   container=allocrun-test-node-$$-$BATS_TEST_NUMBER
-  podman --runtime runc run --detach --name "$container" --pull=never --systemd=always --network=none \
-    --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --volume "$shared:/t:ro" \
-    --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m localhost/allocrun-systemd:latest /sbin/init >/dev/null 3>&-
-  until_true 100 inside systemctl is-active -q multi-user.target
+  start_host "$container" --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m --cap-add SYS_ADMIN
+  is_up "$container"
 }
 
 teardown() { podman rm --force --time 0 "$container" >/dev/null 2>&1 || true; }
 
-inside() { podman --runtime runc exec "$container" "$@" 3>&-; }
-
-# until_true TRIES COMMAND...: five tries a second.
-until_true() {
-  local i
-  for ((i = 0; i < $1; i++)); do
-    ! "${@:2}" >/dev/null 2>&1 || return 0
-    sleep 0.2
-  done
-  return 1
-}
-
-# server COMMAND: the unit srv.service, active.
-server() {
-  inside sh -c 'printf "[Service]\nExecStart=%s\n" "$1" >/etc/systemd/system/srv.service &&
-    systemctl daemon-reload && systemctl restart srv' sh "$1"
-}
-
-# What a transaction may touch, by path, mode, owner, link and bytes.
-manifest() {
-  inside sh -c 'for f in /etc/allocrun/policy.d/* /opt/allocrun/current /etc/systemd/system/*; do
-      [ ! -e "$f" ] && [ ! -L "$f" ] || stat -c "%N %a %u %g" "$f"; [ ! -f "$f" ] || sha256sum "$f"; done'
-}
-
-state_is() { [ "$(inside "$node" status --format json | jq -r .state)" = "$1" ]; }
-
 @test "node: a server goes forth, is proved and confirmed, and nobody's timer is left" {
   server "/opt/allocrun/current/bin/allocrun -- /bin/sleep 900" || true
   inside "$node" stage /t/0.1.0.tar.gz --sums /t/SHA256SUMS
-  inside "$node" apply --confirm-within 60s
+  inside "$node" apply --confirm-within 60s --unit srv.service
   inside systemctl restart srv
-  inside "$node" gate
+  run inside "$node" gate
+  [ "$status" -eq 1 ]
+  [[ $output == *"nothing is proved"* ]]
+  inside "$node" gate --without-server
   inside "$node" confirm
   inside "$node" stage /t/0.2.0.tar.gz
   inside "$node" apply --confirm-within 60s --unit srv.service
@@ -80,41 +45,46 @@ state_is() { [ "$(inside "$node" status --format json | jq -r .state)" = "$1" ];
   inside sh -c 'mkdir -p /etc/allocrun/policy.d && cd /etc/allocrun/policy.d && echo "[launch]" >50-fleet.conf &&
     chmod 640 50-fleet.conf && chown 1:2 50-fleet.conf'
   server "/bin/sleep 900"
-  before=$(manifest)
+  before=$(manifest "$container")
   inside "$node" stage /t/0.1.0.tar.gz
   inside "$node" apply --confirm-within 60s --unit srv.service --policy /t/good.conf --owner ann
-  [ "$(manifest)" != "$before" ]
+  [ "$(manifest "$container")" != "$before" ]
   run inside "$node" gate --owner bob
-  [ "$status" -eq 5 ] && [[ $output == *"by ann"* ]]
+  [ "$status" -eq 5 ]
+  [[ $output == *"by ann"* ]]
   run inside "$node" gate
-  [ "$status" -eq 1 ] && [[ $output == *"preload-effective is fail"* ]]
+  [ "$status" -eq 1 ]
+  [[ $output == *"preload-effective is fail"* ]]
   run inside "$node" confirm
   [ "$status" -eq 3 ]
   inside "$node" revert
   state_is reverted
-  [ "$(manifest)" = "$before" ]
+  [ "$(manifest "$container")" = "$before" ]
 }
 
 @test "node: nobody confirms: it goes back by itself" {
   server "/bin/sleep 900"
-  before=$(manifest)
+  before=$(manifest "$container")
   inside "$node" stage /t/0.1.0.tar.gz
   inside "$node" apply --confirm-within 2s --unit srv.service
   until_true 100 state_is reverted
-  [ "$(manifest)" = "$before" ]
+  [ "$(manifest "$container")" = "$before" ]
   inside systemctl is-active srv
 }
 
 @test "node: a corrupted artefact, other bytes and a policy that cannot be read change nothing" {
   inside sh -c 'head -c 100000 /t/0.1.0.tar.gz >/tmp/0.1.0.tar.gz'
   run inside "$node" stage /tmp/0.1.0.tar.gz
-  [ "$status" -eq 3 ] && [[ $output == *"cannot be unpacked"* ]]
+  [ "$status" -eq 3 ]
+  [[ $output == *"cannot be unpacked"* ]]
   run inside "$node" stage /tmp/0.1.0.tar.gz --sums /t/SHA256SUMS
-  [ "$status" -eq 3 ] && [[ $output == *"not the bytes"* ]]
+  [ "$status" -eq 3 ]
+  [[ $output == *"not the bytes"* ]]
   [ -z "$(inside ls -A /opt/allocrun/versions)" ]
   inside "$node" stage /t/0.1.0.tar.gz
   run inside "$node" apply --confirm-within 60s --policy /t/bad.conf
-  [ "$status" -eq 3 ] && [[ $output == *"no section"* ]]
+  [ "$status" -eq 3 ]
+  [[ $output == *"no section"* ]]
   state_is staged
   run inside test -e /opt/allocrun/current
   [ "$status" -ne 0 ]
@@ -128,7 +98,10 @@ state_is() { [ "$(inside "$node" status --format json | jq -r .state)" = "$1" ];
   inside "$node" apply --confirm-within 60s --unit srv.service --unit dbus.service
   run inside systemctl is-active srv
   [ "$output" = inactive ]
-  inside "$node" gate
+  run inside "$node" gate
+  [ "$status" -eq 1 ]
+  [[ $output == *"nothing is proved"* ]]
+  inside "$node" gate --without-server
   inside "$node" revert
   run inside systemctl is-active srv
   [ "$output" = inactive ]
@@ -138,7 +111,7 @@ state_is() { [ "$(inside "$node" status --format json | jq -r .state)" = "$1" ];
 killed_in_apply() {
   inside sh -c 'mkdir -p /etc/systemd/system/srv.service.d && cd /etc/systemd/system/srv.service.d &&
     printf "[Service]\nExecStartPre=/bin/sleep 2\n" >slow.conf && systemctl daemon-reload && systemctl restart srv'
-  before=$(manifest)
+  before=$(manifest "$container")
   inside "$node" stage /t/0.1.0.tar.gz
   inside sh -c '"$1" apply --confirm-within 600s --unit srv.service --policy /t/good.conf >/dev/null 2>&1 & pid=$!
     until [ -L /opt/allocrun/current ]; do sleep 0.02; done; kill -9 $pid' sh "$node"
@@ -154,7 +127,7 @@ killed_in_apply() {
   inside "$node" apply --confirm-within 600s --unit srv.service --policy /t/good.conf
   [ "$(inside "$node" status --format json | jq -r .whole)" = true ]
   inside "$node" revert
-  [ "$(manifest)" = "$before" ]
+  [ "$(manifest "$container")" = "$before" ]
 }
 
 @test "node: killed with -9 in the middle of apply: recover takes it back" {
@@ -162,13 +135,115 @@ killed_in_apply() {
   killed_in_apply
   inside "$node" recover
   state_is reverted
-  [ "$(manifest)" = "$before" ]
+  [ "$(manifest "$container")" = "$before" ]
   inside systemctl is-active srv
 }
 
 @test "node: a full disk at stage leaves nothing" {
   run inside "$node" stage /t/0.1.0.tar.gz --root /small
-  [ "$status" -eq 3 ] && [[ $output == *"cannot be unpacked"* ]]
+  [ "$status" -eq 3 ]
+  [[ $output == *"cannot be unpacked"* ]]
   [ -z "$(inside ls -A /small/versions)" ]
   state_is absent
+}
+
+@test "node: the machine starts anew between apply and confirm: all is as it was before its servers start" {
+  server "/bin/sleep 900"
+  inside systemctl enable srv
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 100h --unit srv.service --policy /t/good.conf
+  [ "$(manifest "$container")" != "$before" ]
+  podman --runtime runc stop --time 5 "$container" >/dev/null
+  podman --runtime runc start "$container" >/dev/null
+  is_up "$container"
+  state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+  inside systemctl is-active srv
+  [[ $(inside "$node" status) == *"taken back at the start of the machine"* ]]
+  # The journal says so, and only then the server begins.
+  inside sh -c 'began=$(date -d "$(systemctl show -P ExecMainStartTimestamp --timestamp=us srv)" +%s.%6N)
+    awk "BEGIN { exit !($began > $(stat -c %.6Y /var/lib/allocrun/rollout.json)) }"'
+}
+
+@test "node: only the artefact of a signer that is known, named by the sums, for this machine" {
+  inside sh -c 'cd /tmp && ssh-keygen -q -t ed25519 -N "" -f ours && ssh-keygen -q -t ed25519 -N "" -f theirs &&
+    cp /t/SHA256SUMS . && ssh-keygen -q -Y sign -n allocrun -f ours SHA256SUMS && cp SHA256SUMS changed && echo >>changed &&
+    for who in ours theirs; do echo "release $(cut -d" " -f1,2 $who.pub)" >signers.$who; done
+    mkdir other && tar -xzf /t/0.2.0.tar.gz -C other && printf "\267" | dd of=other/allocrun-0.2.0/bin/allocrun bs=1 seek=18 conv=notrunc &&
+    tar -C other -czf other.tar.gz allocrun-0.2.0' 2>/dev/null
+  run inside "$node" stage /t/0.1.0.tar.gz --sums /tmp/SHA256SUMS --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.theirs
+  [ "$status" -eq 3 ]
+  [[ $output == *"its signature does not hold"* ]]
+  run inside "$node" stage /t/0.1.0.tar.gz --sums /tmp/changed --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.ours
+  [ "$status" -eq 3 ]
+  [[ $output == *"its signature does not hold"* ]]
+  run inside "$node" stage /tmp/other.tar.gz --sums /tmp/SHA256SUMS --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.ours
+  [ "$status" -eq 3 ]
+  [[ $output == *"does not name it"* ]]
+  run inside "$node" stage /tmp/other.tar.gz
+  [ "$status" -eq 3 ]
+  [[ $output == *"of another machine"* ]]
+  state_is absent
+  inside "$node" stage /t/0.1.0.tar.gz --sums /tmp/SHA256SUMS --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.ours
+  state_is staged
+}
+
+@test "node: [units] says which, instances of a template too; a bad value is refused; enablement comes back" {
+  server "/bin/sleep 900"
+  inside sh -c 'cd /etc/systemd/system && printf "[Service]\nExecStart=/bin/sleep 90%%i\n" >w@.service && systemctl daemon-reload &&
+    systemctl start w@1 w@2 && systemctl enable -q srv
+    printf "[units]\nw@.service = on\nw@2.service = off\nsrv.service = on\nabsent.service = on\n" >/tmp/units.conf
+    printf "[units]\nsrv.service = yes\n" >/tmp/wrong.conf'
+  inside "$node" stage /t/0.1.0.tar.gz
+  run inside "$node" apply --confirm-within 60s --policy /tmp/wrong.conf
+  [ "$status" -eq 3 ]
+  [[ $output == *"bad value 'yes'"* ]]
+  [ "$(inside "$node" plan --policy /tmp/units.conf --format json | jq -c '.would.restarts | sort')" = '["srv.service","w@1.service"]' ]
+  inside "$node" apply --confirm-within 60s --policy /tmp/units.conf
+  [ "$(inside "$node" status --format json | jq -c '[.units[].name] | sort')" = '["srv.service","w@1.service"]' ]
+  inside systemctl disable -q srv
+  inside "$node" revert
+  [ "$(inside systemctl is-enabled srv)" = enabled ]
+  run inside "$node" apply --confirm-within 60s --unit absent.service
+  [ "$status" -eq 3 ]
+  [[ $output == *"no such unit"* ]]
+}
+
+@test "node: values of the kernel are set, and come back as they were" {
+  # A file of ours stands for the kernel's: a container may not change the machine.
+  inside sh -c 'echo 65530 >/tmp/count && mount --bind /tmp/count /proc/sys/vm/max_map_count
+    printf "[node]\nmax-map-count = 777777\n" >/tmp/tune.conf'
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --policy /tmp/tune.conf --tune
+  [ "$(inside cat /proc/sys/vm/max_map_count)" = 777777 ]
+  inside "$node" revert
+  [ "$(inside cat /proc/sys/vm/max_map_count)" = 65530 ]
+  run inside ls /var/lib/allocrun/tune.json
+  [ "$status" -ne 0 ]
+}
+
+@test "node: one run at a time; a version that a process maps stays, one that nobody has goes" {
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  server "/opt/allocrun/current/bin/allocrun -- /bin/sleep 900"
+  inside "$node" stage /t/0.2.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  inside cp -a /opt/allocrun/versions/0.2.0 /opt/allocrun/versions/0.0.9
+  inside sh -c 'flock -n /var/lib/allocrun/rollout.lock sleep 30 & until [ -e /proc/$! ]; do :; done; sleep 0.2'
+  run inside "$node" gc
+  [ "$status" -eq 5 ]
+  inside pkill -x flock
+  inside pkill -f "^sleep 30$"
+  # Not current, not of the transaction any more: only the server has it.
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  [[ $(inside "$node" gc) == *"removed: 0.0.9; kept: 0.1.0, 0.2.0"* ]]
+  inside systemctl stop srv
+  [[ $(inside "$node" gc) == *"removed: 0.1.0; kept: 0.2.0"* ]]
 }

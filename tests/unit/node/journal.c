@@ -40,6 +40,11 @@ static void test_hostile(void **state)
 		JOURNAL("\"version\": \"1\", " LISTS("{\"path\": \"/a\", \"uid\": -1}", "")),
 		JOURNAL("\"version\": \"1\", " LISTS("", "{\"name\": \"-H\"}")),
 		JOURNAL("\"version\": \"1\", " LISTS("", "{}")),
+		JOURNAL("\"version\": \"1\", " LISTS("",
+						     "") ", \"settings\": [{\"path\": \"/etc/x\", \"value\": \"1\"}]"),
+		JOURNAL("\"version\": \"1\", " LISTS(
+			"", "") ", \"settings\": [{\"path\": \"/sys/../etc/x\", \"value\": \"1\"}]"),
+		JOURNAL("\"version\": \"1\", " LISTS("", "") ", \"settings\": [{\"path\": \"/sys/x\"}]"),
 	};
 	(void)state;
 
