@@ -170,7 +170,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package images numa vllm check cli lint bench unit fuzz torture
+TIERS := allocator package images fleet numa vllm check cli lint bench unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -198,6 +198,8 @@ check-torture: ## launches side by side, failing system calls, kill -9: half a m
 	@tests/run torture
 check-images: ## real containers: every setting of orchestrators, every way into an image: four minutes
 	@tests/run images
+check-fleet: ## roll-outs over twenty systemd hosts by real ssh, and their faults: ten minutes
+	@FLEET_HOSTS=20 tests/run fleet faults
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: a program for each test of tests/unit, with the launcher without main.c and
@@ -289,5 +291,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher allocators manuals manual-checks schema presets completions licences demo check check-lint check-unit \
-	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
+	check-fuzz check-torture check-allocator check-matrix check-cli check-check check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk bench bench-alloc bench-launch install uninstall \
 	package sign images clean
