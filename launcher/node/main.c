@@ -36,6 +36,7 @@ static const char help[] =
 	"  revert                   all as it was before apply\n"
 	"  status                   the state, and what is current\n"
 	"  gc                       remove versions that nobody has\n"
+	"  remove                   what apply has put there, and every version that no process has\n"
 	"  recover                  take back what was not confirmed; --boot: restart nothing\n"
 	"\n"
 	"Everywhere: --format text|json, --root DIR (/opt/allocrun), --state DIR\n"
@@ -51,6 +52,7 @@ static const struct verb {
 	{ "stage", node_stage, true },    { "plan", node_plan, false },      { "apply", node_apply, true },
 	{ "gate", node_gate, true },      { "confirm", node_confirm, true }, { "revert", node_revert, true },
 	{ "status", node_status, false }, { "gc", node_gc, true },           { "recover", node_recover, true },
+	{ "remove", node_remove, true },
 };
 
 static bool main_read_duration(const char *text, int64_t *ret)

@@ -205,5 +205,6 @@ int node_confirm(struct node *n);
 int node_revert(struct node *n);
 int node_recover(struct node *n);
 int node_gc(struct node *n);
+int node_remove(struct node *n);
 
 #endif

@@ -32,6 +32,9 @@ untouched() {
   for host; do is "$host" absent none; done
 }
 
+# var NAME VALUE: as an option's value, whatever is in it.
+var() { jq -nc --arg name "$1" --arg value "$2" '{($name): $value}'; }
+
 # refused WORDS: the play has failed with them.
 refused() {
   [ "$status" -ne 0 ]
@@ -91,21 +94,28 @@ in_background() {
   fleet=2
   fleet_start 2
   before=$(manifest "$prefix-1")
-  rollout 0.1.0 -e allocrun_health_timeout=2s -e '{"allocrun_health": "test ! -e /opt/allocrun/current"}'
+  rollout 0.1.0 -e allocrun_health_timeout=2s -e "$(var allocrun_health 'test ! -e /opt/allocrun/current')"
   back "health"
-  on "$prefix-1" sh -c 'sed "s|^exec .*|exec \$allocrun -- /usr/bin/python3 -c \"import time; x = b\\\"x\\\" * 200000000; time.sleep(900)\"|" /t/serve >/root/serve
-    chmod 755 /root/serve; sed -i "s|/t/serve|/root/serve|" /etc/systemd/system/srv.service; systemctl daemon-reload; systemctl restart srv'
+  cat >"$shared/grows" <<'GROWS'
+#!/bin/sh
+allocrun=/opt/allocrun/current/bin/allocrun
+[ -x $allocrun ] || exec sleep 900
+exec $allocrun -- /usr/bin/python3 -c 'import time; held = b"x" * 200000000; time.sleep(900)'
+GROWS
+  printf '#!/bin/sh\nexec sleep 900\n' >"$shared/bare"
+  on "$prefix-1" sh -c 'install -m 755 /t/grows /root/serve && sed -i "s|/t/serve|/root/serve|" /etc/systemd/system/srv.service &&
+    systemctl daemon-reload && systemctl restart srv'
   before=$(manifest "$prefix-1")
   rollout 0.1.0 -e allocrun_health=/bin/true
   back "RSS"
-  on "$prefix-1" sh -c 'echo "exec sleep 900" >/root/serve; sed -i "1i #!/bin/sh" /root/serve; systemctl restart srv'
+  on "$prefix-1" sh -c 'install -m 755 /t/bare /root/serve && systemctl restart srv'
   rollout 0.1.0 -e allocrun_health=/bin/true
   back "preload-effective is fail"
 }
 
 @test "faults: a node dies mid-wave: unreachable counts, the next wave does not begin; resumed, all are confirmed" {
   fleet_start 3
-  rollout 0.1.0 -e "allocrun_drain=sh -c 'test {{ inventory_hostname }} != $prefix-2 || podman kill $prefix-2'"
+  rollout 0.1.0 -e "$(var allocrun_drain "sh -c 'test {{ inventory_hostname }} != $prefix-2 || podman kill $prefix-2'")"
   [ "$status" -ne 0 ]
   [[ $output$stderr == *"1 lost, 0 may be: $prefix-2"* ]]
   is 1 confirmed 0.1.0
@@ -124,7 +134,7 @@ in_background() {
   fleet=2
   fleet_start 2
   before=$(manifest "$prefix-1")
-  rollout 0.1.0 -e allocrun_confirm_within=5s -e "allocrun_health=pkill -x sshd"
+  rollout 0.1.0 -e allocrun_confirm_within=5s -e "$(var allocrun_health 'pkill -x sshd')"
   [ "$status" -ne 0 ]
   until_true 100 is 1 reverted none
   [ "$(manifest "$prefix-1")" = "$before" ]
@@ -136,7 +146,7 @@ in_background() {
   waves='["1", "100%"]'
   fleet_start 2
   before=$(manifest "$prefix-1")
-  in_background -e allocrun_confirm_within=15s -e allocrun_health="test -e /tmp/healthy"
+  in_background -e allocrun_confirm_within=15s -e "$(var allocrun_health 'test -e /tmp/healthy')"
   until_true 300 on "$prefix-1" systemctl is-active -q allocrun-deadman.timer
   kill -9 -- "-$controller"
   until_true 300 is 1 reverted none
@@ -151,7 +161,7 @@ in_background() {
 @test "faults: two roll-outs at once: the second is refused, with the first one's name, by its lock or by the node" {
   fleet=1
   fleet_start 1
-  in_background -e allocrun_health="test -e /tmp/healthy" -e allocrun_confirm_within=5m
+  in_background -e "$(var allocrun_health 'test -e /tmp/healthy')" -e allocrun_confirm_within=5m
   until_true 300 on "$prefix-1" systemctl is-active -q allocrun-deadman.timer
   rollout 0.1.0
   [ "$status" -ne 0 ]

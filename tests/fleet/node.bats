@@ -247,3 +247,25 @@ killed_in_apply() {
   inside systemctl stop srv
   [[ $(inside "$node" gc) == *"removed: 0.1.0; kept: 0.2.0"* ]]
 }
+
+@test "node: removed, nothing of it is left but what a process has; a unit that would not start any more is refused" {
+  server "/bin/sleep 900"
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  run inside "$node" remove
+  [ "$status" -eq 3 ]
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  printf '[Service]\nExecStart=/opt/allocrun/current/bin/allocrun -- /bin/sleep 900\n' >"$BATS_TEST_TMPDIR/own"
+  podman cp "$BATS_TEST_TMPDIR/own" "$container:/etc/systemd/system/own.service"
+  inside systemctl daemon-reload
+  run inside "$node" remove --unit own.service
+  [ "$status" -eq 3 ]
+  [[ $output == *"own.service: starts /opt/allocrun/current/: take it out first"* ]]
+  inside rm /etc/systemd/system/own.service
+  [[ $(inside "$node" remove) == *"removed: 0.1.0"* ]]
+  state_is absent
+  inside rmdir /etc/allocrun/policy.d /etc/allocrun
+  [ "$(manifest "$container")" = "$before" ]
+}

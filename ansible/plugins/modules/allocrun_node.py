@@ -107,7 +107,7 @@ class Node:
             value = self.params[name]
             if value not in (None, ""):
                 words += ["--" + name.replace("_", "-"), self.text_file(name) if name in TEXTS else str(value)]
-        if verb in ("plan", "apply"):
+        if verb in ("plan", "apply", "remove"):
             words += [word for unit in self.params["units"] for word in ("--unit", unit)]
         if verb == "apply" and self.params["tune"]:
             words.append("--tune")
