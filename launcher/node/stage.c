@@ -107,6 +107,18 @@ static int stage_unpack(struct node *n, const char *beside, char **ret_version)
 	return NODE_DONE;
 }
 
+/* The rename must not reach the disk before the bytes. Of this file system alone: others may have much to write. */
+static int stage_sync(const char *tree)
+{
+	int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = syncfs(fd) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
 static int stage_keep(struct node *n, const char *beside, const char *version, const char *sha256)
 {
 	const char *tree = mem_printf(n->m, "%s/" STAGE_PREFIX "%s", beside, version);
@@ -122,8 +134,8 @@ static int stage_keep(struct node *n, const char *beside, const char *version, c
 				place);
 	}
 	r = replace_file(n->m, mem_printf(n->m, "%s/.artefact", tree), sha256);
-	/* The rename must not reach the disk before the bytes. */
-	sync();
+	if (r == 0)
+		r = stage_sync(tree);
 	if (r == 0 && rename(tree, place) < 0)
 		r = -errno;
 	if (r == 0)

@@ -23,6 +23,24 @@ setup_file() {
   [[ $output == *"'production' was required, and it passed"* ]]
 }
 
+@test "collection: each module's documentation says what its code takes" {
+  for module in allocrun_node allocrun_rollout allocrun_drift; do
+    ansible-doc -t module -j "allocrun.fleet.$module" >"$BATS_TEST_TMPDIR/doc"
+    "$repo/build/fleet/venv/bin/python" - "$repo/ansible/plugins/modules/$module.py" "$BATS_TEST_TMPDIR/doc" <<'PY'
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("module", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+said = next(iter(json.load(open(sys.argv[2])).values()))["doc"]["options"]
+keys = {"type": "str", "required": False, "default": None, "choices": None, "elements": None}
+taken = {name: {key: option.get(key, other) for key, other in keys.items()} for name, option in module.SPEC.items()}
+said = {name: {key: option.get(key, other) for key, other in keys.items()} for name, option in said.items()}
+assert said == taken, [(name, said.get(name), taken.get(name)) for name in said.keys() | taken.keys()
+                       if said.get(name) != taken.get(name)]
+PY
+  done
+}
+
 @test "collection: no handlers, no logic that decides for a node" {
   cd "$repo/ansible"
   run grep -rnE 'notify:|handlers:|set_fact|\{%| if .* else ' playbooks roles

@@ -41,6 +41,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+SPEC = {
+    "folder": {"type": "path", "required": True},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "results": {"type": "list", "elements": "dict", "default": []},
+    "version": {}, "fail_on_warnings": {"type": "bool", "default": False},
+}
 COLUMNS = ("host", "problems", "version", "state", "policy", "builds", "options", "processes", "warnings", "failures")
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>allocrun: drift</title>
@@ -157,12 +163,7 @@ def write(folder, name, text):
 
 
 def main():
-    module = AnsibleModule(supports_check_mode=True, argument_spec={
-        "folder": {"type": "path", "required": True},
-        "hosts": {"type": "list", "elements": "str", "required": True},
-        "results": {"type": "list", "elements": "dict", "default": []},
-        "version": {}, "fail_on_warnings": {"type": "bool", "default": False},
-    })
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     folder = module.params["folder"]
     wanted, rows = compare(module.params)
     try:
