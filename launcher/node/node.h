@@ -185,6 +185,12 @@ int knobs_tune(struct node *n);
 /* -errno of the first that failed, *ret_path says which. Those of an earlier boot are gone by themselves. */
 int knobs_restore(struct node *n, const char **ret_path);
 
+/* --- links.c --- */
+/* What the staged version has in lib/systemd: kept and made, -errno; taken away. */
+int links_save(struct node *n);
+int links_make(struct node *n);
+void links_remove(struct node *n);
+
 /* --- plan.c --- */
 /* Is the policy's fragment the file of --policy, byte for byte? Without --policy: yes. */
 bool plan_policy_stands(struct node *n);

@@ -3,16 +3,12 @@
 #include "node/node.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "util/path.h"
 #include "util/text.h"
 
 #define REMOVE_SECONDS 30
-
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
 /* One whose own file starts allocrun would not start any more. */
 static int remove_check_unit(struct node *n, const char *name)
@@ -32,24 +28,6 @@ static int remove_check_unit(struct node *n, const char *name)
 					program);
 	}
 	return NODE_DONE;
-}
-
-/* Links of systemd's folders that lead to us. */
-static void remove_links(struct node *n, const char *folder)
-{
-	const char *path = mem_printf(n->m, "%s/%s", n->o->systemd, folder);
-	const char *ours = mem_printf(n->m, "%s/", node_current_path(n));
-	char target[4096], **names;
-
-	if (root_list(&machine, n->m, path, "", &names) < 0)
-		return;
-	for (; *names; names++) {
-		const char *link = mem_printf(n->m, "%s/%s", path, *names);
-
-		if (root_readlink(&machine, link, target, sizeof target) == 0 && text_starts_with(target, ours))
-			unlink(link);
-	}
-	save_sync_folder(n, path);
 }
 
 static int remove_restart(struct node *n, const char **units, size_t count)
@@ -84,8 +62,7 @@ int node_remove(struct node *n)
 	/* Killed here it is called again: what is gone is no error. */
 	if (unlink(node_fragment_path(n)) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return node_say(n, NODE_FAILED, "%s: %s", node_fragment_path(n), strerror(errno));
-	remove_links(n, "system-generators");
-	remove_links(n, "system");
+	links_remove(n);
 	if (unlink(node_current_path(n)) < 0 && errno != ENOENT && errno != ENOTDIR)
 		return node_say(n, NODE_FAILED, "%s: %s", node_current_path(n), strerror(errno));
 	r = remove_restart(n, units, count);

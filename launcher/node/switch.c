@@ -90,28 +90,6 @@ static int switch_note_units(struct node *n)
 	return r;
 }
 
-/* Each file of the version's folder, as a link in systemd's. */
-static int switch_links(struct node *n, const char *folder, bool is_made)
-{
-	const char *from = mem_printf(n->m, "%s/lib/systemd/%s", node_version_path(n, n->journal.version), folder);
-	const char *to = mem_printf(n->m, "%s/%s", n->o->systemd, folder);
-	char **names;
-	int r = 0;
-
-	if (root_list(&machine, n->m, from, "", &names) < 0)
-		return 0;
-	r = is_made ? save_make_folder(to) : save_folder(n, to);
-	for (; r == 0 && *names; names++) {
-		const char *path = mem_printf(n->m, "%s/%s", to, *names);
-
-		r = is_made ?
-			    save_link(n, path,
-				      mem_printf(n->m, "%s/lib/systemd/%s/%s", node_current_path(n), folder, *names)) :
-			    save_file(n, path);
-	}
-	return r;
-}
-
 static int switch_save(struct node *n)
 {
 	int r = save_file(n, node_current_path(n));
@@ -123,9 +101,7 @@ static int switch_save(struct node *n)
 	if (r == 0 && n->o->policy)
 		r = save_file(n, node_fragment_path(n));
 	if (r == 0)
-		r = switch_links(n, "system-generators", false);
-	if (r == 0)
-		r = switch_links(n, "system", false);
+		r = links_save(n);
 	return r < 0 ? node_say(n, NODE_FAILED, "what is there cannot be kept: %s: nothing was changed", strerror(-r)) :
 		       NODE_DONE;
 }
@@ -147,9 +123,7 @@ static int switch_files(struct node *n)
 	if (r == 0)
 		r = save_link(n, node_current_path(n), mem_printf(n->m, "versions/%s", n->journal.version));
 	if (r == 0)
-		r = switch_links(n, "system-generators", true);
-	if (r == 0)
-		r = switch_links(n, "system", true);
+		r = links_make(n);
 	return r < 0 ? node_say(n, NODE_FAILED, "the switch failed: %s: revert takes it back", strerror(-r)) :
 		       NODE_DONE;
 }
