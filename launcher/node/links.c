@@ -83,6 +83,7 @@ int links_make(struct node *n)
 
 static void links_remove_below(struct node *n, const char *path)
 {
+	bool is_changed = false;
 	char **names;
 	struct stat st;
 
@@ -92,11 +93,13 @@ static void links_remove_below(struct node *n, const char *path)
 		const char *entry = mem_printf(n->m, "%s/%s", path, *names);
 
 		if (links_is_ours(n, entry))
-			unlink(entry);
+			is_changed = unlink(entry) == 0 || is_changed;
 		else if (lstat(entry, &st) == 0 && S_ISDIR(st.st_mode))
 			links_remove_below(n, entry);
 	}
-	save_sync_folder(n, path);
+	/* What had nothing but ours in it was made for it. */
+	if (is_changed && rmdir(path) < 0)
+		save_sync_folder(n, path);
 }
 
 void links_remove(struct node *n)

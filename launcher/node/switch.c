@@ -164,12 +164,36 @@ static void switch_begin(struct node *n)
 	};
 }
 
+/* --target names one of the versions that are there: it need not be the one that was staged last. */
+static int switch_aim(struct node *n)
+{
+	struct journal *j = &n->journal;
+	const char *target = n->o->target;
+	char *sha256 = NULL;
+
+	if (!target || (j->version && strcmp(j->version, target) == 0))
+		return NODE_DONE;
+	if (j->state == NODE_APPLIED || j->state == NODE_GATED || j->state == NODE_REVERTING)
+		return node_say(n, NODE_REFUSED, "version %s is %s: confirm or revert it first", j->version,
+				node_state_names[j->state]);
+	if (root_read(&machine, n->m, mem_printf(n->m, "%s/.artefact", node_version_path(n, target)), 256, &sha256,
+		      NULL) < 0)
+		return node_say(n, NODE_REFUSED, "version %s is not there: stage it first", target);
+	j->version = mem_strdup(n->m, target);
+	j->sha256 = sha256;
+	if (j->state == NODE_ABSENT || j->state == NODE_CONFIRMED)
+		j->state = NODE_STAGED;
+	return NODE_DONE;
+}
+
 int node_apply(struct node *n)
 {
 	struct journal *j = &n->journal;
 	bool resumes = j->state == NODE_APPLIED;
-	int r;
+	int r = switch_aim(n);
 
+	if (r != NODE_DONE)
+		return r;
 	if ((resumes && j->is_whole) || j->state == NODE_GATED ||
 	    (j->state == NODE_CONFIRMED && node_current(n) && strcmp(node_current(n), j->version) == 0 &&
 	     plan_policy_stands(n)))

@@ -117,3 +117,25 @@ decide() { run ansible localhost -c local -m allocrun.fleet.allocrun_rollout -a 
   [ "$status" -ne 0 ]
   [[ $output == *"2 lost, 1 may be: b, d"* ]]
 }
+
+@test "collection: a fleet in step passes; a node that was not reached, was not audited or has an open change does not" {
+  local node='{"host": "a", "node": {"current": "1", "state": "confirmed"}, "audit": {"policy": "p", "builds": ["b"], "options": ["o"], "processes": 1, "findings": [{"id": "swap", "status": "warn", "observed": "=1+1"}]}}'
+  report() {
+    run ansible localhost -c local -m allocrun.fleet.allocrun_drift \
+      -a "$(jq -nc --arg f "$BATS_TEST_TMPDIR/drift" --argjson a "$node" --argjson other "$1" '{folder: $f, hosts: ["a", "b"], results: [$a, $other]}')"
+  }
+  report "$(jq -c '.host = "b"' <<<"$node")"
+  [ "$status" -eq 0 ]
+  # What a spreadsheet would take for a formula is none.
+  run grep -c ',=' "$BATS_TEST_TMPDIR/drift/drift.csv"
+  [ "$output" = 0 ]
+  report '{"host": "x"}'
+  [ "$status" -ne 0 ]
+  [[ $output == *'"b"'*"not reached"* ]]
+  report "$(jq -c '.host = "b" | .audit = null' <<<"$node")"
+  [ "$status" -ne 0 ]
+  [[ $output == *"not audited"* ]]
+  report "$(jq -c '.host = "b" | .node.state = "gated"' <<<"$node")"
+  [ "$status" -ne 0 ]
+  [[ $output == *"a change is open: gated"* ]]
+}

@@ -239,6 +239,17 @@ killed_in_apply() {
   [ "$status" -eq 5 ]
   inside pkill -x flock
   inside pkill -f "^sleep 30$"
+  # Back to one that is there still, and forth again, by its name.
+  inside "$node" apply --confirm-within 60s --target 0.1.0
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.1.0 ]
+  run inside "$node" apply --confirm-within 60s --target 0.7.0
+  [ "$status" -eq 3 ]
+  [[ $output == *"version 0.7.0 is not there"* ]]
+  inside "$node" apply --confirm-within 60s --target 0.2.0
+  inside "$node" gate --without-server
+  inside "$node" confirm
   # Not current, not of the transaction any more: only the server has it.
   inside "$node" apply --confirm-within 60s --policy /t/good.conf
   inside "$node" gate --without-server
@@ -267,5 +278,26 @@ killed_in_apply() {
   [[ $(inside "$node" remove) == *"removed: 0.1.0"* ]]
   state_is absent
   inside rmdir /etc/allocrun/policy.d /etc/allocrun
+  [ "$(manifest "$container")" = "$before" ]
+}
+
+@test "node: what a version brings for systemd is linked, an administrator's own stays; all of it goes with the way back" {
+  inside sh -c 'cd /tmp && tar -xzf /t/0.2.0.tar.gz && cd allocrun-0.2.0 && rm -rf lib/systemd && mkdir -p lib/systemd/system/sysinit.target.wants lib/systemd/system-generators &&
+    printf "[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n" | tee lib/systemd/system/x.service >lib/systemd/system/y.service &&
+    ln -s ../x.service lib/systemd/system/sysinit.target.wants/x.service && ln -s ../../../bin/allocrun lib/systemd/system-generators/allocrun-generator &&
+    cd .. && tar -czf 0.2.0.tar.gz allocrun-0.2.0 && echo "# mine" >/etc/systemd/system/y.service'
+  before=$(manifest "$container")
+  inside "$node" stage /tmp/0.2.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  [ "$(inside readlink /etc/systemd/system-generators/allocrun-generator)" = /opt/allocrun/current/bin/allocrun ]
+  [ "$(inside systemctl show -P LoadState x.service)" = loaded ]
+  inside systemctl list-dependencies --plain sysinit.target | grep -q x.service
+  [ "$(inside cat /etc/systemd/system/y.service)" = "# mine" ]
+  inside "$node" revert
+  [ "$(manifest "$container")" = "$before" ]
+  inside "$node" apply --confirm-within 60s
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  inside "$node" remove
   [ "$(manifest "$container")" = "$before" ]
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The collection against real systemd hosts, by real ssh: about two minutes. Needs root and podman.
+# The collection against real systemd hosts, by real ssh: two minutes, on a busy machine four. Needs root and podman.
 # shellcheck disable=SC2016,SC2154 # for the shell inside; what helpers.bash sets
 bats_require_minimum_version 1.5.0
 
@@ -8,7 +8,7 @@ load helpers
 setup_file() {
   [ "$(id -u)" -eq 0 ] || return 0
   "$repo/tests/images/base" fleet
-  export shared=$BATS_FILE_TMPDIR/t work=$BATS_FILE_TMPDIR/w fleet=${FLEET_HOSTS:-5}
+  export shared=$BATS_FILE_TMPDIR/t work=$BATS_FILE_TMPDIR/w fleet=${FLEET_HOSTS:-4}
   fleet_artefacts "$shared"
   fleet_controller "$work"
 }
@@ -21,10 +21,8 @@ setup() {
 
 teardown() { fleet_stop; }
 
-# In step: the job passes. One with another policy and one that is dead: they are named, in a real browser, too.
+# One with another policy and one that is dead: they are named, in a real browser, too.
 drift_is_seen() {
-  playbook drift -e "allocrun_reports=$work/drift"
-  [ "$status" -eq 0 ]
   on "$prefix-2" sh -c 'echo "[launch]" >/etc/allocrun/policy.d/90-mine.conf'
   podman --runtime runc stop --time 1 "$prefix-$fleet" >/dev/null
   playbook drift -e "allocrun_reports=$work/drift"

@@ -16,7 +16,7 @@ options:
          required: true, choices: [plan, stage, apply, gate, confirm, revert, status, gc, recover, remove, drift]}
   host: {description: "The node's name, which is returned.", type: str}
   artefact: {description: "The tarball, on the node; C(stage) removes it behind itself.", type: path}
-  target: {description: "The artefact's version; for C(plan), without which nothing is compared.", type: str}
+  target: {description: "The artefact's version; for C(plan) and C(apply), else that which was staged last.", type: str}
   sha256: {description: The artefact's checksum. Another artefact is refused., type: str}
   sums: {description: Text of the checksums that list the artefact., type: str}
   signature: {description: "Text of O(sums)'s signature.", type: str}
@@ -68,7 +68,7 @@ STATE = ("state", "version", "sha256", "current", "whole")
 OPTIONS = {
     "plan": ("target", "sha256", "policy"),
     "stage": ("sums", "signature", "signers", "owner"),
-    "apply": ("confirm_within", "policy", "owner", "health", "probe"),
+    "apply": ("target", "confirm_within", "policy", "owner", "health", "probe"),
     "gate": ("owner", "health", "probe", "timeout", "rss_percent", "latency_percent"),
     "confirm": ("owner",),
 }
