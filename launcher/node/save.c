@@ -203,7 +203,7 @@ static bool save_stands(struct node *n, const struct node_file *f)
 
 	if (save_look(n, f->path, &now, &bytes, &size) < 0 || !f->link != !now.link || !f->backup != !bytes)
 		return false;
-	if (f->link && strcmp(f->link, now.link) != 0)
+	if (f->link && (!now.link || strcmp(f->link, now.link) != 0))
 		return false;
 	if (copy &&
 	    (save_read(n, copy, &saved, &saved_size) < 0 || saved_size != size || memcmp(saved, bytes, size) != 0))
