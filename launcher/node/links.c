@@ -15,6 +15,9 @@ static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
 static const char *const links_folders[] = { "system-generators", "system" };
 
+/* For who types it, and for units that name no folder. */
+#define LINKS_PROGRAM "/usr/local/bin/allocrun"
+
 enum links_step { LINKS_SAVE, LINKS_MAKE };
 
 static bool links_is_ours(struct node *n, const char *path)
@@ -62,9 +65,23 @@ static int links_walk(struct node *n, const char *folder, enum links_step step)
 	return r;
 }
 
+/* It goes without where /usr is read-only. */
+static int links_program(struct node *n, enum links_step step)
+{
+	struct stat st;
+	int r;
+
+	if (!n->has_systemd || (lstat(LINKS_PROGRAM, &st) == 0 && !links_is_ours(n, LINKS_PROGRAM)))
+		return 0;
+	if (step == LINKS_SAVE)
+		return save_file(n, LINKS_PROGRAM);
+	r = save_link(n, LINKS_PROGRAM, mem_printf(n->m, "%s/bin/allocrun", node_current_path(n)));
+	return r == -EROFS || r == -ENOENT ? 0 : r;
+}
+
 static int links_walk_all(struct node *n, enum links_step step)
 {
-	int r = 0;
+	int r = links_program(n, step);
 
 	for (size_t i = 0; r == 0 && i < sizeof links_folders / sizeof *links_folders; i++)
 		r = links_walk(n, links_folders[i], step);
@@ -104,6 +121,8 @@ static void links_remove_below(struct node *n, const char *path)
 
 void links_remove(struct node *n)
 {
+	if (n->has_systemd && links_is_ours(n, LINKS_PROGRAM))
+		unlink(LINKS_PROGRAM);
 	for (size_t i = 0; i < sizeof links_folders / sizeof *links_folders; i++)
 		links_remove_below(n, mem_printf(n->m, "%s/%s", n->o->systemd, links_folders[i]));
 }

@@ -54,7 +54,7 @@ server() {
 
 # manifest CONTAINER: what a transaction may touch, by path, kind, mode, owner, link and bytes.
 manifest() {
-  on "$1" sh -c 'find /etc/allocrun /etc/systemd /opt/allocrun/current /usr/lib/systemd/system -printf "%p %y %m %U %G %l\n" 2>/dev/null | sort
+  on "$1" sh -c 'find /etc/allocrun /etc/systemd /opt/allocrun/current /usr/lib/systemd/system /usr/local/bin -printf "%p %y %m %U %G %l\n" 2>/dev/null | sort
     find /etc/allocrun /etc/systemd -type f -exec sha256sum {} + 2>/dev/null | sort'
 }
 

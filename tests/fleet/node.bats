@@ -291,6 +291,7 @@ killed_in_apply() {
   inside "$node" apply --confirm-within 60s
   [ "$(inside readlink /etc/systemd/system-generators/allocrun-generator)" = /opt/allocrun/current/bin/allocrun ]
   [ "$(inside systemctl show -P LoadState x.service)" = loaded ]
+  inside allocrun --version
   inside systemctl list-dependencies --plain sysinit.target | grep -q x.service
   [ "$(inside cat /etc/systemd/system/y.service)" = "# mine" ]
   inside "$node" revert
