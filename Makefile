@@ -37,6 +37,8 @@ LIBS := -lcap -linih -ljansson -lcrypto
 # The probe is a program of its own.
 SOURCES := $(sort $(shell find launcher -name '*.c' -not -path 'launcher/probe/*'))
 OBJECTS := $(SOURCES:launcher/%.c=$(OBJ)/%.o)
+# allocrun-node is a program of its own, of the launcher's objects.
+LAUNCHER_OBJECTS := $(filter-out $(OBJ)/node/%,$(OBJECTS))
 
 # V=1 shows the whole commands.
 Q := $(if $(V),,@)
@@ -55,16 +57,21 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher pool allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences systemd ## the launcher alone
+launcher: $(STAGE)/bin/allocrun $(STAGE)/bin/allocrun-node $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences systemd ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
 	@tests/require $*
 
-$(STAGE)/bin/allocrun: $(OBJECTS) Makefile
+$(STAGE)/bin/allocrun: $(LAUNCHER_OBJECTS) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(OBJECTS) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,-Map=$(OBJ)/allocrun.map -o $@ $(LAUNCHER_OBJECTS) $(LIBS)
+
+$(STAGE)/bin/allocrun-node: $(OBJ)/node/main.o $(OBJ)/liballocrun.a Makefile
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJ)/node/main.o $(OBJ)/liballocrun.a $(LIBS)
 
 # Started by the loader of any libc.
 PROBE_FLAGS := -fPIC -shared -nostdlib -fno-builtin -fno-stack-protector -Wl,-e,probe_start -Wl,--build-id=sha1 \
@@ -122,7 +129,7 @@ allocators: | packages-build
 pool: | packages-build ## liballocpool, into build/prefix
 	@$(MAKE) -s -C allocator/pool install CC="$(CC)" CFLAGS="$(CFLAGS)" BUILD="$(abspath $(BUILD))/allocpool" ROOT="$(abspath $(STAGE))"
 
-manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man5/policy.conf.5 \
+manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man8/allocrun-node.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
 	$(STAGE)/share/man/man7/allocrun-systemd.7 $(STAGE)/share/man/man7/allocrun-tune.7
 $(STAGE)/share/man/man8/%.8: launcher/man/%.8
@@ -158,11 +165,11 @@ $(UNITS)/system-generators/allocrun-generator: Makefile
 $(UNITS)/system/sysinit.target.wants/run-allocrun.mount: Makefile
 	@mkdir -p $(@D) && ln -sfn ../run-allocrun.mount $@
 
-completions: $(STAGE)/share/bash-completion/completions/allocrun \
-	$(STAGE)/share/zsh/site-functions/_allocrun
-$(STAGE)/share/bash-completion/completions/allocrun: launcher/completions/allocrun.bash
+completions: $(foreach program,allocrun allocrun-node,$(STAGE)/share/bash-completion/completions/$(program) \
+	$(STAGE)/share/zsh/site-functions/_$(program))
+$(STAGE)/share/bash-completion/completions/%: launcher/completions/%.bash
 	@install -D -m 644 $< $@
-$(STAGE)/share/zsh/site-functions/_allocrun: launcher/completions/allocrun.zsh
+$(STAGE)/share/zsh/site-functions/_%: launcher/completions/%.zsh
 	@install -D -m 644 $< $@
 
 # What is linked statically comes with its licence: as the linker's map has it. SYSROOT:
@@ -184,7 +191,7 @@ demo: build packages-$(SERVER) ## a real server under a proved allocator (SERVER
 # --- test --------------------------------------------------------------------
 
 # Those that wait for most, and take longest, first.
-TIERS := allocator package images numa vllm check systemd cli lint bench pool unit fuzz torture
+TIERS := allocator package images fleet numa vllm check systemd cli lint bench pool unit fuzz torture
 
 check: ## all tests; the last line counts them
 	@tests/run $(TIERS)
@@ -216,6 +223,8 @@ check-torture: ## launches side by side, failing system calls, kill -9: half a m
 	@tests/run torture
 check-images: ## real containers: every setting of orchestrators, every way into an image: four minutes
 	@tests/run images
+check-fleet: ## roll-outs over twenty systemd hosts by real ssh, and their faults: ten minutes
+	@FLEET_HOSTS=20 tests/run fleet faults
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm
 # For tests/run: a program for each test of tests/unit, with the launcher without main.c and
@@ -231,7 +240,7 @@ unit-objects: $(OBJ)/liballocrun.a
 unit-programs: $(UNIT_PROGRAMS)
 unit-list:
 	@printf '%s\n' $(UNIT_PROGRAMS)
-$(OBJ)/liballocrun.a: $(filter-out $(OBJ)/main.o,$(OBJECTS))
+$(OBJ)/liballocrun.a: $(filter-out $(OBJ)/main.o $(OBJ)/node/main.o,$(OBJECTS))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(UNIT)/libsupport.a: $(UNIT_SUPPORT)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -313,5 +322,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences systemd demo check check-lint check-unit \
-	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks bench bench-alloc bench-pool bench-launch install uninstall \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks bench bench-alloc bench-pool bench-launch install uninstall \
 	package sign images clean

@@ -83,9 +83,9 @@ def wheel_files(files, version, tag):
     info, data = f"allocrun-{version}.dist-info", f"allocrun-{version}.data"
     licences = {name[len(DOCUMENTS + "licenses/"):]: name for name in sorted(files)
                 if name.startswith(DOCUMENTS + "licenses/")}
-    # Units are a machine's, not an environment's.
+    # Units are a machine's, not an environment's; and a node is changed by its tarball: pip changes its environment itself.
     own = {name: content for name, content in files.items()
-           if name != "SHA256SUMS" and not name.startswith(("lib/systemd/", "lib/tmpfiles.d/"))}
+           if name != "SHA256SUMS" and "allocrun-node" not in name and not name.startswith(("lib/systemd/", "lib/tmpfiles.d/"))}
     ordered = {place(name, data): own[name] for name in sorted(own)}
     for short, name in licences.items():
         ordered[f"{info}/licenses/{short}"] = (files[name][0], False)

@@ -29,6 +29,8 @@ TIERS = {
     "package": ["packages"],
     # What goes into an image is packed, the aarch64 tarball is looked at.
     "images": ["packages", "roots", "venv"],
+    "fleet": ["prefix", "hosts", "ansible"],
+    "faults": ["prefix", "hosts", "ansible"],
     "numa": ["guests"],
     "bench": ["prefix", "venv", "programs"],
     "allocator": ["builds"],
@@ -47,6 +49,8 @@ MADE = {
     # What the benchmarks measure with; a test of the command line does, too.
     "programs": ([], "make -s -C tests/bench/programs"),
     "roots": ([], "tests/images/base bookworm systemd python"),
+    "hosts": ([], "tests/images/base fleet"),
+    "ansible": ([], "tests/fleet/setup"),
     "venv": ([], "tests/vllm/setup"),
 }
 

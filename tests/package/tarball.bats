@@ -27,8 +27,8 @@ load helpers
   for target in $(targets); do
     cd "$(tree_of "$target")"
     expect_equal "$target: top" "SHA256SUMS bin lib share" "$(printf '%s\n' * | paste -sd' ')"
-    for file in bin/allocrun share/man/man8/allocrun.8 share/man/man5/policy.conf.5 share/allocrun/presets/gpu-inference.conf \
-      share/bash-completion/completions/allocrun share/zsh/site-functions/_allocrun \
+    for file in bin/allocrun bin/allocrun-node share/man/man8/allocrun.8 share/man/man8/allocrun-node.8 share/man/man5/policy.conf.5 share/allocrun/presets/gpu-inference.conf \
+      share/bash-completion/completions/allocrun{,-node} share/zsh/site-functions/_allocrun{,-node} \
       share/doc/allocrun/examples/policy.conf share/doc/allocrun/allocrun.spdx.json; do
       [ -s "$file" ] || fails "$target" "$file" "$(find . -type f)"
     done
@@ -61,9 +61,9 @@ load helpers
   done
 }
 
-@test "the launcher: static, position independent, without debug information, which lies in the other tarball" {
-  for target in $(targets); do
-    launcher=$(tree_of "$target")/bin/allocrun
+@test "the programs: static, position independent, without debug information, which lies in the other tarball" {
+  for launcher in $(for target in $(targets); do printf '%s ' "$target:"allocrun{,-node}; done); do
+    target=${launcher%:*} launcher=$(tree_of "${launcher%:*}")/bin/${launcher#*:}
     expect_equal "$target: interpreter and libraries" "" "$(readelf -ldW "$launcher" | grep -E 'INTERP|NEEDED' || true)"
     expect_in "$target: type" "DYN" "$(readelf -hW "$launcher" | grep Type:)"
     expect_not_in "$target: sections" ".debug_" "$(readelf -SW "$launcher")"

@@ -31,8 +31,9 @@ member() { python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipF
   [[ $(shown malloc) == "$venv"/lib/allocrun/*jemalloc* ]] || fails "$ran" "the wheel's jemalloc" "$(shown malloc)"
   attempt "$venv/bin/allocrun" --check --only builds-integrity
   expect_status 0
-  # The tree of the tarball, with the modes that it needs.
-  (cd "$(tree_of "$native-glibc")" && find . -type f ! -name SHA256SUMS ! -path './lib/systemd/*' ! -path './lib/tmpfiles.d/*') | while read -r file; do
+  # The tree of the tarball, with the modes that it needs; units and the program that changes a node stay away.
+  expect_equal "files of allocrun-node" "" "$(find "$venv" -name '*allocrun-node*')"
+  (cd "$(tree_of "$native-glibc")" && find . -type f ! -name SHA256SUMS ! -name '*allocrun-node*' ! -path './lib/systemd/*' ! -path './lib/tmpfiles.d/*') | while read -r file; do
     cmp "$(tree_of "$native-glibc")/$file" "$venv/$file"
     [ ! -x "$(tree_of "$native-glibc")/$file" ] || [ -x "$venv/$file" ] || fails "$file" "executable" "$(stat -c %A "$venv/$file")"
   done

@@ -1,0 +1,304 @@
+#!/usr/bin/env bats
+# allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 80 s. Needs root and podman.
+# shellcheck disable=SC2016,SC2154 # for the shell inside; what helpers.bash sets
+bats_require_minimum_version 1.5.0
+
+load helpers
+
+setup_file() {
+  [ "$(id -u)" -eq 0 ] || return 0
+  "$repo/tests/images/base" fleet
+  export shared=$BATS_FILE_TMPDIR/t
+  fleet_artefacts "$shared"
+}
+
+setup() {
+  [ "$(id -u)" -eq 0 ] || skip "needs root: containers"
+  container=allocrun-test-node-$$-$BATS_TEST_NUMBER
+  start_host "$container" --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m --cap-add SYS_ADMIN
+  is_up "$container"
+}
+
+teardown() { podman rm --force --time 0 "$container" >/dev/null 2>&1 || true; }
+
+@test "node: a server goes forth, is proved and confirmed, and nobody's timer is left" {
+  server "/opt/allocrun/current/bin/allocrun -- /bin/sleep 900" || true
+  inside "$node" stage /t/0.1.0.tar.gz --sums /t/SHA256SUMS
+  inside "$node" apply --confirm-within 60s --unit srv.service
+  inside systemctl restart srv
+  run inside "$node" gate
+  [ "$status" -eq 1 ]
+  [[ $output == *"nothing is proved"* ]]
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  inside "$node" stage /t/0.2.0.tar.gz
+  inside "$node" apply --confirm-within 60s --unit srv.service
+  inside systemctl is-active allocrun-deadman.timer
+  inside "$node" gate
+  inside "$node" confirm
+  run inside systemctl is-active allocrun-deadman.timer
+  [ "$status" -ne 0 ]
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.2.0 ]
+}
+
+@test "node: the gate refuses a server on glibc; the way back is exact" {
+  inside sh -c 'mkdir -p /etc/allocrun/policy.d && cd /etc/allocrun/policy.d && echo "[launch]" >50-fleet.conf &&
+    chmod 640 50-fleet.conf && chown 1:2 50-fleet.conf'
+  server "/bin/sleep 900"
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --unit srv.service --policy /t/good.conf --owner ann
+  [ "$(manifest "$container")" != "$before" ]
+  run inside "$node" gate --owner bob
+  [ "$status" -eq 5 ]
+  [[ $output == *"by ann"* ]]
+  run inside "$node" gate
+  [ "$status" -eq 1 ]
+  [[ $output == *"preload-effective is fail"* ]]
+  run inside "$node" confirm
+  [ "$status" -eq 3 ]
+  inside "$node" revert
+  state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+}
+
+@test "node: nobody confirms: it goes back by itself" {
+  server "/bin/sleep 900"
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 2s --unit srv.service
+  until_true 100 state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+  inside systemctl is-active srv
+}
+
+@test "node: a corrupted artefact, other bytes and a policy that cannot be read change nothing" {
+  inside sh -c 'head -c 100000 /t/0.1.0.tar.gz >/tmp/0.1.0.tar.gz'
+  run inside "$node" stage /tmp/0.1.0.tar.gz
+  [ "$status" -eq 3 ]
+  [[ $output == *"cannot be unpacked"* ]]
+  run inside "$node" stage /tmp/0.1.0.tar.gz --sums /t/SHA256SUMS
+  [ "$status" -eq 3 ]
+  [[ $output == *"not the bytes"* ]]
+  [ -z "$(inside ls -A /opt/allocrun/versions)" ]
+  inside "$node" stage /t/0.1.0.tar.gz
+  run inside "$node" apply --confirm-within 60s --policy /t/bad.conf
+  [ "$status" -eq 3 ]
+  [[ $output == *"no section"* ]]
+  state_is staged
+  run inside test -e /opt/allocrun/current
+  [ "$status" -ne 0 ]
+}
+
+@test "node: a unit that is down on purpose, or masked, stays so" {
+  server "/bin/sleep 900"
+  inside systemctl stop srv
+  inside systemctl mask dbus.service
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --unit srv.service --unit dbus.service
+  run inside systemctl is-active srv
+  [ "$output" = inactive ]
+  run inside "$node" gate
+  [ "$status" -eq 1 ]
+  [[ $output == *"nothing is proved"* ]]
+  inside "$node" gate --without-server
+  inside "$node" revert
+  run inside systemctl is-active srv
+  [ "$output" = inactive ]
+}
+
+# Killed as soon as the journal says that it has begun: the restart of srv takes two seconds.
+killed_in_apply() {
+  inside sh -c 'mkdir -p /etc/systemd/system/srv.service.d && cd /etc/systemd/system/srv.service.d &&
+    printf "[Service]\nExecStartPre=/bin/sleep 2\n" >slow.conf && systemctl daemon-reload && systemctl restart srv'
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside sh -c '"$1" apply --confirm-within 600s --unit srv.service --policy /t/good.conf >/dev/null 2>&1 & pid=$!
+    until [ -L /opt/allocrun/current ]; do sleep 0.02; done; kill -9 $pid' sh "$node"
+  state_is applied
+  [ "$(inside "$node" status --format json | jq -r .whole)" = false ]
+}
+
+@test "node: killed with -9 in the middle of apply: the same call goes on, and the way back is still exact" {
+  server "/bin/sleep 900"
+  killed_in_apply
+  run inside "$node" gate
+  [ "$status" -eq 3 ]
+  inside "$node" apply --confirm-within 600s --unit srv.service --policy /t/good.conf
+  [ "$(inside "$node" status --format json | jq -r .whole)" = true ]
+  inside "$node" revert
+  [ "$(manifest "$container")" = "$before" ]
+}
+
+@test "node: killed with -9 in the middle of apply: recover takes it back" {
+  server "/bin/sleep 900"
+  killed_in_apply
+  inside "$node" recover
+  state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+  inside systemctl is-active srv
+}
+
+@test "node: a full disk at stage leaves nothing" {
+  run inside "$node" stage /t/0.1.0.tar.gz --root /small
+  [ "$status" -eq 3 ]
+  [[ $output == *"cannot be unpacked"* ]]
+  [ -z "$(inside ls -A /small/versions)" ]
+  state_is absent
+}
+
+@test "node: the machine starts anew between apply and confirm: all is as it was before its servers start" {
+  server "/bin/sleep 900"
+  inside systemctl enable srv
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 100h --unit srv.service --policy /t/good.conf
+  [ "$(manifest "$container")" != "$before" ]
+  podman --runtime runc stop --time 5 "$container" >/dev/null
+  podman --runtime runc start "$container" >/dev/null
+  is_up "$container"
+  state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+  inside systemctl is-active srv
+  [[ $(inside "$node" status) == *"taken back at the start of the machine"* ]]
+  # The journal says so, and only then the server begins.
+  inside sh -c 'began=$(date -d "$(systemctl show -P ExecMainStartTimestamp --timestamp=us srv)" +%s.%6N)
+    awk "BEGIN { exit !($began > $(stat -c %.6Y /var/lib/allocrun/rollout.json)) }"'
+}
+
+@test "node: only the artefact of a signer that is known, named by the sums, for this machine" {
+  inside sh -c 'cd /tmp && ssh-keygen -q -t ed25519 -N "" -f ours && ssh-keygen -q -t ed25519 -N "" -f theirs &&
+    cp /t/SHA256SUMS . && ssh-keygen -q -Y sign -n allocrun -f ours SHA256SUMS && cp SHA256SUMS changed && echo >>changed &&
+    for who in ours theirs; do echo "release $(cut -d" " -f1,2 $who.pub)" >signers.$who; done
+    mkdir other && tar -xzf /t/0.2.0.tar.gz -C other && printf "\267" | dd of=other/allocrun-0.2.0/bin/allocrun bs=1 seek=18 conv=notrunc &&
+    tar -C other -czf other.tar.gz allocrun-0.2.0' 2>/dev/null
+  run inside "$node" stage /t/0.1.0.tar.gz --sums /tmp/SHA256SUMS --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.theirs
+  [ "$status" -eq 3 ]
+  [[ $output == *"its signature does not hold"* ]]
+  run inside "$node" stage /t/0.1.0.tar.gz --sums /tmp/changed --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.ours
+  [ "$status" -eq 3 ]
+  [[ $output == *"its signature does not hold"* ]]
+  run inside "$node" stage /tmp/other.tar.gz --sums /tmp/SHA256SUMS --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.ours
+  [ "$status" -eq 3 ]
+  [[ $output == *"does not name it"* ]]
+  run inside "$node" stage /tmp/other.tar.gz
+  [ "$status" -eq 3 ]
+  [[ $output == *"of another machine"* ]]
+  state_is absent
+  inside "$node" stage /t/0.1.0.tar.gz --sums /tmp/SHA256SUMS --signature /tmp/SHA256SUMS.sig --signers /tmp/signers.ours
+  state_is staged
+}
+
+@test "node: [units] says which, instances of a template too; a bad value is refused; enablement comes back" {
+  server "/bin/sleep 900"
+  inside sh -c 'cd /etc/systemd/system && printf "[Service]\nExecStart=/bin/sleep 90%%i\n" >w@.service && systemctl daemon-reload &&
+    systemctl start w@1 w@2 && systemctl enable -q srv
+    printf "[units]\nw@.service = on\nw@2.service = off\nsrv.service = on\nabsent.service = on\n" >/tmp/units.conf
+    printf "[units]\nsrv.service = yes\n" >/tmp/wrong.conf'
+  inside "$node" stage /t/0.1.0.tar.gz
+  run inside "$node" apply --confirm-within 60s --policy /tmp/wrong.conf
+  [ "$status" -eq 3 ]
+  [[ $output == *"bad value 'yes'"* ]]
+  [ "$(inside "$node" plan --policy /tmp/units.conf --format json | jq -c '.would.restarts | sort')" = '["srv.service","w@1.service"]' ]
+  inside "$node" apply --confirm-within 60s --policy /tmp/units.conf
+  [ "$(inside "$node" status --format json | jq -c '[.units[].name] | sort')" = '["srv.service","w@1.service"]' ]
+  inside systemctl disable -q srv
+  inside "$node" revert
+  [ "$(inside systemctl is-enabled srv)" = enabled ]
+  run inside "$node" apply --confirm-within 60s --unit absent.service
+  [ "$status" -eq 3 ]
+  [[ $output == *"no such unit"* ]]
+}
+
+@test "node: values of the kernel are set, and come back as they were" {
+  # A file of ours stands for the kernel's: a container may not change the machine.
+  inside sh -c 'echo 65530 >/tmp/count && mount --bind /tmp/count /proc/sys/vm/max_map_count
+    printf "[node]\nmax-map-count = 777777\n" >/tmp/tune.conf'
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --policy /tmp/tune.conf --tune
+  [ "$(inside cat /proc/sys/vm/max_map_count)" = 777777 ]
+  inside "$node" revert
+  [ "$(inside cat /proc/sys/vm/max_map_count)" = 65530 ]
+  run inside ls /var/lib/allocrun/tune.json
+  [ "$status" -ne 0 ]
+}
+
+@test "node: one run at a time; a version that a process maps stays, one that nobody has goes" {
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  server "/opt/allocrun/current/bin/allocrun -- /bin/sleep 900"
+  inside "$node" stage /t/0.2.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  inside cp -a /opt/allocrun/versions/0.2.0 /opt/allocrun/versions/0.0.9
+  inside sh -c 'flock -n /var/lib/allocrun/rollout.lock sleep 30 & until [ -e /proc/$! ]; do :; done; sleep 0.2'
+  run inside "$node" gc
+  [ "$status" -eq 5 ]
+  inside pkill -x flock
+  inside pkill -f "^sleep 30$"
+  # Back to one that is there still, and forth again, by its name.
+  inside "$node" apply --confirm-within 60s --target 0.1.0
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.1.0 ]
+  run inside "$node" apply --confirm-within 60s --target 0.7.0
+  [ "$status" -eq 3 ]
+  [[ $output == *"version 0.7.0 is not there"* ]]
+  inside "$node" apply --confirm-within 60s --target 0.2.0
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  # Not current, not of the transaction any more: only the server has it.
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  [[ $(inside "$node" gc) == *"removed: 0.0.9; kept: 0.1.0, 0.2.0"* ]]
+  inside systemctl stop srv
+  [[ $(inside "$node" gc) == *"removed: 0.1.0; kept: 0.2.0"* ]]
+}
+
+@test "node: removed, nothing of it is left but what a process has; a unit that would not start any more is refused" {
+  server "/bin/sleep 900"
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  run inside "$node" remove
+  [ "$status" -eq 3 ]
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  printf '[Service]\nExecStart=/opt/allocrun/current/bin/allocrun -- /bin/sleep 900\n' >"$BATS_TEST_TMPDIR/own"
+  podman cp "$BATS_TEST_TMPDIR/own" "$container:/etc/systemd/system/own.service"
+  inside systemctl daemon-reload
+  run inside "$node" remove --unit own.service
+  [ "$status" -eq 3 ]
+  [[ $output == *"own.service: starts /opt/allocrun/current/: take it out first"* ]]
+  inside rm /etc/systemd/system/own.service
+  [[ $(inside "$node" remove) == *"removed: 0.1.0"* ]]
+  state_is absent
+  inside rmdir /etc/allocrun/policy.d /etc/allocrun
+  [ "$(manifest "$container")" = "$before" ]
+}
+
+@test "node: what a version brings for systemd is linked, an administrator's own stays; all of it goes with the way back" {
+  inside sh -c 'cd /tmp && tar -xzf /t/0.2.0.tar.gz && cd allocrun-0.2.0 && rm -rf lib/systemd && mkdir -p lib/systemd/system/sysinit.target.wants lib/systemd/system-generators &&
+    printf "[Service]\nType=oneshot\nExecStart=/bin/true\nRemainAfterExit=yes\n" | tee lib/systemd/system/x.service >lib/systemd/system/y.service &&
+    ln -s ../x.service lib/systemd/system/sysinit.target.wants/x.service && ln -s ../../../bin/allocrun lib/systemd/system-generators/allocrun-generator &&
+    cd .. && tar -czf 0.2.0.tar.gz allocrun-0.2.0 && echo "# mine" >/etc/systemd/system/y.service'
+  before=$(manifest "$container")
+  inside "$node" stage /tmp/0.2.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  [ "$(inside readlink /etc/systemd/system-generators/allocrun-generator)" = /opt/allocrun/current/bin/allocrun ]
+  [ "$(inside systemctl show -P LoadState x.service)" = loaded ]
+  inside allocrun --version
+  inside systemctl list-dependencies --plain sysinit.target | grep -q x.service
+  [ "$(inside cat /etc/systemd/system/y.service)" = "# mine" ]
+  inside "$node" revert
+  [ "$(manifest "$container")" = "$before" ]
+  inside "$node" apply --confirm-within 60s
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  inside "$node" remove
+  [ "$(manifest "$container")" = "$before" ]
+}
