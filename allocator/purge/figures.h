@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define PURGE_FIGURES_VERSION 1
+#define PURGE_FIGURES_VERSION 2
 
 enum purge_thread_state {
 	PURGE_THREAD_OFF,   /* not asked for */
@@ -30,6 +30,7 @@ struct purge_figures {
 	uint64_t regrets[4];                                /* what was given back too early, likewise */
 	uint64_t window_ms, idle_ms, busy_percent, heap_mb; /* the options in force */
 	uint64_t limit;                                     /* the nearest memory limit, bytes; UINT64_MAX: none */
+	uint64_t changes;                                   /* how often they were changed while it ran */
 };
 
 #endif

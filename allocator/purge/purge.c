@@ -189,6 +189,7 @@ static bool purge_change_options(const uint64_t *values)
 {
 	bool is_changed = options_change(&purge.options, values);
 
+	figures.changes += is_changed;
 	purge_show_options();
 	return is_changed;
 }
@@ -461,7 +462,8 @@ static void purge_after_fork_child(void)
 	figures = (struct purge_figures){ .version = PURGE_FIGURES_VERSION,
 					  .state = PURGE_THREAD_WAITS,
 					  .pid = (uint64_t)purge.pid,
-					  .limit = figures.limit };
+					  .limit = figures.limit,
+					  .changes = figures.changes };
 	purge_show_options();
 }
 

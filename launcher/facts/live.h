@@ -146,6 +146,7 @@ struct live_purge {
 	int64_t look_age_ms; /* since the last one; FACT_UNKNOWN */
 	struct live_purged idle, demand, pressure;
 	int64_t window_ms, idle_ms, busy_percent, heap_mb; /* its options in force */
+	int64_t changes;                                   /* of them, while it ran */
 	int64_t limit; /* the nearest memory limit that it sees, or FACT_UNLIMITED */
 };
 

@@ -53,6 +53,7 @@ int purge_read(struct live_memory *memory, const struct symtab *table, uint64_t 
 		.idle_ms = purge_number(f.idle_ms),
 		.busy_percent = purge_number(f.busy_percent),
 		.heap_mb = purge_number(f.heap_mb),
+		.changes = purge_number(f.changes),
 		.limit = f.limit == UINT64_MAX ? FACT_UNLIMITED : purge_number(f.limit),
 	};
 	return 0;

@@ -26,6 +26,7 @@ load helpers
 @test "6.1-one-node: the guest comes to its end" { proved 6.1-one-node guest; }
 @test "6.1-one-node: topology" { proved 6.1-one-node topology; }
 @test "6.1-one-node: one-node" { proved 6.1-one-node one-node; }
+@test "6.1-one-node: peaks" { proved 6.1-one-node peaks; }
 @test "6.1-one-node: thp" { proved 6.1-one-node thp; }
 @test "6.1-one-node: check" { proved 6.1-one-node check; }
 @test "6.1-one-node: tune" { proved 6.1-one-node tune; }

@@ -135,6 +135,12 @@ static bool options_is_adjusted(const struct live_process *p, const struct conf_
 	return false;
 }
 
+/* By somebody who may, while it runs; else a wrapper has replaced what the launch set. */
+static bool options_is_changed(const struct live_process *p, const struct conf_item *wanted)
+{
+	return p->purge && p->purge->changes > 0 && conf_find_key(conf_purge_keys, wanted->key);
+}
+
 /* Where the options that run are not those of the launch. NULL: nowhere. */
 struct options_differences {
 	const char *wrong;    /* "narenas:8, launched with 2" */
@@ -157,7 +163,7 @@ static void options_compare(struct mem *m, const struct audit_facts *a, const st
 			text_list(m, &ret->adjusted,
 				  mem_printf(m, "%s of %s:%s", found->value, wanted->key, wanted->value));
 		else
-			text_list(m, conf_find_key(conf_purge_keys, wanted->key) ? &ret->changed : &ret->wrong,
+			text_list(m, options_is_changed(p, wanted) ? &ret->changed : &ret->wrong,
 				  mem_printf(m, "%s:%s, launched with %s", wanted->key, found->value, wanted->value));
 	}
 }
