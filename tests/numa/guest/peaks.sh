@@ -1,9 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2034 # facts, and what lib.sh sets
 # A sudden second peak under the limit of a control group (v2): what the first left free is back in time.
 # All ten shapes, often, beside rivals: tests/torture/peaks, under version 1.
-# Without huge pages: with THP always the kernel keeps whole ones of which a part is still in use, and
-# jemalloc did not survive one-then-threads in 1 to 2 of 6 (allocrun(8), Memory given back).
-echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+# With THP always, where the kernel keeps huge pages of which a part is in use.
+echo always >/sys/kernel/mm/transparent_hugepage/enabled
 root=/sys/fs/cgroup
 cage=$root/tight
 echo +memory >$root/cgroup.subtree_control
