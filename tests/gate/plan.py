@@ -32,7 +32,7 @@ TIERS = {
     "fleet": ["prefix", "hosts", "ansible"],
     "faults": ["prefix", "hosts", "ansible"],
     "numa": ["guests"],
-    "bench": ["prefix", "venv", "programs"],
+    "bench": ["prefix", "venv", "programs", "allocbench"],
     "allocator": ["builds"],
     "matrix": ["builds", "venv"],
 }
@@ -52,6 +52,7 @@ MADE = {
     "hosts": ([], "tests/images/base fleet"),
     "ansible": ([], "tests/fleet/setup"),
     "venv": ([], "tests/vllm/setup"),
+    "allocbench": ([], "tests/bench/allocbench/allocbench setup build/bench/venv"),
 }
 
 

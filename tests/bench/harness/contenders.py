@@ -4,29 +4,12 @@ from __future__ import annotations
 import fnmatch
 import shlex
 import subprocess
-from dataclasses import dataclass
 
+from allocbench.arms import Arm as Contender
 from benchmarks import ROOT
 
 ALLOCRUN = ROOT / "build/prefix/bin/allocrun"
 PROFILES = ("balanced", "memory", "latency", "throughput", "embedding")
-
-
-@dataclass(frozen=True)
-class Contender:
-    name: str
-    command: tuple[str, ...]  # with leading NAME=VALUE settings, as for env(1)
-    library: str = ""         # must be mapped where this is part of a file's name; "": none may be
-
-    def settings(self) -> dict[str, str]:
-        return dict(word.split("=", 1) for word in self.command[:self.n_settings()])
-
-    def prefix(self) -> list[str]:
-        return list(self.command[self.n_settings():])
-
-    def n_settings(self) -> int:
-        return next((i for i, word in enumerate(self.command) if "=" not in word or "/" in word.split("=")[0]),
-                    len(self.command))
 
 
 def of_distribution(name: str, soname: str) -> Contender:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import threading
 import time
@@ -10,11 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from allocbench.procfs import allocator_environment, clean_environment, kib, mapped_allocator
 from benchmarks import Benchmark
 from contenders import Contender
-
-ALLOCATOR = re.compile(r"/[^/]*(jemalloc|tcmalloc|mimalloc)[^/]*\.so[^/]*$")
-VARIABLES = ("MALLOC_CONF", "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "MIMALLOC_", "LD_PRELOAD")
 
 
 @dataclass
@@ -43,30 +40,12 @@ class Run:
         return next(m for m in self.marks if m.name == name)
 
 
-def kib(path: Path, key: str) -> int:
-    """A line "Key:  123 kB" of smaps_rollup or status. smaps_rollup walks the page tables:
-    exact where the counters of status are off by a few pages for each CPU."""
-    found = re.search(rf"^{key}:\s+(\d+) kB", path.read_text(), re.MULTILINE)
-    return int(found.group(1)) if found else 0
-
-
 def look(process: Path, mark: Mark) -> None:
     rollup = process / "smaps_rollup"
     mark.rss_kib = kib(rollup, "Rss")
     mark.anonymous_kib = kib(rollup, "Anonymous")
     mark.huge_kib = kib(rollup, "AnonHugePages")
     mark.peak_kib = kib(process / "status", "VmHWM")
-
-
-def mapped_allocator(process: Path) -> str:
-    files = {line.split(None, 5)[5].strip() for line in (process / "maps").read_text().splitlines()
-             if len(line.split(None, 5)) == 6}
-    return " ".join(sorted(f for f in files if ALLOCATOR.search(f)))
-
-
-def allocator_environment(process: Path) -> dict[str, str]:
-    pairs = (entry.split("=", 1) for entry in (process / "environ").read_text().split("\0") if "=" in entry)
-    return {name: value for name, value in pairs if name.startswith(VARIABLES)}
 
 
 class Watcher:
@@ -90,7 +69,7 @@ class Watcher:
     def _watch(self) -> None:
         report_in, report_out = os.pipe()
         answer_in, answer_out = os.pipe()
-        environment = {k: v for k, v in os.environ.items() if not k.startswith((*VARIABLES, "ALLOCRUN"))}
+        environment = clean_environment()
         environment |= {"BENCH_REPORT": str(report_out), "BENCH_ANSWER": str(answer_in),
                         "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1"}
         environment |= self.contender.settings()

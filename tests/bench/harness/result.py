@@ -3,36 +3,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 import subprocess
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from allocbench.machine import machine, save_json
 from figures import Figures, medians, ratio
 
 SCHEMA = 1
-
-
-def file_text(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:
-        return ""
-
-
-def machine() -> dict[str, object]:
-    cpu = next((line.split(":", 1)[1].strip() for line in file_text("/proc/cpuinfo").splitlines()
-                if line.startswith("model name")), platform.machine())
-    return {
-        "cpu": cpu, "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release(),
-        "libc": " ".join(platform.libc_ver()),
-        "memory_mib": int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20),
-        "thp": file_text("/sys/kernel/mm/transparent_hugepage/enabled"),
-        "load": os.getloadavg()[0],
-    }
 
 
 @dataclass
@@ -72,9 +52,7 @@ class Result:
 
     def save(self, folder: Path, goals: list[dict[str, object]]) -> Path:
         path = folder / f"{self.letter}.json"
-        unfinished = path.with_suffix(".json.new")
-        unfinished.write_text(json.dumps(self.as_json(goals), indent=1) + "\n")
-        unfinished.rename(path)
+        save_json(path, self.as_json(goals))
         return path
 
 

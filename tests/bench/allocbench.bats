@@ -1,0 +1,351 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031 # stderr is set by run; the filters are jq's; few is of one test
+# allocbench as its users call it, against a small server that can misbehave. No figure is held to a limit that
+# depends on the machine's speed. In each row: no process is left, no complete round is lost, one line says it.
+bats_require_minimum_version 1.5.0
+
+bench=$BATS_TEST_DIRNAME
+root=$(cd "$bench/../.." && pwd)
+export ALLOCBENCH_VENV=$root/build/bench/venv
+python=$ALLOCBENCH_VENV/bin/python
+
+setup_file() { "$bench/allocbench/allocbench" setup; }
+
+setup() {
+  out=$BATS_TEST_TMPDIR/out
+  # The name tells whose it is.
+  cp "$bench/programs/server.py" "$BATS_TEST_TMPDIR/server.py"
+  server=(python3 "$BATS_TEST_TMPDIR/server.py" '{port}')
+  few=(-o "$out" --arms 'glibc,balanced' --rounds 1 --grace 1 --cool 0 --metrics idle_pss --load http:/ --phases 'burst:20@40,idle:0.3')
+}
+
+teardown() { expect_nobody_left; }
+
+allocbench() { run --separate-stderr "$bench/allocbench/allocbench" "$@"; }
+
+expect_nobody_left() {
+  local _
+  for _ in {1..100}; do
+    pgrep -f "$BATS_TEST_TMPDIR/" >/dev/null || return 0
+    sleep 0.1
+  done
+  echo "left behind:"
+  pgrep -af "$BATS_TEST_TMPDIR/"
+  return 1
+}
+
+succeeds() { [ "$status" -eq 0 ] || { echo "status $status"; echo "$output"; echo "$stderr"; return 1; }; }
+
+# fails STATUS WORDS: the status, and one line of our own on standard error, with the words.
+fails() {
+  local said
+  [ "$status" -eq "$1" ] || { echo "status $status, not $1"; echo "$output"; echo "$stderr"; return 1; }
+  said=$(grep '^allocbench: ' <<<"$stderr" | grep -v 'give figures, no verdicts')
+  if [ "$(wc -l <<<"$said")" -ne 1 ] || [[ $said != *"$2"* ]] || [[ $stderr == *Traceback* ]]; then
+    echo "not said in one line: $2"
+    echo "$stderr"
+    return 1
+  fi
+}
+
+rounds_kept() { [ "$(grep -c '^{.*}$' "$out/rounds.jsonl" 2>/dev/null)" = "$1" ] || { echo "not $1 rounds"; ls -l "$out"; return 1; }; }
+
+# start_until WORDS [OPTION...]: in the background, until its progress says so; $bench_pid.
+start_until() {
+  local words=$1 _
+  shift
+  "$bench/allocbench/allocbench" run "${few[@]}" "$@" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" 3>&- &
+  bench_pid=$!
+  for _ in {1..300}; do
+    ! grep -q "$words" "$BATS_TEST_TMPDIR/stderr" || return 0
+    sleep 0.1
+  done
+  cat "$BATS_TEST_TMPDIR/stderr"
+  return 1
+}
+
+ended_with() {
+  local ended=0
+  wait "$bench_pid" || ended=$?
+  [ "$ended" -eq "$1" ] || { echo "status $ended, not $1"; cat "$BATS_TEST_TMPDIR/stderr"; return 1; }
+  [ $# -eq 1 ] || grep -q "^allocbench: .*$2" "$BATS_TEST_TMPDIR/stderr" || { cat "$BATS_TEST_TMPDIR/stderr"; return 1; }
+}
+
+@test "allocbench: statistics and readings keep what they promise" {
+  run "$python" -B "$bench/statistics_test.py"
+  succeeds
+  [[ $output == *"OK"* ]]
+}
+
+@test "allocbench: a run has figures of each arm, proved; report says them as text and as JSON" {
+  allocbench run "${few[@]}" --arms glibc,glibc-again,glibc-pinned,balanced,memory-mimalloc --in-use / \
+    --phases warm:4@40,burst:20@40,idle:0.3,trickle:3@10,idle:0.3 -- "${server[@]}"
+  succeeds
+  [[ $output == "Too few rounds for a verdict: 1 of at least 9"* ]]
+  rounds_kept 1
+  allocbench report "$out" --format json
+  succeeds
+  jq -e '.rounds == 1 and .unfit == [] and (.arms | keys | length == 5)' <<<"$output"
+  jq -e '[.arms[].median | .requests == 23 and .failed == 0 and .start > 0 and .idle_pss > 1 and .idle_rss >= .idle_pss
+    and .cpu_per_request > 0 and .faults_per_request >= 0 and .e2e_p99 >= .e2e_p50 and .throughput > 0
+    and .working_set > 1] | all' <<<"$output"
+  jq -e '.arms.balanced.proof[0] | .allocator == "jemalloc" and .options.narenas != null' <<<"$output"
+  jq -e '.arms["glibc-pinned"].proof[0].options.arena_max == "2"' <<<"$output"
+  jq -e '.arms["memory-mimalloc"].proof[0].allocator == "mimalloc"' <<<"$output"
+  jq -e '[.comparisons[].word == "few"] | all' <<<"$output"
+}
+
+@test "allocbench: an OpenAI endpoint is streamed: time to the first token and between tokens" {
+  allocbench run "${few[@]}" --arms glibc --load openai:tiny --phases burst:6@20,idle:0.2 --metrics ttft_p50 -- "${server[@]}"
+  succeeds
+  allocbench report "$out" --format json
+  jq -e '.arms.glibc.median | .ttft_p50 > 0 and .tpot_p50 > 5 and .e2e_p50 > .ttft_p50' <<<"$output"
+}
+
+@test "allocbench: no coordinated omission: what waits behind a slow server is as late as it was due" {
+  allocbench run "${few[@]}" --arms glibc --phases burst:10@1000,idle:0.2 -- "${server[@]}" slow
+  succeeds
+  allocbench report "$out" --format json
+  # Ten at once, one after the other, 0.2 s each: the last one waits for nine.
+  jq -e '.arms.glibc.median | .e2e_p99 > 1700 and .e2e_p50 > 700' <<<"$output"
+}
+
+@test "allocbench: a command is a load: it is told the port and where to write" {
+  printf '%s\n' 'import json, sys, urllib.request' 'urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/").read()' \
+    'json.dump({"ttfts": [0.5], "itls": [[0.25]], "queue_times": [1.0]}, open(sys.argv[2], "w"))' >"$BATS_TEST_TMPDIR/load.py"
+  allocbench run "${few[@]}" --arms glibc --load "python3 $BATS_TEST_TMPDIR/load.py {port} {out}" -- "${server[@]}"
+  succeeds
+  allocbench report "$out" --format json
+  jq -e '.arms.glibc.median | .e2e_p50 == 1750 and .ttft_p50 == 1500 and .tpot_p50 == 250' <<<"$output"
+}
+
+@test "kind bench: the server never gets ready" {
+  allocbench run "${few[@]}" --ready-timeout 0.5 -- "${server[@]}" never
+  fails 1 "not ready after 0.5 s: nothing answers on port"
+}
+
+@test "kind bench: the server ends before it is ready" {
+  allocbench run "${few[@]}" -- "${server[@]}" late
+  fails 1 "the server before it was ready ended with status 1; it said: no weights here"
+}
+
+@test "kind bench: the server's command is not there" {
+  allocbench run "${few[@]}" --arms glibc -- /nowhere/server '{port}'
+  fails 1 "/nowhere/server"
+}
+
+@test "kind bench: the server listens on another port than it was told" {
+  allocbench run "${few[@]}" --ready-timeout 1 -- "${server[@]}" elsewhere
+  fails 1 "it listens on "
+}
+
+@test "kind bench: the port is another one's" {
+  "$python" -c 'import http.server, sys; s = http.server.HTTPServer(("127.0.0.1", 0), None); print(s.server_port, flush=True); s.serve_forever()' \
+    "$BATS_TEST_TMPDIR/other" >"$BATS_TEST_TMPDIR/port" 3>&- &
+  local other=$! _
+  for _ in {1..100}; do [ ! -s "$BATS_TEST_TMPDIR/port" ] || break; sleep 0.1; done
+  allocbench run "${few[@]}" --port "$(cat "$BATS_TEST_TMPDIR/port")" -- "${server[@]}"
+  kill "$other"
+  fails 1 "is not free"
+}
+
+@test "kind bench: the server dies in the middle of the work" {
+  allocbench run "${few[@]}" -- "${server[@]}" dies
+  fails 1 "the server ended with status 3; it said: out of luck"
+}
+
+@test "kind bench: the server answers with errors" {
+  allocbench run "${few[@]}" --ready /health -- "${server[@]}" errors
+  fails 1 "20 of 20 requests of burst failed: HTTP 500"
+}
+
+@test "kind bench: the server leaves children, one in a session of its own: they are ended, and it is said" {
+  allocbench run "${few[@]}" --arms glibc -- "${server[@]}" children
+  succeeds
+  [[ $stderr == *"the server left processes behind, which were ended: sh, sh, sleep, sleep"* ]]
+}
+
+@test "kind bench: the server ignores SIGTERM" {
+  allocbench run "${few[@]}" --arms glibc -- "${server[@]}" stubborn
+  succeeds
+}
+
+@test "kind bench: the load fails" {
+  allocbench run "${few[@]}" --load 'sh -c "echo no such model >&2; exit 4" {out}' -- "${server[@]}"
+  fails 1 "the load of burst ended with status 4; it said: no such model"
+}
+
+@test "kind bench: the load writes nonsense, nothing, or no request" {
+  for text in 'so fast' '{"requests": [{"latency": "a"}]}' '{"answer": 42}' '[1, 2]' '{"requests": [{"latency": -1}]}'; do
+    allocbench run "${few[@]}" -o "$out" --load "sh -c 'printf %s \"\$1\" >\"\$2\"' - '$text' {out}" -- "${server[@]}"
+    fails 1 "the load wrote nonsense to"
+  done
+  allocbench run "${few[@]}" -o "$out-2" --load 'true {out}' -- "${server[@]}"
+  fails 1 "the load ended well but wrote no load-burst.json"
+}
+
+@test "kind bench: an arm's library is missing, is none of malloc, or is not what serves" {
+  allocbench run "${few[@]}" --arm gone=/nowhere/libjemalloc.so.2 -- "${server[@]}"
+  fails 125 "arm gone: there is no library /nowhere/libjemalloc.so.2"
+  [ ! -e "$out" ]
+  allocbench run "${few[@]}" --arms glibc --arm maths="$(ldconfig -p | awk '/libm\.so\.6 .*x86-64|libm\.so\.6 .*AArch64/ { print $NF; exit }')" \
+    --seed 2 -- "${server[@]}"
+  fails 1 "arm maths is not proved: process "
+  [ ! -e "$out/rounds.jsonl" ]
+}
+
+@test "kind bench: glibc is not glibc when the server brings an allocator itself" {
+  library=$(find "$root/build/prefix/lib/allocrun" -name 'libjemalloc.so.2' -path '*5.3.1-x86_64*glibc*' -o -name 'libjemalloc.so.2' -path '*5.3.1-aarch64-glibc*' | head -n 1)
+  allocbench run "${few[@]}" --arms glibc -- env "LD_PRELOAD=$library" "${server[@]}"
+  fails 1 "arm glibc is not proved"
+}
+
+@test "kind bench: the disk is full: the complete rounds are kept, and it goes on when there is room" {
+  [ "$(id -u)" -eq 0 ] || skip "mounting needs root"
+  mkdir "$out"
+  mount -t tmpfs -o size=1m tmpfs "$out"
+  allocbench run "${few[@]}" --arms glibc -- "${server[@]}"
+  succeeds
+  head -c 2M /dev/zero >"$out/full" 2>/dev/null || true
+  allocbench run "${few[@]}" --arms glibc --rounds 2 -- "${server[@]}"
+  fails 1 "full"
+  rounds_kept 1
+  rm "$out/full"
+  allocbench run "${few[@]}" --arms glibc --rounds 2 -- "${server[@]}"
+  succeeds
+  rounds_kept 2
+  umount "$out"
+}
+
+@test "kind bench: kill -9 of the bench while the server starts, works, idles; run again goes on" {
+  allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
+  rounds_kept 1
+  few+=(--arms glibc --phases 'burst:20@40,idle:2' --rounds 2)
+  for words in start burst idle; do
+    start_until ": $words" -- "${server[@]}"
+    kill -KILL "$bench_pid"
+    wait "$bench_pid" || true
+    expect_nobody_left
+    rounds_kept 1
+  done
+  # And the piece of a round that a machine which died leaves.
+  printf '{"round": 1, "ro' >>"$out/rounds.jsonl"
+  allocbench run "${few[@]}" -- "${server[@]}"
+  succeeds
+  [[ $stderr == *"1 complete round, going on"* ]]
+  rounds_kept 2
+}
+
+@test "kind bench: kill -9 of the server while it works and while it idles" {
+  for phase in burst idle; do
+    start_until ": $phase" --phases burst:200@50,idle:20 -- "${server[@]}"
+    pkill -KILL -f "^[^ ]*python3 $BATS_TEST_TMPDIR/server.py"
+    ended_with 1 "the server was killed by SIGKILL"
+    [ ! -e "$out/rounds.jsonl" ]
+  done
+}
+
+@test "kind bench: kill -9 of the load" {
+  start_until ": burst" --phases burst:200@20,idle:1 -- "${server[@]}"
+  for _ in {1..100}; do
+    ! pkill -KILL -f "^[^ ]*python -B -m allocbench.generate $out/" || break
+    sleep 0.1
+  done
+  ended_with 1 "the load of burst was killed by SIGKILL"
+}
+
+@test "kind bench: kill -9 of the keeper" {
+  allocbench run "${few[@]}" -- "${server[@]}" kills-keeper children
+  fails 1 "the keeper of the server was killed, and the server with it"
+}
+
+@test "kind bench: Ctrl-C ends it in order; run again goes on" {
+  start_until "round 2/2.*: burst" --rounds 2 --arms glibc --phases burst:40@40,idle:0.3 -- "${server[@]}"
+  kill -INT "$bench_pid"
+  ended_with 130 "stopped; the complete rounds are kept"
+  rounds_kept 1
+}
+
+@test "kind bench: a run with another plan, and a second one in the same folder, are refused" {
+  start_until "round 2/2" --rounds 2 --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
+  allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
+  fails 125 "another run is at work in it"
+  kill -TERM "$bench_pid"
+  ended_with 130
+  allocbench run "${few[@]}" --arms glibc,balanced --phases burst:20@40,idle:2 --rounds 2 -- "${server[@]}"
+  fails 125 "has a run with other arms"
+}
+
+@test "allocbench: the page needs nothing from outside and draws what was seen" {
+  allocbench run "${few[@]}" -- "${server[@]}"
+  succeeds
+  allocbench report "$out" --html "$BATS_TEST_TMPDIR/page.html"
+  succeeds
+  "$python" - "$BATS_TEST_TMPDIR/page.html" <<'PYTHON'
+import re, sys
+from html.parser import HTMLParser
+page, opened, drawn, asks = open(sys.argv[1], encoding="utf-8").read(), [], 0, []
+class Reader(HTMLParser):
+    def handle_starttag(self, tag, attributes):
+        global drawn
+        drawn += tag == "svg"
+        asks.extend(v for k, v in attributes if k in ("src", "href", "xlink:href") and not v.startswith("#"))
+        if tag in ("script", "link", "iframe"): asks.append(tag)
+Reader().feed(page)
+assert drawn >= 4 and not asks and not re.search(r"@import|url\((?!#)", page), (drawn, asks)
+assert "Too few rounds for a verdict" in page and "jemalloc" in page
+PYTHON
+}
+
+@test "allocbench: wrong words are refused in one line" {
+  for words in '--arms balanced' '--arms glibc,nobody' '--phases idle:1' '--phases burst:x' '--metrics speed' \
+    '--load vllm' '--load true' '--rounds 0' '--bodies /nowhere'; do
+    # shellcheck disable=SC2086 # options and their values
+    allocbench run "${few[@]}" $words -- "${server[@]}"
+    fails 125 "" || { echo "$words"; return 1; }
+  done
+  allocbench run
+  fails 125 "which server?"
+  allocbench report /nowhere
+  fails 125 "has no results"
+}
+
+@test "allocbench: compare says what changed between two runs, and what cannot be compared" {
+  for where in before after; do
+    allocbench run "${few[@]}" -o "$BATS_TEST_TMPDIR/$where" -- "${server[@]}"
+    succeeds
+  done
+  allocbench compare "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  succeeds
+  [[ $output == *"balanced"*"too few rounds for a verdict: 6 of each are needed"* ]]
+  sed -i 's/burst:20@40/burst:30@40/' "$BATS_TEST_TMPDIR/after/meta.json"
+  allocbench compare "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  fails 125 "not of the same phases"
+  allocbench compare "$BATS_TEST_TMPDIR/before" /nowhere
+  fails 125 "has no results"
+}
+
+@test "allocbench: watch follows a server, ends in order, and says what it saw" {
+  python3 -c 'import time; kept = bytearray(50 << 20); time.sleep(600)' 3>&- &
+  watched=$!
+  "$bench/allocbench/allocbench" watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=$watched" --every 0.1 \
+    >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+  watcher=$!
+  for _ in {1..300}; do
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/watch.jsonl" 2>/dev/null || echo 0)" -lt 5 ] || break
+    sleep 0.1
+  done
+  kill -TERM "$watcher"
+  wait "$watcher"
+  kill "$watched"
+  grep -E '^mine +0\.0 +1 +[0-9]+ .* too few looks for a slope' "$BATS_TEST_TMPDIR/said"
+  jq -es 'length >= 5 and all(.processes == 1 and .rss_mib > 50)' "$BATS_TEST_TMPDIR/watch.jsonl"
+  allocbench watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --report
+  succeeds
+  [[ $output == *"mine"* ]]
+  wait "$watched" 2>/dev/null || true
+  allocbench watch --arm "mine=$watched"
+  fails 1 "there is no process of PID $watched"
+  allocbench watch --arm mine=nobody
+  fails 125 "NAME=PID, NAME=port:PORT or NAME=cgroup:PATH"
+}

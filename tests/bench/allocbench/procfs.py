@@ -1,0 +1,183 @@
+"""What /proc says of a process and of all below it."""
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator
+
+ALLOCATOR = re.compile(r"/[^/]*(jemalloc|tcmalloc|mimalloc)[^/]*\.so[^/]*$")
+VARIABLES = ("MALLOC_CONF", "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "MIMALLOC_", "LD_PRELOAD")
+TICKS = os.sysconf("SC_CLK_TCK")
+ROLLUP = {"Rss": "rss", "Pss": "pss", "Anonymous": "anonymous", "AnonHugePages": "huge", "Swap": "swap",
+          "LazyFree": "lazy_free"}
+
+
+def kib(path: Path, key: str) -> int:
+    """A line "Key:  123 kB" of smaps_rollup or status. smaps_rollup walks the page tables:
+    exact where the counters of status are off by a few pages for each CPU."""
+    found = re.search(rf"^{key}:\s+(\d+) kB", path.read_text(), re.MULTILINE)
+    return int(found.group(1)) if found else 0
+
+
+def mapped_allocator(process: Path) -> str:
+    files = {line.split(None, 5)[5].strip() for line in (process / "maps").read_text().splitlines()
+             if len(line.split(None, 5)) == 6}
+    return " ".join(sorted(f for f in files if ALLOCATOR.search(f)))
+
+
+def allocator_environment(process: Path) -> dict[str, str]:
+    pairs = (entry.split("=", 1) for entry in (process / "environ").read_text().split("\0") if "=" in entry)
+    return {name: value for name, value in pairs if name.startswith(VARIABLES)}
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, without what chooses or tunes an allocator."""
+    return {k: v for k, v in os.environ.items() if not k.startswith((*VARIABLES, "ALLOCRUN", "MALLOC_"))}
+
+
+def stat_fields(pid: int) -> list[str]:
+    """Of /proc/PID/stat, from the third (state) on; [] when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return []
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "?"
+
+
+def all_processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def descendants(root: int) -> list[int]:
+    """All below ROOT, itself not; one that ends while we look may be missing."""
+    children: dict[int, list[int]] = {}
+    for pid in all_processes():
+        if fields := stat_fields(pid):
+            children.setdefault(int(fields[1]), []).append(pid)
+    found, waiting = [], [root]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def is_running(pid: int) -> bool:
+    fields = stat_fields(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
+@dataclass
+class Counters:
+    """Of a whole tree, since its processes started."""
+    user_s: float = 0.0
+    system_s: float = 0.0
+    minor_faults: int = 0
+    major_faults: int = 0
+    voluntary: int = 0      # context switches of the processes that live; kept by the kernel for each thread
+    involuntary: int = 0
+
+    def minus(self, other: "Counters") -> dict[str, float]:
+        return {name: getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__}
+
+
+def count(keeper: int, tree: list[int]) -> Counters:
+    """KEEPER is whom orphans of the tree fall to: what it and the others have waited for counts."""
+    total = Counters()
+    for pid in (keeper, *tree):
+        fields = stat_fields(pid)
+        if not fields:
+            continue
+        own = pid != keeper
+        minor, minor_waited, major, major_waited = map(int, fields[7:11])
+        user, system, user_waited, system_waited = map(int, fields[11:15])
+        total.user_s += (user * own + user_waited) / TICKS
+        total.system_s += (system * own + system_waited) / TICKS
+        total.minor_faults += minor * own + minor_waited
+        total.major_faults += major * own + major_waited
+        if own:
+            add_switches(total, pid)
+    return total
+
+
+def add_switches(total: Counters, pid: int) -> None:
+    for thread in threads_of(pid):
+        try:
+            status = (thread / "status").read_text()
+        except OSError:
+            continue
+        found = re.findall(r"ctxt_switches:\t(\d+)", status)
+        if len(found) == 2:
+            total.voluntary += int(found[0])
+            total.involuntary += int(found[1])
+
+
+def threads_of(pid: int) -> Iterator[Path]:
+    try:
+        yield from Path(f"/proc/{pid}/task").iterdir()
+    except OSError:
+        return
+
+
+@dataclass
+class Memory:
+    """Of a whole tree, in KiB."""
+    rss: int = 0
+    pss: int = 0
+    anonymous: int = 0
+    huge: int = 0
+    swap: int = 0
+    lazy_free: int = 0
+    peak: int = 0                                             # VmHWM, summed: at most what was there at once
+    unreadable: list[int] = field(default_factory=list)
+
+    def as_mib(self) -> dict[str, float]:
+        return {f"{name}_mib": getattr(self, name) / 1024 for name in (*ROLLUP.values(), "peak")}
+
+
+def memory(tree: list[int]) -> Memory:
+    total = Memory()
+    for pid in tree:
+        process = Path(f"/proc/{pid}")
+        try:
+            lines = (process / "smaps_rollup").read_text().splitlines()
+            total.peak += kib(process / "status", "VmHWM")
+        except PermissionError:
+            total.unreadable.append(pid)
+            continue
+        except OSError:
+            continue  # it has ended
+        for line in lines:
+            key, _, rest = line.partition(":")
+            if key in ROLLUP:
+                name = ROLLUP[key]
+                setattr(total, name, getattr(total, name) + int(rest.split()[0]))
+    return total
+
+
+def listening_ports(tree: list[int]) -> set[int]:
+    """TCP ports that a process of the tree listens on."""
+    inodes = set()
+    for pid in tree:
+        try:
+            links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+        except OSError:
+            continue
+        inodes |= {link[8:-1] for link in links if link.startswith("socket:[")}
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            rows = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        ports |= {int(row.split()[1].rsplit(":", 1)[1], 16) for row in rows
+                  if row.split()[3] == "0A" and row.split()[9] in inodes}
+    return ports

@@ -1,0 +1,68 @@
+"""Looks at the server's tree from outside, in a thread of its own, at no more than a share of a CPU."""
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from . import procfs
+from .cgroup import Group
+from .kept import Kept
+
+SHARE = 0.003   # of a core: smaps_rollup walks page tables, milliseconds for a GiB, so big servers are looked at less
+SHORTEST_S = 0.5
+
+
+class Sampler:
+    def __init__(self, server: Kept, group: Group | None, out: Path):
+        self.server, self.group = server, group
+        self.start, self.phase = time.monotonic(), "start"
+        self.samples: list[dict[str, Any]] = []
+        self.cpu_s, self.problem = 0.0, ""
+        self._out = open(out, "w", encoding="utf-8")
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._over.set()
+        self._thread.join()
+        self._out.close()
+
+    def look(self) -> dict[str, Any]:
+        """Now, whatever it costs: at the ends of phases."""
+        with self._lock:
+            begun = time.thread_time()
+            tree = self.server.tree()
+            memory = procfs.memory(tree)
+            sample = {"at": round(time.monotonic() - self.start, 3), "phase": self.phase, "processes": len(tree),
+                      **{name: round(value, 3) for name, value in memory.as_mib().items()},
+                      **vars(procfs.count(self.server.keeper.pid, tree))}
+            if memory.unreadable:
+                self.problem = f"smaps_rollup of {memory.unreadable} may not be read: run as that user, or as root"
+            if self.group:
+                sample |= self.group.figures()
+            cost = time.thread_time() - begun
+            self.cpu_s += cost
+            sample["cost_s"] = round(cost, 5)
+            if tree:
+                self.samples.append(sample)
+                self._write(sample)
+            return sample
+
+    def _write(self, sample: dict[str, Any]) -> None:
+        try:
+            self._out.write(json.dumps(sample) + "\n")
+            self._out.flush()
+        except OSError as e:
+            self.problem = f"{self._out.name}: {e.strerror}"
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            cost = self.look()["cost_s"]
+            self._over.wait(max(SHORTEST_S, cost / SHARE))

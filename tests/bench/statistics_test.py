@@ -1,0 +1,184 @@
+"""What allocbench's statistics promise, on rounds that are made up: no figure of this machine is in it.
+
+    build/bench/venv/bin/python tests/bench/statistics_test.py
+"""
+import math
+import sys
+import unittest
+from pathlib import Path
+
+import numpy
+from scipy import stats
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from allocbench import compare, readings, statistics, watch  # noqa: E402
+from allocbench.figures import percentile  # noqa: E402
+from allocbench.hypotheses import rounds_needed  # noqa: E402
+from allocbench.phases import Phase, parse  # noqa: E402
+
+ARMS = ["glibc", "glibc-again", "glibc-pinned", "glibc-2-arenas", "balanced"]
+METRICS = ["idle_pss", "cpu_per_request", "e2e_p99"]
+
+
+def rounds(chance, count, spread=0.015, drift=0.05, planted=None):
+    """Rounds that drift together, arms that scatter; PLANTED: {(arm, metric): share more}."""
+    made = []
+    for _ in range(count):
+        common = {metric: chance.normal(0, drift) for metric in METRICS}
+        made.append({arm: {metric: 100 * math.exp(common[metric] + chance.normal(0, spread))
+                           * (1 + (planted or {}).get((arm, metric), 0)) for metric in METRICS} for arm in ARMS})
+    return made
+
+
+def words(made, arm, metric):
+    found = statistics.compare(made, ARMS, METRICS)
+    return next(c for c in found["comparisons"] if (c.arm, c.metric) == (arm, metric))
+
+
+class Statistics(unittest.TestCase):
+    def setUp(self):
+        self.chance = numpy.random.default_rng(20)
+
+    def test_of_200_experiments_without_a_difference_at_most_two_percent_name_a_winner(self):
+        false = 0
+        for _ in range(200):
+            found = statistics.compare(rounds(self.chance, 10, 0.03), ARMS, METRICS)
+            false += any(c.word in ("better", "worse") for c in found["comparisons"])
+        self.assertLessEqual(false, 4)
+
+    def test_five_percent_more_cpu_is_found_in_ten_rounds_four_times_of_five(self):
+        planted = {("balanced", "cpu_per_request"): 0.05}
+        found = sum(words(rounds(self.chance, 10, planted=planted), "balanced", "cpu_per_request").word == "worse"
+                    for _ in range(100))
+        self.assertGreaterEqual(found, 80)
+
+    def test_a_large_difference_is_named_with_its_interval(self):
+        one = words(rounds(self.chance, 10, planted={("balanced", "idle_pss"): -0.7}), "balanced", "idle_pss")
+        self.assertEqual(one.word, "better")
+        self.assertRegex(one.verdict, r"^better by (69|70)–7[01] %$")
+
+    def test_fewer_rounds_than_can_prove_anything_name_no_winner(self):
+        planted = {("balanced", "idle_pss"): -0.9}
+        for count in range(1, 10):
+            one = words(rounds(self.chance, count, planted=planted), "balanced", "idle_pss")
+            self.assertEqual(one.word, "few", count)
+        self.assertEqual(rounds_needed(["glibc", "balanced"], ["idle_pss"]), 7)
+        self.assertEqual(rounds_needed(ARMS, METRICS), 10)
+
+    def test_no_difference_is_said_with_its_bound(self):
+        one = words(rounds(self.chance, 12, 0.01), "balanced", "idle_pss")
+        self.assertEqual(one.word, "same")
+        self.assertRegex(one.verdict, r"^no difference beyond ±[0-3]\.\d %$")
+
+    def test_undecided_says_how_many_rounds_it_would_take(self):
+        one = words(rounds(self.chance, 10, 0.15, planted={("balanced", "idle_pss"): 0.05}), "balanced", "idle_pss")
+        self.assertEqual(one.word, "undecided")
+        self.assertRegex(one.verdict, r"^undecided, about \d+ rounds needed$")
+
+    def test_a_machine_on_which_glibc_differs_from_itself_is_unfit(self):
+        planted = {("glibc-again", "idle_pss"): 0.2, ("balanced", "idle_pss"): -0.7}
+        made = rounds(self.chance, 10, planted=planted)
+        self.assertEqual(statistics.compare(made, ARMS, METRICS)["unfit"], ["idle_pss"])
+        self.assertEqual(words(made, "balanced", "idle_pss").word, "unfit")
+
+    def test_the_smallest_difference_is_found_as_often_as_promised(self):
+        """The noise floor of glibc against itself, one comparison: 80 % power."""
+        reach = statistics.detectable(0.02, 10)
+        found = sum(stats.ttest_1samp(self.chance.normal(math.log1p(reach), 0.02, 10), 0).pvalue <= 0.05
+                    for _ in range(2000))
+        self.assertAlmostEqual(found / 2000, 0.8, delta=0.03)
+
+    def test_the_permutation_test_is_scipys(self):
+        for n in (2, 5, 9):
+            values = self.chance.normal(0.3, 1, (3, n))
+            theirs = stats.permutation_test((values,), numpy.mean, permutation_type="samples", axis=-1, vectorized=True,
+                                            n_resamples=numpy.inf).pvalue
+            numpy.testing.assert_allclose(statistics.sign_flip_p(list(values)), theirs, atol=1e-12)
+
+    def test_holm(self):
+        numpy.testing.assert_allclose(statistics.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+    def test_percentiles_are_numpys(self):
+        values = list(self.chance.exponential(1, 137))
+        for share in (0, 0.5, 0.9, 0.99, 1):
+            self.assertAlmostEqual(percentile(values, share), numpy.quantile(values, share))
+
+    def test_a_schedule_has_its_rate_and_is_the_same_for_the_same_seed(self):
+        phase = Phase("burst", "burst", 4000, 50.0)
+        due = phase.schedule("1:0")
+        self.assertEqual(due, phase.schedule("1:0"))
+        self.assertNotEqual(due, phase.schedule("1:1"))
+        self.assertAlmostEqual(due[-1], 80, delta=8)
+        self.assertEqual([p.name for p in parse("burst:1,idle:1,trickle:1,idle:2")], ["burst", "idle", "trickle", "idle-2"])
+
+
+class TwoRuns(unittest.TestCase):
+    """allocbench compare: rounds that are no pairs."""
+
+    def setUp(self):
+        self.chance = numpy.random.default_rng(5)
+
+    def judged(self, shift, n=8, less_is_better=True):
+        before, after = self.chance.normal(-0.2, 0.01, n), self.chance.normal(-0.2 + shift, 0.01, n)
+        return compare.verdict(before, after, less_is_better)[1]
+
+    def test_what_changed_and_what_did_not(self):
+        self.assertTrue(self.judged(0.2).startswith("worse by 2"))
+        self.assertTrue(self.judged(0.2, less_is_better=False).startswith("better by 2"))
+        self.assertTrue(self.judged(-0.1).startswith("better by "))
+        self.assertTrue(self.judged(0.0, n=40).startswith("no change beyond ±"))
+        self.assertIn("6 of each are needed", self.judged(0.5, n=5))
+
+    def test_false_changes_are_rare(self):
+        found = [self.judged(0.0).split()[0] for _ in range(400)]
+        self.assertLessEqual(sum(word in ("better", "worse") for word in found), 36)  # 5 %, and what chance makes of it
+
+
+class Watched(unittest.TestCase):
+    """allocbench watch: the slope of days."""
+
+    @staticmethod
+    def days(grows_by, n=400):
+        chance = numpy.random.default_rng(7)
+        return [{"at": i * 360.0, "first": 4711, "rss_mib": 0.0, "pss_mib": 1000 + grows_by * i / 10 + chance.normal(0, 2)
+                 + 500 * (i % 50 == 0)} for i in range(n)]
+
+    def test_slopes(self):
+        self.assertTrue(watch.slope(self.days(0)).startswith("steady: "))
+        self.assertRegex(watch.slope(self.days(30)), r"^grows by (29|30)\.\d+ to (30|31)\.")
+        self.assertRegex(watch.slope(self.days(-30)), r"^shrinks: -3")
+        self.assertEqual(watch.slope(self.days(0, 39)), "too few looks for a slope: 39 of 40")
+
+    def test_only_the_last_life_counts(self):
+        rows = self.days(5, 10) + [{**row, "first": 4712} for row in self.days(0, 3)] + self.days(1, 4)
+        self.assertEqual(len(watch.last_life(rows)), 4)
+
+
+class Readings(unittest.TestCase):
+    """What other tools write, in the form in which they write it."""
+
+    def test_vllm_bench_serve_gets_the_queue_added(self):
+        one, = readings.parse('{"ttfts": [0.5], "itls": [[0.1, 0.3]], "queue_times": [2.0], "errors": [""]}')
+        self.assertAlmostEqual(one.latency, 2.9)
+        self.assertAlmostEqual(one.ttft, 2.5)
+        self.assertAlmostEqual(one.tpot, 0.2)
+        self.assertIsNone(one.error)
+
+    def test_guidellm(self):
+        text = """{"benchmarks": [{"requests": {"successful": [{"request_latency": 1.5, "time_to_first_token_ms": 200.0,
+            "time_per_output_token_ms": 10.0}], "errored": [{"error": "refused"}], "incomplete": []}}]}"""
+        good, bad = readings.parse(text)
+        self.assertEqual((good.latency, good.ttft, good.tpot, good.error), (1.5, 0.2, 0.01, None))
+        self.assertEqual(bad.error, "refused")
+
+    def test_aiperf(self):
+        line = """{"metadata": {}, "metrics": {"request_latency": {"value": 900.0, "unit": "ms"},
+            "time_to_first_token": {"value": 2e8, "unit": "ns"}}, "error": null}""".replace("\n", "")
+        rows = readings.parse(line + "\n" + line)
+        self.assertEqual([(r.latency, r.ttft) for r in rows], [(0.9, 0.2)] * 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
