@@ -104,7 +104,7 @@ const struct option_mode option_modes[MODE_COUNT] = {
 	[MODE_TUNE] = { "tune", 0, NULL, "set the node up as [node] of the policy says",
 			TAKES_TUNE_OPTIONS | TAKES_FORMAT, true, false, mode_settle_tune },
 	[MODE_UNITS] = { "units", 0, NULL,
-			 "the systemd services of [units] of the policy, and what stands in front of them",
+			 "the systemd services of [units] of the policy,\nand what stands in front of them",
 			 TAKES_FORMAT, true, false, NULL },
 	[MODE_CAPTURE] = { "capture", 0, "DIR",
 			   "copy what allocrun reads of this machine, without names\nand secrets, for a bug report", 0,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # --check --here: the container from inside, by a PID namespace of its own. Costs 4 s.
-# shellcheck disable=SC2034,SC2154 # what helpers.bash reads and sets
+# shellcheck disable=SC2016,SC2034,SC2154 # what other shells expand, what helpers.bash reads and sets
 bats_require_minimum_version 1.5.0
 
 load helpers
@@ -24,14 +24,17 @@ inside() { attempt unshare --pid --mount --fork --mount-proc --kill-child "$1" -
 
 names() { jq -r '[.processes.list[].name] | join(" ")' <<<"$out"; }
 
+# Until what was started last is no shell any more.
+exec_awaited='while ! grep -q server /proc/$!/comm; do :; done'
+
 @test "--here: the server behind an init, and not the shells that call the check" {
-  inside ./tini "'$allocrun' -- ./server 60 & ./check; exit 0"
+  inside ./tini "'$allocrun' -- ./server 60 & $exec_awaited; ./check; exit 0"
   expect_err "status 0"
   expect_equal "processes" "server" "$(names)"
 }
 
 @test "--here: a server that is none of ours fails, --accept-unknown or not; nobody there is unknown" {
-  inside ./tini "./server 60 & ./check --accept-unknown; exit 0"
+  inside ./tini "./server 60 & $exec_awaited; ./check --accept-unknown; exit 0"
   expect_err "status 2"
   expect_equal "processes" "server" "$(names)"
   inside ./tini "./check; exit 0"

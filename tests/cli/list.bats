@@ -6,8 +6,8 @@ bats_require_minimum_version 1.5.0
 load helpers
 
 # Every long option that --help knows, and every key among them.
-long_options() { "$allocrun" --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'; }
-keys() { "$allocrun" --help | sed -n '/^Options (/,/^$/s/^  --\([a-z-]*\).*/\1/p'; }
+long_options() { "$allocrun" --help | sed -n 's/^  --\([a-z0-9-]*\).*/\1/p'; }
+keys() { "$allocrun" --help | sed -n '/^Options (/,/^$/s/^  --\([a-z0-9-]*\).*/\1/p'; }
 
 @test "--list: every build of the manifest, and whether it fits" {
   launch --list
