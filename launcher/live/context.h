@@ -112,11 +112,14 @@ struct live_program {
 	int problem; /* -errno; 0 */
 };
 
-/*
- * Who serves malloc, the environment and the options in force. False: it was just about to
- * execute another program.
- */
-bool serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process);
+/* It is in the middle of execve(2): the old program is gone, and nothing is known of the new one. */
+static inline bool live_is_torn(const struct live_context *c, const struct live_program *program)
+{
+	return c->root->live && program->problem == 0 && program->size == sizeof(Elf64_auxv_t);
+}
+
+/* Who serves malloc, the environment and the options in force. */
+void serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process);
 
 /* Its control group: read once for all processes that are in it. */
 void live_cgroup_detect(struct live_context *c, struct live_process *process);

@@ -15,7 +15,6 @@ struct serving {
 	uint64_t malloc_base; /* of the object that serves malloc; 0 = nobody */
 	const char *maps;     /* text of /proc/PID/maps; NULL = unreadable */
 	const char *folder;   /* /proc/PID */
-	bool is_torn;         /* it is about to run another program */
 };
 
 /*

@@ -140,6 +140,17 @@ static void live_read_program(struct live_context *c, int64_t pid, struct live_p
 				 LIVE_AUXV_MAX, &ret->words, &ret->size);
 }
 
+/*
+ * In the middle of execve(2) there is an end and nothing before it. On a machine that has much
+ * to do it stays so for longer than any number of looks takes: waited for.
+ */
+static void live_await_program(struct live_context *c, int64_t pid, struct live_program *ret)
+{
+	do
+		live_read_program(c, pid, ret);
+	while (live_is_torn(c, ret) && live_pause(c));
+}
+
 /* False: it runs another program by now. What has ended, or may not be seen, runs no other. */
 static bool live_runs_same(struct live_context *c, const struct live_program *before, int64_t pid,
 			   struct live_process *p)
@@ -183,13 +194,13 @@ static bool live_look_into(struct live_context *c, int64_t pid, const struct liv
 	bool is_whole;
 
 	status_detect(c, p);
-	is_whole = serving_detect(c, program, p);
+	serving_detect(c, program, p);
 	live_record_detect(c, p);
 	if (c->request->thorough)
 		live_cgroup_detect(c, p);
 	if (c->request->thorough && p->state == LIVE_RUNNING)
 		usage_detect(c, p);
-	is_whole = live_runs_same(c, program, pid, p) && is_whole;
+	is_whole = live_runs_same(c, program, pid, p);
 	p->pid = pid;
 	if (!live_is_same(c, p))
 		p->state = LIVE_GONE;
@@ -214,7 +225,7 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 	int r;
 
 	/* First: all that is read from here on is compared with it at the end. */
-	live_read_program(c, pid, &program);
+	live_await_program(c, pid, &program);
 	*p = (struct live_process){ 0 };
 	live_set_unknown(p, pid);
 	r = stat_read(c->root, pid, &stat);
@@ -231,7 +242,7 @@ static bool live_look_at(struct live_context *c, int64_t pid, struct live_proces
 		return true;
 	p->pid = live_find_voice(c, pid, &stat);
 	if (p->pid != pid)
-		live_read_program(c, p->pid, &program);
+		live_await_program(c, p->pid, &program);
 	return live_look_into(c, pid, &program, p);
 }
 

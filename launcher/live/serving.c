@@ -241,12 +241,9 @@ static void serving_look_into(struct serving *s)
 	struct live_auxv auxv;
 	int r = s->program->problem;
 
-	/* In the middle of execve(2) there is an end and nothing before it. */
-	if (r == 0 && s->c->root->live && s->program->size == sizeof(Elf64_auxv_t)) {
-		s->is_torn = live_pause(s->c);
+	if (live_is_torn(s->c, s->program)) {
 		r = -EAGAIN;
-	}
-	if (r == 0) {
+	} else if (r == 0) {
 		r = auxv_parse(s->program->words, s->program->size, &auxv);
 		p->bits = r == 0 ? 64 : r == -ENOEXEC ? 32 : 0;
 	}
@@ -270,7 +267,7 @@ static void serving_look_into(struct serving *s)
 	}
 }
 
-bool serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process)
+void serving_detect(struct live_context *c, const struct live_program *program, struct live_process *process)
 {
 	struct serving s = { .c = c,
 			     .process = process,
@@ -280,7 +277,7 @@ bool serving_detect(struct live_context *c, const struct live_program *program, 
 
 	serving_find_program(&s);
 	if (process->state != LIVE_RUNNING)
-		return true;
+		return;
 	if (!process->problem)
 		serving_look_into(&s);
 	/* Too long to be kept they have been counted. */
@@ -294,5 +291,4 @@ bool serving_detect(struct live_context *c, const struct live_program *program, 
 		environ_assume(c, process);
 	if (process->options_evidence == EVIDENCE_NONE)
 		environ_assume_options(c->m, process);
-	return !s.is_torn;
 }
