@@ -97,6 +97,36 @@ static void test_memory_limit(void **state)
 	}
 }
 
+/* Where the host has huge pages always, a small limit is kept to without them. */
+static void test_thp_near_a_limit(void **state)
+{
+	static const struct {
+		enum thp_mode host;
+		int64_t limit;
+		const char *arguments[3], *thp;
+	} cases[] = {
+		{ THP_ALWAYS, 1024 * MIB, { "x" }, "never" },
+		{ THP_ALWAYS, 128 * MIB, { "x" }, "never" },
+		{ THP_ALWAYS, 1024 * MIB + 1, { "x" }, NULL },
+		{ THP_ALWAYS, FACT_UNLIMITED, { "x" }, NULL },
+		{ THP_ALWAYS, FACT_UNKNOWN, { "x" }, NULL },
+		{ THP_MADVISE, 128 * MIB, { "x" }, NULL },
+		{ THP_ALWAYS, 128 * MIB, { "--thp=on", "x" }, "always" },
+		{ THP_ALWAYS, 128 * MIB, { "--thp=advised", "x" }, NULL },
+		{ THP_ALWAYS, 128 * MIB, { "--off=thp", "x" }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		scenario_open("laptop-one-node", no_variables, cases[i].arguments);
+		scenario.machine.facts.thp.enabled = cases[i].host;
+		scenario.machine.facts.cgroup.memory_max = cases[i].limit;
+		scenario_decide();
+		assert_row_string(mem_printf(&pool, "row %zu", i), conf_of("thp"), cases[i].thp);
+		scenario_close();
+	}
+}
+
 static void test_unknown_cpus(void **state)
 {
 	(void)state;
@@ -353,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(test_jemalloc),
 		SCENARIO_TEST(test_memory_limit),
+		SCENARIO_TEST(test_thp_near_a_limit),
 		SCENARIO_TEST(test_unknown_cpus),
 		SCENARIO_TEST(test_layers),
 		SCENARIO_TEST(test_profile_section),
