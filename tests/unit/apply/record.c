@@ -9,21 +9,13 @@
 #include "apply/record.h"
 #include "support/pool.h"
 
-static struct tree tree;
 static char *path;
 
 static int open_tree(void **state)
 {
-	(void)state;
-	tree_open(&tree);
+	tree_set_up(state);
 	path = tree_outside(&tree, "/record.json");
 	return 0;
-}
-
-static int close_tree(void **state)
-{
-	tree_close(&tree);
-	return pool_free(state);
 }
 
 static const char *content(const char *name)
@@ -176,7 +168,7 @@ static void test_temporary_that_is_there(void **state)
 	close(r.fd);
 }
 
-#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
+#define OWN_TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, tree_tear_down)
 
 /* By the table of mounts, and by what the folder really is. */
 static void test_local(void **state)
@@ -234,15 +226,15 @@ static void test_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_prepare),
-		TREE_TEST(test_publish),
-		TREE_TEST(test_none),
-		TREE_TEST(test_amend),
-		TREE_TEST(test_remove),
-		TREE_TEST(test_refused),
-		TREE_TEST(test_temporary_that_is_there),
-		TREE_TEST(test_local),
-		TREE_TEST(test_apart),
+		OWN_TREE_TEST(test_prepare),
+		OWN_TREE_TEST(test_publish),
+		OWN_TREE_TEST(test_none),
+		OWN_TREE_TEST(test_amend),
+		OWN_TREE_TEST(test_remove),
+		OWN_TREE_TEST(test_refused),
+		OWN_TREE_TEST(test_temporary_that_is_there),
+		OWN_TREE_TEST(test_local),
+		OWN_TREE_TEST(test_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

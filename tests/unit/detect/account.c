@@ -24,21 +24,12 @@
 	"minus-one:x:4294967295:daemon\n" \
 	"500:x:9500:\n"
 
-static struct tree tree;
-
 static int open_tree(void **state)
 {
-	(void)state;
-	tree_open(&tree);
+	tree_set_up(state);
 	tree_write(&tree, "/etc/passwd", PASSWD);
 	tree_write(&tree, "/etc/group", GROUP);
 	return 0;
-}
-
-static int close_tree(void **state)
-{
-	tree_close(&tree);
-	return pool_free(state);
 }
 
 struct account_case {
@@ -178,15 +169,15 @@ static void test_garbage(void **state)
 	}
 }
 
-#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
+#define OWN_TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, tree_tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_accounts),
-		TREE_TEST(test_problems),
-		TREE_TEST(test_without_files),
-		TREE_TEST(test_garbage),
+		OWN_TREE_TEST(test_accounts),
+		OWN_TREE_TEST(test_problems),
+		OWN_TREE_TEST(test_without_files),
+		OWN_TREE_TEST(test_garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,6 @@
 static void test_open(void **state)
 {
 	struct live_memory other = { .fd = -1 };
-	struct tree tree;
 	struct root root;
 
 	(void)state;
@@ -24,7 +23,6 @@ static void test_open(void **state)
 	assert_int_equal(memory_open(&root, &pool, 4194305, &other), -ENOENT);
 	assert_int_equal(other.fd, -1);
 	/* In a captured tree there may be anything in its place. */
-	tree_open(&tree);
 	assert_int_equal(memory_open(&tree.root, &pool, 7, &other), -ENOENT);
 	tree_write(&tree, "/proc/8/x", "");
 	assert_int_equal(mkfifo(tree_outside(&tree, "/proc/8/mem"), 0600), 0);
@@ -36,7 +34,6 @@ static void test_open(void **state)
 	}
 	tree_symlink(&tree, "/proc/9/mem", "/proc/self/mem");
 	assert_true(memory_open(&tree.root, &pool, 9, &other) < 0);
-	tree_close(&tree);
 }
 
 static void test_reads(void **state)
@@ -325,7 +322,7 @@ static void test_endless_hash_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MEMORY_TEST(test_open),
+		TREE_TEST(test_open),
 		MEMORY_TEST(test_reads),
 		MEMORY_TEST(test_budget),
 		MEMORY_TEST(test_own_objects),

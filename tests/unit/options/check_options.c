@@ -198,9 +198,9 @@ static void test_policy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_defaults), TREE_TEST(test_order),  TREE_TEST(test_selectors),
-		TREE_TEST(test_lists),    TREE_TEST(test_errors), TREE_TEST(test_switched_off),
-		TREE_TEST(test_policy),
+		PARSE_TEST(test_defaults), PARSE_TEST(test_order),  PARSE_TEST(test_selectors),
+		PARSE_TEST(test_lists),    PARSE_TEST(test_errors), PARSE_TEST(test_switched_off),
+		PARSE_TEST(test_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,16 +267,16 @@ static void test_help(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_errors),
-		TREE_TEST(test_value_for_an_option_without),
-		TREE_TEST(test_environment_errors),
-		TREE_TEST(test_sysroot_error),
-		TREE_TEST(test_sysroot_only_looks),
-		TREE_TEST(test_warnings),
-		TREE_TEST(test_kill_switch),
-		TREE_TEST(test_kill_switch_with_broken_options),
-		TREE_TEST(test_kill_switch_with_a_missing_sysroot),
-		TREE_TEST(test_help),
+		PARSE_TEST(test_errors),
+		PARSE_TEST(test_value_for_an_option_without),
+		PARSE_TEST(test_environment_errors),
+		PARSE_TEST(test_sysroot_error),
+		PARSE_TEST(test_sysroot_only_looks),
+		PARSE_TEST(test_warnings),
+		PARSE_TEST(test_kill_switch),
+		PARSE_TEST(test_kill_switch_with_broken_options),
+		PARSE_TEST(test_kill_switch_with_a_missing_sysroot),
+		PARSE_TEST(test_help),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,17 +257,17 @@ static void test_profile_of_a_broken_default_policy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_defaults),
-		TREE_TEST(test_precedence),
-		TREE_TEST(test_ladders),
-		TREE_TEST(test_command),
-		TREE_TEST(test_modes),
-		TREE_TEST(test_stat),
-		TREE_TEST(test_repeated_calls),
-		TREE_TEST(test_policy_option),
-		TREE_TEST(test_empty_policy_variable),
-		TREE_TEST(test_broken_default_policy_stops_nothing),
-		TREE_TEST(test_profile_of_a_broken_default_policy),
+		PARSE_TEST(test_defaults),
+		PARSE_TEST(test_precedence),
+		PARSE_TEST(test_ladders),
+		PARSE_TEST(test_command),
+		PARSE_TEST(test_modes),
+		PARSE_TEST(test_stat),
+		PARSE_TEST(test_repeated_calls),
+		PARSE_TEST(test_policy_option),
+		PARSE_TEST(test_empty_policy_variable),
+		PARSE_TEST(test_broken_default_policy_stops_nothing),
+		PARSE_TEST(test_profile_of_a_broken_default_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

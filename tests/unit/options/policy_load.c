@@ -12,21 +12,6 @@
 #define CONF "/etc/allocrun/policy.conf"
 #define DROP_IN(name) "/etc/allocrun/policy.d/" name
 
-static struct tree tree;
-
-static int open_tree(void **state)
-{
-	(void)state;
-	tree_open(&tree);
-	return 0;
-}
-
-static int close_tree(void **state)
-{
-	tree_close(&tree);
-	return pool_free(state);
-}
-
 static int load(struct options *o, const char **error)
 {
 	*error = NULL;
@@ -179,8 +164,6 @@ static void test_named_file(void **state)
 	assert_string_equal(o.policy_files[0], o.policy);
 	assert_null(o.policy_problem);
 }
-
-#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
 
 int main(void)
 {

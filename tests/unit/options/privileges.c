@@ -110,9 +110,9 @@ static void test_nothing_is_given_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_ladders),
-		TREE_TEST(test_keep_caps),
-		TREE_TEST(test_nothing_is_given_up),
+		PARSE_TEST(test_ladders),
+		PARSE_TEST(test_keep_caps),
+		PARSE_TEST(test_nothing_is_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,25 +3,20 @@
 
 #include <string.h>
 
-struct tree tree;
-
 struct options options;
 
 const char *error;
 
-int open_tree(void **state)
+int parse_set_up(void **state)
 {
-	(void)state;
-	tree_open(&tree);
 	options.root.fd = -1;
-	return 0;
+	return tree_set_up(state);
 }
 
-int close_tree(void **state)
+int parse_tear_down(void **state)
 {
 	root_close(&options.root);
-	tree_close(&tree);
-	return pool_free(state);
+	return tree_tear_down(state);
 }
 
 int parse_words(const char *const *words, const char *const *environment)

@@ -17,13 +17,11 @@
 #define CONF "/etc/allocrun/policy.conf"
 #define WORDS_MAX 12
 
-extern struct tree tree PARSE_SYMBOL(tree);
 extern struct options options PARSE_SYMBOL(options);
 extern const char *error PARSE_SYMBOL(error);
 
-int open_tree(void **state) PARSE_SYMBOL(open_tree);
-
-int close_tree(void **state) PARSE_SYMBOL(close_tree);
+int parse_set_up(void **state);
+int parse_tear_down(void **state);
 
 /* allocrun with these words and variables, NULL-terminated; they are copied. */
 int parse_words(const char *const *words, const char *const *environment) PARSE_SYMBOL(parse_words);
@@ -44,6 +42,6 @@ void assert_setting(enum key key, const char *text, enum origin origin, const ch
 
 void assert_argv(const char *joined) PARSE_SYMBOL(assert_argv);
 
-#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
+#define PARSE_TEST(function) cmocka_unit_test_setup_teardown(function, parse_set_up, parse_tear_down)
 
 #endif

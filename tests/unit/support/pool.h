@@ -11,6 +11,13 @@ extern struct mem pool;
 
 int pool_free(void **state);
 
+/* A folder for each test of those that want one; it goes with what is in it. */
+extern struct tree tree;
+
+int tree_set_up(void **state);
+int tree_tear_down(void **state);
+
+#define TREE_TEST(function) cmocka_unit_test_setup_teardown(function, tree_set_up, tree_tear_down)
 #define TEST(function) cmocka_unit_test_teardown(function, pool_free)
 
 /* Fails with the name of the table's row. */

@@ -14,21 +14,6 @@
 #define A "[Service]\nExecStart="
 #define RESET "[Service]\nExecStart=\nExecStart="
 
-static struct tree tree;
-
-static int open_tree(void **state)
-{
-	(void)state;
-	tree_open(&tree);
-	return 0;
-}
-
-static int close_tree(void **state)
-{
-	tree_close(&tree);
-	return pool_free(state);
-}
-
 static void link_to(const char *path, const char *target)
 {
 	tree_write(&tree, path, "");
@@ -243,14 +228,12 @@ static void test_write(void **state)
 	assert_true(unit_write(&pool, tree_outside(&tree, "/nowhere"), &d[0]) < 0);
 }
 
-#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, open_tree, close_tree)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		IN_TREE(test_file),     IN_TREE(test_masked),    IN_TREE(test_links),
-		IN_TREE(test_drop_ins), IN_TREE(test_templates), IN_TREE(test_behind_ours),
-		IN_TREE(test_off),      IN_TREE(test_instances), IN_TREE(test_write),
+		TREE_TEST(test_file),     TREE_TEST(test_masked),    TREE_TEST(test_links),
+		TREE_TEST(test_drop_ins), TREE_TEST(test_templates), TREE_TEST(test_behind_ours),
+		TREE_TEST(test_off),      TREE_TEST(test_instances), TREE_TEST(test_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

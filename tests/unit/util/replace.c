@@ -9,21 +9,6 @@
 #include "support/pool.h"
 #include "util/replace.h"
 
-static struct tree tree;
-
-static int open_tree(void **state)
-{
-	(void)state;
-	tree_open(&tree);
-	return 0;
-}
-
-static int close_tree(void **state)
-{
-	tree_close(&tree);
-	return pool_free(state);
-}
-
 static void assert_file(const char *path, const char *text)
 {
 	char *found = NULL;
@@ -141,12 +126,11 @@ static void test_prune(void **state)
 	assert_int_equal(root_stat(&tree.root, "/d/.x.1.tmp", &st), -ENOENT);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, open_tree, close_tree)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_replace), CASE(test_relative), CASE(test_refused), CASE(test_leftover), CASE(test_prune),
+		TREE_TEST(test_replace),  TREE_TEST(test_relative), TREE_TEST(test_refused),
+		TREE_TEST(test_leftover), TREE_TEST(test_prune),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
