@@ -41,7 +41,8 @@ expect_sane() {
 @test "bench (a): the encoder is measured, kept and drawn" {
   quick a --only "$few"
   expect_sane a
-  json a '.goals | length == 3'
+  json a '.goals | length == 4'
+  json a '[.contenders[].median.first_p50_us | . > 0] | all'
 }
 
 @test "bench (b): the hand-over is measured, with its growth" {
@@ -79,6 +80,19 @@ expect_sane() {
   expect_sane f
 }
 
+@test "bench (h): churn is measured, with what is in use in the end" {
+  quick h --only "$few"
+  expect_sane h
+  json h '[.contenders[].median | .request_us > 0 and .in_use_mib > 1 and .in_use_mib < .peak_mib] | all'
+  json h '.goals | length == 1'
+}
+
+@test "bench (r): bursts are measured, by the pauses between them" {
+  quick r --only "$few"
+  expect_sane r
+  json r '[.contenders[].median | .gap_100_first_p50_us > 0 and .gap_100_p50_us > 0 and .gap_100_mib > 1 and .gap_100_faults >= 0] | all'
+}
+
 @test "bench (g): starts are measured" {
   quick g --only "$few"
   json g '[.contenders[].median | .op_p50_us > 0 and .op_p99_us >= .op_p50_us and .faults > 0] | all'
@@ -102,8 +116,8 @@ expect_sane() {
 
 @test "bench: every contender of the table runs" {
   quick f
-  json f '[.contenders | keys[]] as $names | ["glibc", "glibc-2-arenas", "jemalloc-debian", "tcmalloc",
-    "mimalloc-debian", "balanced", "memory", "latency", "throughput", "embedding"] - $names == []'
+  json f '[.contenders | keys[]] as $names | ["glibc", "glibc-2-arenas", "glibc-pinned", "jemalloc-debian",
+    "tcmalloc", "mimalloc-debian", "never", "own-thread", "balanced", "memory", "latency", "throughput", "embedding"] - $names == []'
 }
 
 @test "bench: options, a library and a command are contenders too" {

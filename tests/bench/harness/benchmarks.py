@@ -49,5 +49,11 @@ BENCHMARKS = {b.letter: b for b in (
               columns=("row_overhead_bytes", "load_s")),
     Benchmark("f", "256 threads, objects below 1 KiB, a quarter freed elsewhere", "storm",
               "freeing one object and allocating another", quick=("threads=64", "operations=2000")),
+    Benchmark("h", "churn of every size in 8 threads, then idleness", "churn",
+              "a request", quick=("threads=2", "held=16", "requests=200")),
+    Benchmark("r", "bursts with pauses of 0.5, 2 and 6 s", "burst",
+              "a request after 6 s, but for each thread's first", quick=("threads=4", "gap=100", "bursts=3"),
+              columns=tuple(f"gap_{gap}_{what}" for gap in (500, 2000, 6000)
+                            for what in ("first_p50_us", "p50_us", "faults", "mib"))),
     Benchmark("g", "starting a program", "", "spawn to exit of an empty dynamic program", rounds=300),
 )}

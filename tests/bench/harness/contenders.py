@@ -5,6 +5,7 @@ import fnmatch
 import shlex
 import subprocess
 
+from allocbench.arms import PINNED, tunables
 from allocbench.arms import Arm as Contender
 from benchmarks import ROOT
 
@@ -29,10 +30,14 @@ def built_in() -> list[Contender]:
     return [
         Contender("glibc", ()),
         Contender("glibc-2-arenas", ("MALLOC_ARENA_MAX=2",)),
+        Contender("glibc-pinned", (tunables(PINNED),)),
         of_distribution("jemalloc-debian", "libjemalloc.so.2"),
         of_distribution("tcmalloc", "libtcmalloc_minimal.so.4"),
         of_distribution("mimalloc-debian", "libmimalloc.so.2"),
         *(ours(profile, "--profile", profile) for profile in PROFILES),
+        # Garbage stays for good; and as it was before the purge thread, with jemalloc's own.
+        ours("never", "--allocator", "jemalloc", "--conf", "dirty_decay_ms:-1,muzzy_decay_ms:-1"),
+        ours("own-thread", "--allocator", "jemalloc", "--conf", "background_thread:true,dirty_decay_ms:5000"),
         *(ours(f"{profile}-mimalloc", "--profile", profile, "--allocator", "mimalloc", library="libmimalloc")
           for profile in ("balanced", "throughput")),
     ]

@@ -35,6 +35,8 @@ def of_run(run: Run) -> Figures:
         figures |= growth([m.rss_kib for m in run.marks if m.name in ("tick", "done")])
     if "loaded" in names:
         figures |= rows(run)
+    if "held_mib" in run.values:
+        figures |= churn(run, figures["cpu_s"])
     return figures
 
 
@@ -42,6 +44,13 @@ def returned(run: Run) -> Figures:
     """The share of what was freed that is back with the kernel, by seconds."""
     peak, freed = run.mark("peak").rss_kib / 1024, run.values["freed_mib"]
     return {f"back_{seconds}_pct": (peak - kib / 1024) / freed * 100 for seconds, kib in run.idle_kib.items()}
+
+
+def churn(run: Run, cpu: float) -> Figures:
+    """What the program holds in the end, over what it was before its first request; and CPU
+    of a request, with what is paid for purging afterwards."""
+    return {"in_use_mib": run.mark("start").rss_kib / 1024 + run.values["held_mib"],
+            "request_us": cpu / run.values["requests"] * 1e6}
 
 
 def growth(ticks: list[int]) -> Figures:

@@ -13,6 +13,10 @@ COLUMNS = (
     ("user_us", "user us", ".0f"), ("system_us", "sys us", ".0f"),
     ("growth_pct", "growth %", ".1f"), ("slope_kib", "KiB/epoch", ".1f"),
     ("back_1_pct", "back 1 s %", ".0f"), ("back_5_pct", "5 s %", ".0f"), ("back_15_pct", "15 s %", ".1f"),
+    *((f"gap_{gap}_{figure}", f"{gap / 1000:g} s: {heading}", style) for gap in (500, 2000, 6000)
+      for figure, heading, style in (("first_p50_us", "first us", ".4g"), ("p50_us", "others us", ".4g"),
+                                     ("faults", "faults", ".0f"), ("mib", "MiB", ".0f"))),
+    ("first_p50_us", "first us", ".4g"), ("in_use_mib", "in use", ".0f"), ("request_us", "CPU us", ".0f"),
     ("row_overhead_bytes", "B/row over", ".1f"), ("load_s", "load s", ".2f"),
 )
 RATIOS = (("peak_mib", "peak ×"), ("idle_15_mib", "15 s ×"), ("cpu_s", "CPU ×"), ("wall_s", "wall ×"),
