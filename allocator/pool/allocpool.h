@@ -90,7 +90,7 @@ int allocpool_destroy(struct allocpool *pool, int force);
 
 /* Exclusive. The lowest free row; its bytes are what they were. Key and stamp are taken where the pool has
  * those fields; counter and bits begin at 0. -ENOSPC: max_rows are in use. -ENOMEM: no memory, or the page policy.
- * -EAGAIN: prepare is making this very row ready. -EUCLEAN: ALLOCPOOL_DEBUG_VERIFY. */
+ * -EAGAIN: prepare runs and has not come to this row. -EUCLEAN: ALLOCPOOL_DEBUG_VERIFY. */
 int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row);
 /* Exclusive. All of COUNT rows, ascending, or none: *ret_rows is undefined then. KEYS may be NULL. */
 int allocpool_alloc_bulk(struct allocpool *pool, const uint64_t *keys, uint32_t now, size_t count, uint32_t *ret_rows);
@@ -136,9 +136,11 @@ struct allocpool_view {
 /* Concurrent. Valid while the pool is. NULL for NULL. */
 const struct allocpool_view *allocpool_get_view(const struct allocpool *pool);
 
-/* Shared. 0, or -ERANGE, -ENOENT: no row, or none in use. */
+/* Shared. 0, or -ERANGE, -ENOENT: no row, or none in use. This, and what follows, is -EINVAL for a NULL view. */
 static inline int allocpool_check_row(const struct allocpool_view *view, uint32_t row)
 {
+	if (!view)
+		return -EINVAL;
 	if (row >= view->max_rows)
 		return -ERANGE;
 	return view->used[row / 64] >> (row % 64) & 1 ? 0 : -ENOENT;
@@ -170,7 +172,7 @@ static inline int allocpool_touch(const struct allocpool_view *view, uint32_t ro
 /* Of the bits' functions: 1 when the bit was set before, 0 when not; -ERANGE, -ENOENT; -ENOTSUP: no such field. */
 static inline int allocpool_check_bit(const struct allocpool_view *view, const uint64_t *bits, uint32_t row)
 {
-	return bits ? allocpool_check_row(view, row) : -ENOTSUP;
+	return bits || !view ? allocpool_check_row(view, row) : -ENOTSUP;
 }
 static inline int allocpool_bit_get(const struct allocpool_view *view, const uint64_t *bits, uint32_t row)
 {
@@ -194,12 +196,12 @@ static inline int allocpool_bit_clear(const struct allocpool_view *view, uint64_
  * written meanwhile sets it again. */
 static inline int allocpool_mark_dirty(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_set(view, view->dirty, row);
+	return allocpool_bit_set(view, view ? view->dirty : NULL, row);
 }
 /* Exclusive: without the atomic step. */
 static inline int allocpool_mark_dirty_exclusive(const struct allocpool_view *view, uint32_t row)
 {
-	int was = allocpool_bit_get(view, view->dirty, row);
+	int was = allocpool_bit_get(view, view ? view->dirty : NULL, row);
 	if (was == 0)
 		view->dirty[row / 64] |= 1ull << (row % 64);
 	return was;
@@ -207,22 +209,22 @@ static inline int allocpool_mark_dirty_exclusive(const struct allocpool_view *vi
 /* Shared. */
 static inline int allocpool_is_dirty(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_get(view, view->dirty, row);
+	return allocpool_bit_get(view, view ? view->dirty : NULL, row);
 }
 /* Shared. */
 static inline int allocpool_clear_dirty(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_clear(view, view->dirty, row);
+	return allocpool_bit_clear(view, view ? view->dirty : NULL, row);
 }
 /* Shared. 1: another has pinned it, who unpins it. One bit is one owner. */
 static inline int allocpool_pin(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_set(view, view->pinned, row);
+	return allocpool_bit_set(view, view ? view->pinned : NULL, row);
 }
 /* Shared. 0: it was not pinned. */
 static inline int allocpool_unpin(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_clear(view, view->pinned, row);
+	return allocpool_bit_clear(view, view ? view->pinned : NULL, row);
 }
 
 /* --- eviction: select under the shared lock, commit under the exclusive one --- */

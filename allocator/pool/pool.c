@@ -114,6 +114,8 @@ void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t
 	pool->live -= count;
 	if (pool->view.dirty)
 		pool->view.dirty[word] &= ~mask;
+	if (pool->view.pinned) /* within erase or on_move, all others are refused */
+		pool->view.pinned[word] &= ~mask;
 	if (!pool->generations && !pool->config.debug)
 		return;
 	for (uint64_t m = mask; m; m &= m - 1) {
@@ -155,7 +157,8 @@ static void tell_low(struct allocpool *pool)
 {
 	uint32_t prepared = __atomic_load_n(&pool->prepared, __ATOMIC_RELAXED);
 	uint32_t free_rows = prepared > pool->live ? prepared - pool->live : 0;
-	if (free_rows < pool->config.low_water && !__atomic_exchange_n(&pool->low_told, true, __ATOMIC_RELAXED))
+	if (free_rows < pool->config.low_water && !__atomic_load_n(&pool->low_told, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&pool->low_told, true, __ATOMIC_RELAXED))
 		pool->config.on_low(pool->config.argument, free_rows);
 }
 
@@ -216,7 +219,7 @@ int allocpool_alloc_mask(struct allocpool *pool, uint32_t now, unsigned most, ui
 	for (uint64_t m = ~pool->used[word]; m && count < most; m &= m - 1, count++) {
 		row = word * 64 + (uint32_t)__builtin_ctzll(m);
 		int error = make_ready(pool, row);
-		if (error && !mask)
+		if (error && (!mask || error == -EUCLEAN)) /* which is told once */
 			return error;
 		if (error)
 			break;

@@ -37,6 +37,7 @@ struct allocpool {
 	uint32_t live, peak, high_water;
 	uint32_t ever;     /* rows from the first on that ever were in use: they have generations */
 	uint32_t prepared; /* atomic */
+	uint32_t begun;    /* rows from the first on that prepare began with, by whoever holds busy */
 	uint32_t busy;     /* atomic: the process whose prepare or trim runs */
 	bool low_told;     /* atomic */
 	uint64_t refused, moved;

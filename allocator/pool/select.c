@@ -4,7 +4,9 @@
 #include "pool.h"
 #include <time.h>
 
-#define WORDS_A_LOOK 256u /* between two looks at the clock: 16384 rows, some microseconds */
+/* Between two looks at the clock: 16384 rows, some microseconds; of the caller's own score 64. */
+#define WORDS_A_LOOK 256u
+#define WORDS_A_LOOK_BY_SCORE 1u
 #define ERASE_BATCH 256u
 
 static uint64_t clock_ns(void)
@@ -139,14 +141,17 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 		return error;
 	const struct witness w = witness_of(pool, query->by);
 	uint32_t end = pool_words_in_use(pool);
-	uint64_t until = query->budget_ns ? clock_ns() + query->budget_ns : 0;
+	uint32_t look = query->by == ALLOCPOOL_BY_SCORE ? WORDS_A_LOOK_BY_SCORE : WORDS_A_LOOK;
+	uint64_t until = 0;
+	if (query->budget_ns && __builtin_add_overflow(clock_ns(), query->budget_ns, &until))
+		until = 0;
 	size_t count = 0;
 	if (cursor->pending && cursor->word < end) {
 		cursor->pending = still_pending(pool, query, cursor);
 		count = put_found(pool, w, cursor, ret_found, room);
 	}
 	while (count < room && cursor->word < end) {
-		uint32_t stop = until && end - cursor->word > WORDS_A_LOOK ? cursor->word + WORDS_A_LOOK : end;
+		uint32_t stop = until && end - cursor->word > look ? cursor->word + look : end;
 		while (count < room && cursor->word < stop) {
 			uint64_t mask = 0;
 			cursor->word = next_word(pool, query, cursor->word, stop, &mask);

@@ -77,6 +77,7 @@ static uint64_t trim_holes(struct allocpool *pool, size_t end)
 			row += 63;
 		} else if (used >> (row % 64) & 1) {
 			bytes += run < row ? give_back(pool, run, row) : 0;
+			row += row % 64 == 0 && used == UINT64_MAX ? 63 : 0;
 			run = row + 1;
 		}
 	}
@@ -99,14 +100,14 @@ int allocpool_trim(struct allocpool *pool, uint64_t *ret_bytes)
 		return -EINVAL;
 	if (!memory_try_busy(pool))
 		return -EBUSY;
-	/* Rows that were prepared and never taken have memory as well. */
-	if (pool->prepared > pool->high_water)
-		pool->high_water = pool->prepared;
+	/* Rows that were prepared and never taken have memory as well, and in part those of a prepare that failed. */
+	if (pool->begun > pool->high_water)
+		pool->high_water = pool->begun;
 	uint32_t end = rows_to_the_highest(pool), top = pool->high_water;
 	uint64_t bytes = 0;
 	if (!memory_takes_hugetlb(pool))
 		bytes = trim_holes(pool, end) + give_back(pool, end, top);
-	pool->high_water = end;
+	pool->high_water = pool->begun = end;
 	if (memory_takes_hugetlb(pool))
 		bytes = close_top(pool);
 	bytes += give_back_fields(pool, end, top);

@@ -211,6 +211,15 @@ static void test_views_of_nothing(void **state)
 	uint32_t row = 0;
 	uint64_t word = 0;
 	assert_null(allocpool_get_view(NULL));
+	assert_null(allocpool_pointer(NULL, 0));
+	assert_int_equal(allocpool_check_row(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_touch(NULL, 0, 1), -EINVAL);
+	assert_int_equal(allocpool_mark_dirty(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_mark_dirty_exclusive(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_is_dirty(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_clear_dirty(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_pin(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_unpin(NULL, 0), -EINVAL);
 	assert_int_equal(allocpool_alloc(NULL, 0, 0, &row), -EINVAL);
 	assert_int_equal(allocpool_alloc_bulk(NULL, NULL, 0, 1, &row), -EINVAL);
 	assert_int_equal(allocpool_alloc_mask(NULL, 0, 1, &row, &word), -EINVAL);
@@ -263,6 +272,15 @@ static void test_debug_sees_a_write_after_free(void **state)
 	bytes[100] = 1;
 	assert_int_equal(allocpool_alloc(pool, 1, 1, &row), -EUCLEAN);
 	assert_int_equal(take(pool, 1, 1), 0);
+	/* In the middle of a mask, too; nothing is taken then. */
+	uint32_t rows[3], word;
+	uint64_t mask;
+	assert_int_equal(allocpool_alloc_bulk(pool, NULL, 1, 3, rows), 0);
+	assert_int_equal(allocpool_free_bulk(pool, rows, 3), 0);
+	((char *)at(pool, rows[1]))[255] = 1;
+	assert_int_equal(allocpool_alloc_mask(pool, 1, 3, &word, &mask), -EUCLEAN);
+	assert_int_equal(allocpool_check_row(view_of(pool), rows[0]), -ENOENT);
+	assert_int_equal(allocpool_alloc_mask(pool, 1, 3, &word, &mask), 3);
 	assert_int_equal(allocpool_destroy(pool, 1), 0);
 }
 
