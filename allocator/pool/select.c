@@ -168,15 +168,7 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 	return (long)count;
 }
 
-static inline bool still_due(const struct allocpool *pool, struct witness w, const struct allocpool_found *found)
-{
-	uint32_t row = found->row;
-	return row < pool->config.max_rows && pool_has(pool, row) && seen_by(w, row) == found->seen &&
-	       (!pool->keys || pool->keys[row] == found->key) && !pool_is_pinned(pool, row);
-}
-
-/* A row that is named twice must not be erased twice. In select's order each is higher than all before it; any other is
- * looked for in the batch. */
+/* A row that is named twice must not be erased twice. */
 static bool is_named(const struct allocpool_found *batch, size_t count, uint32_t row)
 {
 	for (size_t i = 0; i < count; i++)
@@ -185,19 +177,41 @@ static bool is_named(const struct allocpool_found *batch, size_t count, uint32_t
 	return false;
 }
 
-/* Puts those of FOUND that are still due at the front of BATCH, up to ERASE_BATCH; *at is behind the last one seen. */
+/* The rows of a word that may be evicted. */
+static uint64_t evictable(const struct allocpool *pool, uint32_t word)
+{
+	if (word >= pool->words)
+		return 0;
+	return pool->used[word] & pool_real_rows(pool, word) & ~pool_pinned_mask(pool, word);
+}
+
+/* Puts those of FOUND that are still due at the front of BATCH, up to ERASE_BATCH; *at is behind the last one seen.
+ * In select's order rows of one word come together, and words ascend; only in another are rows looked for. */
 static size_t fill_batch(const struct allocpool *pool, struct witness w, const struct allocpool_found *found,
 			 size_t count, struct allocpool_found *batch, size_t *at)
 {
-	size_t kept = 0;
-	uint32_t highest = 0;
-	for (; *at < count && kept < ERASE_BATCH; ++*at) {
-		const struct allocpool_found one = found[*at];
-		if (!still_due(pool, w, &one) || (kept && one.row <= highest && is_named(batch, kept, one.row)))
+	const uint64_t *keys = pool->keys;
+	size_t kept = 0, i = *at;
+	uint32_t word = UINT32_MAX, highest = 0;
+	uint64_t due = 0;
+	bool ascends = true;
+	for (; i < count && kept < ERASE_BATCH; i++) {
+		const struct allocpool_found one = { found[i].key, found[i].row, found[i].seen };
+		if (one.row / 64 != word) {
+			word = one.row / 64;
+			due = evictable(pool, word);
+			ascends = kept == 0 || word > highest;
+			highest = ascends ? word : highest;
+		}
+		const uint64_t bit = 1ull << (one.row % 64);
+		if (!(due & bit) || seen_by(w, one.row) != one.seen || (keys && keys[one.row] != one.key))
 			continue;
-		highest = one.row > highest ? one.row : highest;
+		if (!ascends && is_named(batch, kept, one.row))
+			continue;
+		due &= ~bit;
 		batch[kept++] = one;
 	}
+	*at = i;
 	return kept;
 }
 

@@ -152,9 +152,15 @@ long allocpool_compact(struct allocpool *pool, size_t most,
 {
 	if (!pool)
 		return -EINVAL;
-	uint32_t from = pool->high_water, to, peak = pool->peak;
+	uint32_t from = pool->high_water, peak = pool->peak;
 	size_t moves = 0;
-	while (moves < most && highest_movable(pool, from, &from) && pool_lowest_free(pool, &to) && to < from) {
+	while (moves < most && highest_movable(pool, from, &from)) {
+		uint32_t word = pool_lowest_word(pool);
+		if (word > from / 64)
+			break;
+		uint32_t to = word * 64 + (uint32_t)__builtin_ctzll(~pool->used[word]);
+		if (to >= from)
+			break;
 		pool_take(pool, to / 64, 1ull << (to % 64), 1);
 		move_row(pool, from, to);
 		if (on_move)
