@@ -198,6 +198,18 @@ static inline int allocpool_mark_dirty(const struct allocpool_view *view, uint32
 {
 	return allocpool_bit_set(view, view ? view->dirty : NULL, row);
 }
+/* Shared. As for rows 64 * word + bit for each bit of the mask; all or none. 0, or an error. */
+static inline int allocpool_mark_dirty_mask(const struct allocpool_view *view, uint32_t word, uint64_t mask)
+{
+	if (!view || !view->dirty)
+		return view ? -ENOTSUP : -EINVAL;
+	if (word > (view->max_rows - 1) / 64 || (word == view->max_rows / 64 && mask >> (view->max_rows % 64)))
+		return -ERANGE;
+	if (mask & ~view->used[word])
+		return -ENOENT;
+	__atomic_fetch_or(&view->dirty[word], mask, __ATOMIC_ACQ_REL);
+	return 0;
+}
 /* Exclusive: without the atomic step. */
 static inline int allocpool_mark_dirty_exclusive(const struct allocpool_view *view, uint32_t row)
 {
