@@ -38,9 +38,10 @@ enum allocpool_field {
 
 enum allocpool_pages {
 	ALLOCPOOL_PAGES_SMALL,
-	ALLOCPOOL_PAGES_THP,         /* the kernel is advised; where it has none, small ones */
-	ALLOCPOOL_PAGES_HUGETLB,     /* reserved 2 MiB pages for the rows as long as there are any, then as THP */
-	ALLOCPOOL_PAGES_HUGETLB_ONLY /* the row that finds none is not allocated: -ENOMEM */
+	ALLOCPOOL_PAGES_THP,          /* the kernel is advised; where it has none, small ones */
+	ALLOCPOOL_PAGES_HUGETLB,      /* reserved 2 MiB pages for the rows as long as there are any, then as THP */
+	ALLOCPOOL_PAGES_HUGETLB_ONLY, /* the row that finds none is not allocated: -ENOMEM */
+	ALLOCPOOL_PAGES_THP_FIELDS    /* the fields as THP, the rows small: touch and eviction look at all fields */
 };
 
 enum allocpool_numa { ALLOCPOOL_NUMA_INHERIT, ALLOCPOOL_NUMA_BIND, ALLOCPOOL_NUMA_PREFER, ALLOCPOOL_NUMA_INTERLEAVE };
@@ -294,7 +295,7 @@ int allocpool_decay(struct allocpool *pool, unsigned shift);
 /* Concurrent. Makes memory ready for rows 0 to ROWS - 1, so that alloc of them does not fault.
  * -ERANGE: more than max_rows. -EBUSY: another prepare or trim runs. -ENOMEM and the like: the kernel's. */
 int allocpool_prepare(struct allocpool *pool, uint32_t rows);
-/* Exclusive. Gives the memory of free rows back, in whole pages (of 2 MiB unless the pool has small ones; hugetlb
+/* Exclusive. Gives the memory of free rows back, in whole pages (of 2 MiB where it asked for such; hugetlb
  * pages from the top alone). *ret_bytes: of address space, whether there was memory or not. -EBUSY: prepare runs. */
 int allocpool_trim(struct allocpool *pool, uint64_t *ret_bytes);
 /* Exclusive. Moves the highest rows into the lowest free ones, up to MOST, and gives the number; on_move (may
@@ -307,7 +308,7 @@ struct allocpool_stats {
 	uint32_t live, peak, max_rows;
 	uint32_t prepared;       /* rows from the first on whose memory is ready */
 	uint32_t high_water;     /* rows from the first on that may have memory */
-	uint32_t huge;           /* 1: 2 MiB pages were asked for */
+	uint32_t huge;           /* 1: 2 MiB pages were asked for, for the rows */
 	uint64_t hugetlb_bytes;  /* of the rows, in reserved pages */
 	uint64_t reserved_bytes; /* of address space */
 	uint64_t resident_bytes; /* at most */

@@ -16,7 +16,12 @@
 
 bool memory_takes_hugetlb(const struct allocpool *pool)
 {
-	return pool->config.pages >= ALLOCPOOL_PAGES_HUGETLB;
+	return pool->config.pages == ALLOCPOOL_PAGES_HUGETLB || pool->config.pages == ALLOCPOOL_PAGES_HUGETLB_ONLY;
+}
+
+bool memory_has_huge_rows(const struct allocpool *pool)
+{
+	return pool->config.pages != ALLOCPOOL_PAGES_SMALL && pool->config.pages != ALLOCPOOL_PAGES_THP_FIELDS;
 }
 
 /* mbind's modes are numbers here: libnuma's header may be missing. */
@@ -101,7 +106,9 @@ int memory_reserve(struct allocpool *pool)
 		return error;
 	size_t bytes = pool->reserved - HUGE_PAGE;
 	/* That the kernel has no hugepages is a failure without consequences. */
-	madvise(pool->base, bytes, pool->config.pages == ALLOCPOOL_PAGES_SMALL ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	madvise(pool->base, bytes - pool->rows_bytes,
+		pool->config.pages == ALLOCPOOL_PAGES_SMALL ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	madvise(pool->view.rows, pool->rows_bytes, memory_has_huge_rows(pool) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	error = bind_area(pool, pool->base, bytes);
 	/* Where all that may be written to counts (strict overcommit, RLIMIT_DATA), or hugetlb pages may run out,
 	 * the rows are opened piece by piece. */

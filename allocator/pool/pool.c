@@ -15,7 +15,7 @@ static int check_config(const struct allocpool_config *c)
 		return -EINVAL;
 	if (c->alignment > HUGE_PAGE || (c->alignment & (c->alignment - 1)) || (c->fields & ~63u) || c->reserved)
 		return -EINVAL;
-	if (c->pages > ALLOCPOOL_PAGES_HUGETLB_ONLY || c->numa > ALLOCPOOL_NUMA_INTERLEAVE ||
+	if (c->pages > ALLOCPOOL_PAGES_THP_FIELDS || c->numa > ALLOCPOOL_NUMA_INTERLEAVE ||
 	    c->debug > ALLOCPOOL_DEBUG_VERIFY || c->simd > ALLOCPOOL_SIMD_NEON)
 		return -EINVAL;
 	if ((c->numa == ALLOCPOOL_NUMA_INHERIT) != (c->nodes == 0) ||
@@ -58,6 +58,7 @@ int allocpool_create(const struct allocpool_config *config, struct allocpool **r
 		return error;
 	}
 	mark_all_free(pool);
+	pool->alloc_asks = pool->closed || config->low_water || config->debug == ALLOCPOOL_DEBUG_VERIFY;
 	*ret_pool = pool;
 	return 0;
 }
@@ -121,20 +122,25 @@ uint32_t pool_lowest_word(struct allocpool *pool)
 	return pool->lowest;
 }
 
+/* COUNT more rows are in use, all below END. */
+static inline void count_taken(struct allocpool *pool, uint32_t end, uint32_t count)
+{
+	pool->live += count;
+	if (pool->live > pool->peak)
+		pool->peak = pool->live;
+	if (end > pool->high_water) {
+		pool->high_water = end;
+		pool->ever = end > pool->ever ? end : pool->ever;
+	}
+}
+
 void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
 {
 	uint32_t end = word * 64 + 64 - (uint32_t)__builtin_clzll(mask);
 	pool->used[word] |= mask;
 	if (pool->used[word] == UINT64_MAX)
 		pool->some_free[word / 64] &= ~(1ull << (word % 64));
-	pool->live += count;
-	if (pool->live > pool->peak)
-		pool->peak = pool->live;
-	if (end <= pool->high_water)
-		return;
-	pool->high_water = end;
-	if (end > pool->ever)
-		pool->ever = end;
+	count_taken(pool, end, count);
 }
 
 void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
@@ -187,12 +193,6 @@ static int make_ready(struct allocpool *pool, uint32_t row)
 	return pool->config.debug == ALLOCPOOL_DEBUG_VERIFY && written_since(pool, row) ? -EUCLEAN : 0;
 }
 
-/* Most pools are ready all the time. */
-static inline bool is_ready(const struct allocpool *pool)
-{
-	return !pool->closed && pool->config.debug != ALLOCPOOL_DEBUG_VERIFY;
-}
-
 static void tell_low(struct allocpool *pool)
 {
 	uint32_t prepared = __atomic_load_n(&pool->prepared, __ATOMIC_RELAXED);
@@ -212,15 +212,13 @@ static void begin_row(struct allocpool *pool, uint32_t row, uint64_t key, uint32
 		pool->view.counters[row] = 0;
 }
 
-int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
+__attribute__((noinline)) static int alloc_any(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
 {
-	if (!pool || !ret_row)
-		return -EINVAL;
 	uint32_t word = pool_lowest_word(pool);
 	if (word == pool->words)
 		return -ENOSPC;
 	uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(~pool->used[word]);
-	int error = is_ready(pool) ? 0 : make_ready(pool, row);
+	int error = make_ready(pool, row);
 	if (error)
 		return error;
 	pool_take(pool, word, 1ull << (row % 64), 1);
@@ -228,6 +226,23 @@ int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t
 	*ret_row = row;
 	if (pool->config.low_water)
 		tell_low(pool);
+	return 0;
+}
+
+int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
+{
+	if (!pool || !ret_row)
+		return -EINVAL;
+	/* The next row of the word that the last one was of, where nothing else is to be done: all under a lock. */
+	uint32_t word = pool->lowest;
+	uint64_t used = word < pool->words ? pool->used[word] : UINT64_MAX, with_next = used | (used + 1);
+	if (with_next == UINT64_MAX || pool->alloc_asks)
+		return alloc_any(pool, key, now, ret_row);
+	uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(~used);
+	pool->used[word] = with_next;
+	count_taken(pool, row + 1, 1);
+	begin_row(pool, row, key, now);
+	*ret_row = row;
 	return 0;
 }
 
@@ -242,7 +257,7 @@ int allocpool_alloc_mask(struct allocpool *pool, uint32_t now, unsigned most, ui
 	unsigned count = 0;
 	for (uint64_t m = ~pool->used[word]; m && count < most; m &= m - 1, count++) {
 		uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(m);
-		int error = is_ready(pool) ? 0 : make_ready(pool, row);
+		int error = make_ready(pool, row);
 		if (error && (!mask || error == -EUCLEAN)) /* which is told once */
 			return error;
 		if (error)
@@ -287,7 +302,7 @@ int allocpool_get_stats(const struct allocpool *pool, struct allocpool_stats *re
 		.max_rows = pool->config.max_rows,
 		.prepared = prepared,
 		.high_water = pool->high_water,
-		.huge = pool->config.pages != ALLOCPOOL_PAGES_SMALL,
+		.huge = memory_has_huge_rows(pool),
 		.hugetlb_bytes = __atomic_load_n(&pool->hugetlb_bytes, __ATOMIC_RELAXED),
 		.reserved_bytes = pool->reserved,
 		.resident_bytes = top * (uint64_t)pool->view.stride + (uint64_t)((double)top * metadata),

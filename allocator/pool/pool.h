@@ -31,7 +31,8 @@ struct allocpool {
 	size_t reserved, rows_bytes, page_bytes;
 	size_t rows_ready; /* of the rows' area: how much may be written to; atomic, as what is marked so */
 	size_t metadata_bits;
-	bool closed; /* the reservation is opened piece by piece */
+	bool closed;     /* the reservation is opened piece by piece */
+	bool alloc_asks; /* for memory, for the low-water mark or for a write after a free */
 	uint32_t words;
 	uint32_t lowest;                 /* no word of the bitmap below it has a free row */
 	uint32_t fetched, fetched_ahead; /* the free rows below this word were fetched; how many were not taken yet */
@@ -51,6 +52,7 @@ int memory_open(struct allocpool *pool, size_t bytes);
 bool memory_try_busy(struct allocpool *pool);
 void memory_end_busy(struct allocpool *pool);
 bool memory_takes_hugetlb(const struct allocpool *pool);
+bool memory_has_huge_rows(const struct allocpool *pool);
 
 /* scan.c */
 int scan_choose(uint32_t simd, const struct kernels **ret_kernels);

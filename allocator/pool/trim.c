@@ -9,7 +9,12 @@ static size_t align_up(size_t bytes, size_t unit)
 	return (bytes + unit - 1) / unit * unit;
 }
 
-static size_t unit_of(const struct allocpool *pool)
+static size_t unit_of_rows(const struct allocpool *pool)
+{
+	return memory_has_huge_rows(pool) ? HUGE_PAGE : pool->page_bytes;
+}
+
+static size_t unit_of_fields(const struct allocpool *pool)
 {
 	return pool->config.pages == ALLOCPOOL_PAGES_SMALL ? pool->page_bytes : HUGE_PAGE;
 }
@@ -23,7 +28,7 @@ static void prepared_no_more(struct allocpool *pool, uint32_t rows)
 /* Gives back the whole units of what lies between the rows FROM and TO, which are free. */
 static uint64_t give_back(struct allocpool *pool, size_t from, size_t to)
 {
-	size_t unit = unit_of(pool), stride = pool->view.stride;
+	size_t unit = unit_of_rows(pool), stride = pool->view.stride;
 	size_t begin = align_up(from * stride, unit), end = to * stride / unit * unit;
 	if (to == pool->high_water) /* nothing above it is in use */
 		end = align_up(to * stride, unit);
@@ -43,8 +48,8 @@ static uint64_t give_back_fields(struct allocpool *pool, size_t from, size_t to)
 	} fields[] = { { pool->keys, 8 }, { pool->view.stamps, 4 }, { pool->view.counters, 4 } };
 	uint64_t given = 0;
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-		size_t begin = align_up(from * fields[i].bytes, unit_of(pool));
-		size_t end = align_up(to * fields[i].bytes, unit_of(pool));
+		size_t begin = align_up(from * fields[i].bytes, unit_of_fields(pool));
+		size_t end = align_up(to * fields[i].bytes, unit_of_fields(pool));
 		if (fields[i].at && begin < end &&
 		    madvise((char *)fields[i].at + begin, end - begin, MADV_DONTNEED) == 0)
 			given += end - begin;

@@ -154,7 +154,7 @@ static void test_no_hole_without_hugepages(void **state)
 static void test_page_policies(void **state)
 {
 	(void)state;
-	for (uint32_t pages = 0; pages < 4; pages++) {
+	for (uint32_t pages = 0; pages <= ALLOCPOOL_PAGES_THP_FIELDS; pages++) {
 		struct allocpool_config config = usual(20000);
 		struct allocpool_stats stats;
 		uint32_t row;
@@ -173,6 +173,40 @@ static void test_page_policies(void **state)
 			memset(at(pool, take(pool, 1, 1)), 1, 256);
 		}
 		assert_int_equal(allocpool_destroy(pool, 1), 0);
+	}
+}
+
+/* Whether the kernel may put 2 MiB pages there: it knows each policy by the flags of the mapping. */
+static bool may_be_huge(const void *area)
+{
+	char line[512] = "";
+	unsigned long begin = 0, end = 0;
+	bool found = false, may = false;
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	while (smaps && fgets(line, sizeof line, smaps)) {
+		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+			found = begin <= (uintptr_t)area && (uintptr_t)area < end;
+		else if (found && strncmp(line, "VmFlags:", 8) == 0)
+			may = strstr(line, " hg") != NULL;
+	}
+	fclose(smaps);
+	return may;
+}
+
+static void test_which_pages_may_be_huge(void **state)
+{
+	(void)state;
+	static const bool rows[] = { [ALLOCPOOL_PAGES_THP] = true, [ALLOCPOOL_PAGES_THP_FIELDS] = false };
+	static const bool fields[] = { [ALLOCPOOL_PAGES_THP] = true, [ALLOCPOOL_PAGES_THP_FIELDS] = true };
+	static const uint32_t all[] = { ALLOCPOOL_PAGES_SMALL, ALLOCPOOL_PAGES_THP, ALLOCPOOL_PAGES_THP_FIELDS };
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct allocpool_config config = usual(20000);
+		config.pages = all[i];
+		struct allocpool *pool = make(config);
+		assert_int_equal(may_be_huge(view_of(pool)->rows), rows[all[i]]);
+		assert_int_equal(may_be_huge(view_of(pool)->stamps), fields[all[i]]);
+		assert_int_equal(may_be_huge(view_of(pool)->keys), fields[all[i]]);
+		assert_int_equal(allocpool_destroy(pool, 0), 0);
 	}
 }
 
@@ -312,15 +346,11 @@ static void test_fork_while_a_thread_prepares(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compact_and_trim),
-		cmocka_unit_test(test_trim_of_holes),
-		cmocka_unit_test(test_prepare_and_low_water),
-		cmocka_unit_test(test_trim_after_a_failed_prepare),
-		cmocka_unit_test(test_no_hole_without_hugepages),
-		cmocka_unit_test(test_page_policies),
-		cmocka_unit_test(test_node_policies),
-		cmocka_unit_test(test_limits_and_fork),
-		cmocka_unit_test(test_fork_while_a_thread_prepares),
+		cmocka_unit_test(test_compact_and_trim),          cmocka_unit_test(test_trim_of_holes),
+		cmocka_unit_test(test_prepare_and_low_water),     cmocka_unit_test(test_trim_after_a_failed_prepare),
+		cmocka_unit_test(test_no_hole_without_hugepages), cmocka_unit_test(test_page_policies),
+		cmocka_unit_test(test_which_pages_may_be_huge),   cmocka_unit_test(test_node_policies),
+		cmocka_unit_test(test_limits_and_fork),           cmocka_unit_test(test_fork_while_a_thread_prepares),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static void test_configurations(void **state)
 	REFUSED(-EINVAL, c.alignment = 48);
 	REFUSED(-EINVAL, c.alignment = 4u << 20);
 	REFUSED(-EINVAL, c.fields = 64);
-	REFUSED(-EINVAL, c.pages = 4);
+	REFUSED(-EINVAL, c.pages = 5);
 	REFUSED(-EINVAL, c.numa = 4; c.nodes = 1);
 	REFUSED(-EINVAL, c.nodes = 1);
 	REFUSED(-EINVAL, c.numa = ALLOCPOOL_NUMA_BIND);
