@@ -150,7 +150,10 @@ static inline int allocpool_check_row(const struct allocpool_view *view, uint32_
 /* Shared. NULL for what is no row in use. The row's until it is freed or moved. */
 static inline void *allocpool_pointer(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_check_row(view, row) ? NULL : view->rows + row * view->stride;
+	/* Foreseen, not computed: so the row is fetched while the look at the bitmap is still under way. */
+	if (__builtin_expect(allocpool_check_row(view, row) != 0, 0))
+		return NULL;
+	return view->rows + row * view->stride;
 }
 
 /* Shared. The row has been used now: its stamp, and its counter one up (two at once may count as one). The stamp is

@@ -342,6 +342,7 @@ void run_pool(const work &w, const char *form)
 		std::exit(2);
 	}
 	if (w.what == work::ALL) {
+		table::measure_metadata({ 1000, w.bytes, w.what }, "first_bytes", ALLOCPOOL_KEY); // all there is of code
 		table::measure_metadata(w, "metadata_usual_bytes", ALLOCPOOL_KEY | ALLOCPOOL_STAMP | ALLOCPOOL_COUNTER);
 		table::measure_metadata(w, "metadata_stamp_bytes", ALLOCPOOL_STAMP);
 	}
