@@ -96,6 +96,12 @@ expect_sane() {
   json pool-256 '.contenders.list.median.resident_after_ratio > 1.5'
   json pool-256 '.goals | length == 16'
   expect_picture "$out/pool-256.png"
+  run "$bench/pool" --quick --only pool --out "$out"
+  [[ $status -eq 0 && -e $out/pool-64.json && -e $out/pool-4096.json ]]
+  run "$bench/pool" --scan --quick --only 'list,pool' --out "$out"
+  json pool-8 '[.contenders[].median.walk_ns > 0] | all'
+  run "$bench/pool" --shards --quick --out "$out"
+  json shards-8-2 '[.contenders[].median | .lookups_per_s > 0 and .held_worst_us > 0] | all'
   run "$bench/pool" 256 --quick --only nobody --out "$out"
   [ "$status" -ne 0 ]
 }
