@@ -38,9 +38,10 @@ enum allocpool_field {
 
 enum allocpool_pages {
 	ALLOCPOOL_PAGES_SMALL,
-	ALLOCPOOL_PAGES_THP,         /* the kernel is advised; where it has none, small ones */
-	ALLOCPOOL_PAGES_HUGETLB,     /* reserved 2 MiB pages for the rows as long as there are any, then as THP */
-	ALLOCPOOL_PAGES_HUGETLB_ONLY /* the row that finds none is not allocated: -ENOMEM */
+	ALLOCPOOL_PAGES_THP,          /* the kernel is advised; where it has none, small ones */
+	ALLOCPOOL_PAGES_HUGETLB,      /* reserved 2 MiB pages for the rows as long as there are any, then as THP */
+	ALLOCPOOL_PAGES_HUGETLB_ONLY, /* the row that finds none is not allocated: -ENOMEM */
+	ALLOCPOOL_PAGES_THP_FIELDS    /* the fields as THP, the rows small: touch and eviction look at all fields */
 };
 
 enum allocpool_numa { ALLOCPOOL_NUMA_INHERIT, ALLOCPOOL_NUMA_BIND, ALLOCPOOL_NUMA_PREFER, ALLOCPOOL_NUMA_INTERLEAVE };
@@ -90,7 +91,7 @@ int allocpool_destroy(struct allocpool *pool, int force);
 
 /* Exclusive. The lowest free row; its bytes are what they were. Key and stamp are taken where the pool has
  * those fields; counter and bits begin at 0. -ENOSPC: max_rows are in use. -ENOMEM: no memory, or the page policy.
- * -EAGAIN: prepare is making this very row ready. -EUCLEAN: ALLOCPOOL_DEBUG_VERIFY. */
+ * -EAGAIN: prepare runs and has not come to this row. -EUCLEAN: ALLOCPOOL_DEBUG_VERIFY. */
 int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row);
 /* Exclusive. All of COUNT rows, ascending, or none: *ret_rows is undefined then. KEYS may be NULL. */
 int allocpool_alloc_bulk(struct allocpool *pool, const uint64_t *keys, uint32_t now, size_t count, uint32_t *ret_rows);
@@ -136,9 +137,11 @@ struct allocpool_view {
 /* Concurrent. Valid while the pool is. NULL for NULL. */
 const struct allocpool_view *allocpool_get_view(const struct allocpool *pool);
 
-/* Shared. 0, or -ERANGE, -ENOENT: no row, or none in use. */
+/* Shared. 0, or -ERANGE, -ENOENT: no row, or none in use. This, and what follows, is -EINVAL for a NULL view. */
 static inline int allocpool_check_row(const struct allocpool_view *view, uint32_t row)
 {
+	if (!view)
+		return -EINVAL;
 	if (row >= view->max_rows)
 		return -ERANGE;
 	return view->used[row / 64] >> (row % 64) & 1 ? 0 : -ENOENT;
@@ -147,7 +150,10 @@ static inline int allocpool_check_row(const struct allocpool_view *view, uint32_
 /* Shared. NULL for what is no row in use. The row's until it is freed or moved. */
 static inline void *allocpool_pointer(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_check_row(view, row) ? NULL : view->rows + row * view->stride;
+	/* Foreseen, not computed: so the row is fetched while the look at the bitmap is still under way. */
+	if (__builtin_expect(allocpool_check_row(view, row) != 0, 0))
+		return NULL;
+	return view->rows + row * view->stride;
 }
 
 /* Shared. The row has been used now: its stamp, and its counter one up (two at once may count as one). The stamp is
@@ -170,7 +176,7 @@ static inline int allocpool_touch(const struct allocpool_view *view, uint32_t ro
 /* Of the bits' functions: 1 when the bit was set before, 0 when not; -ERANGE, -ENOENT; -ENOTSUP: no such field. */
 static inline int allocpool_check_bit(const struct allocpool_view *view, const uint64_t *bits, uint32_t row)
 {
-	return bits ? allocpool_check_row(view, row) : -ENOTSUP;
+	return bits || !view ? allocpool_check_row(view, row) : -ENOTSUP;
 }
 static inline int allocpool_bit_get(const struct allocpool_view *view, const uint64_t *bits, uint32_t row)
 {
@@ -194,12 +200,24 @@ static inline int allocpool_bit_clear(const struct allocpool_view *view, uint64_
  * written meanwhile sets it again. */
 static inline int allocpool_mark_dirty(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_set(view, view->dirty, row);
+	return allocpool_bit_set(view, view ? view->dirty : NULL, row);
+}
+/* Shared. As for rows 64 * word + bit for each bit of the mask; all or none. 0, or an error. */
+static inline int allocpool_mark_dirty_mask(const struct allocpool_view *view, uint32_t word, uint64_t mask)
+{
+	if (!view || !view->dirty)
+		return view ? -ENOTSUP : -EINVAL;
+	if (word > (view->max_rows - 1) / 64 || (word == view->max_rows / 64 && mask >> (view->max_rows % 64)))
+		return -ERANGE;
+	if (mask & ~view->used[word])
+		return -ENOENT;
+	__atomic_fetch_or(&view->dirty[word], mask, __ATOMIC_ACQ_REL);
+	return 0;
 }
 /* Exclusive: without the atomic step. */
 static inline int allocpool_mark_dirty_exclusive(const struct allocpool_view *view, uint32_t row)
 {
-	int was = allocpool_bit_get(view, view->dirty, row);
+	int was = allocpool_bit_get(view, view ? view->dirty : NULL, row);
 	if (was == 0)
 		view->dirty[row / 64] |= 1ull << (row % 64);
 	return was;
@@ -207,22 +225,22 @@ static inline int allocpool_mark_dirty_exclusive(const struct allocpool_view *vi
 /* Shared. */
 static inline int allocpool_is_dirty(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_get(view, view->dirty, row);
+	return allocpool_bit_get(view, view ? view->dirty : NULL, row);
 }
 /* Shared. */
 static inline int allocpool_clear_dirty(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_clear(view, view->dirty, row);
+	return allocpool_bit_clear(view, view ? view->dirty : NULL, row);
 }
 /* Shared. 1: another has pinned it, who unpins it. One bit is one owner. */
 static inline int allocpool_pin(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_set(view, view->pinned, row);
+	return allocpool_bit_set(view, view ? view->pinned : NULL, row);
 }
 /* Shared. 0: it was not pinned. */
 static inline int allocpool_unpin(const struct allocpool_view *view, uint32_t row)
 {
-	return allocpool_bit_clear(view, view->pinned, row);
+	return allocpool_bit_clear(view, view ? view->pinned : NULL, row);
 }
 
 /* --- eviction: select under the shared lock, commit under the exclusive one --- */
@@ -280,7 +298,7 @@ int allocpool_decay(struct allocpool *pool, unsigned shift);
 /* Concurrent. Makes memory ready for rows 0 to ROWS - 1, so that alloc of them does not fault.
  * -ERANGE: more than max_rows. -EBUSY: another prepare or trim runs. -ENOMEM and the like: the kernel's. */
 int allocpool_prepare(struct allocpool *pool, uint32_t rows);
-/* Exclusive. Gives the memory of free rows back, in whole pages (of 2 MiB unless the pool has small ones; hugetlb
+/* Exclusive. Gives the memory of free rows back, in whole pages (of 2 MiB where it asked for such; hugetlb
  * pages from the top alone). *ret_bytes: of address space, whether there was memory or not. -EBUSY: prepare runs. */
 int allocpool_trim(struct allocpool *pool, uint64_t *ret_bytes);
 /* Exclusive. Moves the highest rows into the lowest free ones, up to MOST, and gives the number; on_move (may
@@ -293,7 +311,7 @@ struct allocpool_stats {
 	uint32_t live, peak, max_rows;
 	uint32_t prepared;       /* rows from the first on whose memory is ready */
 	uint32_t high_water;     /* rows from the first on that may have memory */
-	uint32_t huge;           /* 1: 2 MiB pages were asked for */
+	uint32_t huge;           /* 1: 2 MiB pages were asked for, for the rows */
 	uint64_t hugetlb_bytes;  /* of the rows, in reserved pages */
 	uint64_t reserved_bytes; /* of address space */
 	uint64_t resident_bytes; /* at most */

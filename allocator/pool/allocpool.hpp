@@ -89,10 +89,10 @@ class pool
 		return allocpool_touch(&view(), row, now) == 0;
 	}
 #if __cplusplus >= 202002L
-	// Shared. The row as values of T, whole ones; empty for what is no row in use.
+	// Shared. The row as values of T, whole ones; empty for what is no row in use, or not aligned for them.
 	template <typename T> std::span<T> row(std::uint32_t index) const noexcept
 	{
-		T *values = static_cast<T *>(at(index));
+		T *values = view().stride % alignof(T) == 0 ? static_cast<T *>(at(index)) : nullptr;
 		return { values, values ? view().stride / sizeof(T) : 0 };
 	}
 	// Shared. A field of all rows that the pool may have; empty where it has no such field. While others touch
@@ -134,8 +134,8 @@ class pool_resource : public std::pmr::memory_resource
 	void *do_allocate(std::size_t bytes, std::size_t alignment) override
 	{
 		const allocpool_view &view = pool_.view();
-		// Rows begin at multiples of the stride, from 2 MiB on.
-		if (bytes > view.stride || view.stride % alignment != 0)
+		// Rows begin at multiples of the stride from an address that is a multiple of 2 MiB, no more.
+		if (bytes > view.stride || alignment > (2u << 20) || view.stride % alignment != 0)
 			throw std::bad_alloc();
 		return pool_.at(pool_.alloc(0, 0));
 	}

@@ -4,18 +4,41 @@
 
 #define BUCKETS 4096u
 
-/* How many rows have which age, from FIRST on in steps of 2^SHIFT; a stamp of the future has age 0. */
-static void count_ages(const struct allocpool *pool, uint32_t now, uint32_t first, unsigned shift,
-		       uint32_t buckets[BUCKETS])
+/* Ages from FIRST on in steps of 2^SHIFT; or all of them, with their leading eight bits. */
+struct scale {
+	bool is_whole;
+	uint32_t first;
+	unsigned shift;
+};
+
+/* BUCKETS or more: not within. */
+static inline uint32_t bucket_of(struct scale s, uint32_t age)
 {
+	if (!s.is_whole)
+		return (age - s.first) >> s.shift;
+	unsigned shift = age < 256 ? 0 : 24 - (unsigned)__builtin_clz(age);
+	return shift * 128 + (age >> shift);
+}
+
+/* The ages of one bucket, and how to look into it. */
+static struct scale within_bucket(struct scale s, uint32_t bucket)
+{
+	unsigned shift = s.is_whole ? (bucket < 256 ? 0 : bucket / 128 - 1) : s.shift;
+	uint32_t first = s.is_whole ? (bucket - shift * 128) << shift : s.first + (bucket << shift);
+	return (struct scale){ .first = first, .shift = shift };
+}
+
+/* A stamp of the future has age 0. */
+static void count_ages(const struct allocpool *pool, uint32_t now, struct scale s, uint32_t buckets[BUCKETS])
+{
+	const uint32_t *stamps = pool->view.stamps;
 	for (uint32_t word = 0; word < pool_words_in_use(pool); word++)
 		for (uint64_t m = pool->used[word] & pool_real_rows(pool, word); m; m &= m - 1) {
 			uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(m);
-			int32_t signed_age =
-				(int32_t)(now - __atomic_load_n(&pool->view.stamps[row], __ATOMIC_RELAXED));
-			uint32_t age = signed_age < 0 ? 0 : (uint32_t)signed_age;
-			if (age >= first && (age - first) >> shift < BUCKETS)
-				buckets[(age - first) >> shift]++;
+			uint32_t age = now - __atomic_load_n(&stamps[row], __ATOMIC_RELAXED);
+			uint32_t bucket = bucket_of(s, age > INT32_MAX ? 0 : age);
+			if (bucket < BUCKETS)
+				buckets[bucket]++;
 		}
 }
 
@@ -25,25 +48,26 @@ int allocpool_cutoff(const struct allocpool *pool, uint32_t now, uint32_t keep, 
 		return -EINVAL;
 	if (!pool->view.stamps)
 		return -ENOTSUP;
-	/* 31 bits in steps of 2^19, then of 2^7, then of 1: the bucket in which the number is reached is looked
-	 * into. Readers may touch meanwhile, then the last step finds a little less. */
-	uint32_t first = 0, within = 0;
-	static const unsigned shifts[] = { 19, 7, 0 };
-	for (size_t step = 0; step < sizeof shifts / sizeof *shifts; step++) {
+	/* The bucket in which the number is reached is looked into until it is one age. Readers may touch meanwhile:
+	 * what it had then is found no more, and its highest age is the answer. */
+	struct scale s = { .is_whole = true };
+	uint32_t within = 0, highest = INT32_MAX;
+	for (;;) {
 		uint32_t buckets[BUCKETS] = { 0 }, bucket = 0;
-		count_ages(pool, now, first, shifts[step], buckets);
+		count_ages(pool, now, s, buckets);
 		while (bucket < BUCKETS && within + buckets[bucket] < keep)
 			within += buckets[bucket++];
-		if (bucket == BUCKETS) {
-			*ret_age = INT32_MAX;
-			*ret_kept = pool->live;
-			return 0;
-		}
-		first += bucket << shifts[step];
-		if (shifts[step] == 0)
+		if (bucket == BUCKETS)
+			break;
+		s = within_bucket(s, bucket);
+		highest = s.first + (1u << s.shift) - 1;
+		if (s.shift == 0) {
 			within += buckets[bucket];
+			break;
+		}
+		s.shift = s.shift > 12 ? s.shift - 12 : 0;
 	}
-	*ret_age = first;
+	*ret_age = highest;
 	*ret_kept = within;
 	return 0;
 }

@@ -136,6 +136,10 @@ static int take_used(struct allocpool *pool, const uint64_t *used, const struct 
 			pool->some_free[i / 64] &= ~(1ull << (i % 64));
 	}
 	pool->live = pool->peak = head->live;
+	if (pool->config.debug) /* what lies in a free row is not what a free fills it with */
+		for (size_t row = 0; row < head->rows; row++)
+			if (!pool_has(pool, (uint32_t)row))
+				memset(pool_bytes(pool, (uint32_t)row), DEAD_BYTE, pool->view.stride);
 	return 0;
 }
 

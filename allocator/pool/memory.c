@@ -16,7 +16,12 @@
 
 bool memory_takes_hugetlb(const struct allocpool *pool)
 {
-	return pool->config.pages >= ALLOCPOOL_PAGES_HUGETLB;
+	return pool->config.pages == ALLOCPOOL_PAGES_HUGETLB || pool->config.pages == ALLOCPOOL_PAGES_HUGETLB_ONLY;
+}
+
+bool memory_has_huge_rows(const struct allocpool *pool)
+{
+	return pool->config.pages != ALLOCPOOL_PAGES_SMALL && pool->config.pages != ALLOCPOOL_PAGES_THP_FIELDS;
 }
 
 /* mbind's modes are numbers here: libnuma's header may be missing. */
@@ -101,7 +106,9 @@ int memory_reserve(struct allocpool *pool)
 		return error;
 	size_t bytes = pool->reserved - HUGE_PAGE;
 	/* That the kernel has no hugepages is a failure without consequences. */
-	madvise(pool->base, bytes, pool->config.pages == ALLOCPOOL_PAGES_SMALL ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	madvise(pool->base, bytes - pool->rows_bytes,
+		pool->config.pages == ALLOCPOOL_PAGES_SMALL ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	madvise(pool->view.rows, pool->rows_bytes, memory_has_huge_rows(pool) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	error = bind_area(pool, pool->base, bytes);
 	/* Where all that may be written to counts (strict overcommit, RLIMIT_DATA), or hugetlb pages may run out,
 	 * the rows are opened piece by piece. */
@@ -123,19 +130,18 @@ static bool populate(const struct allocpool *pool, void *area, size_t bytes)
 	return true;
 }
 
-/* One hugetlb page in place of 2 MiB of the reservation. Without MAP_NORESERVE the kernel sets a page aside now
- * or says no; that it lies on the right node shows when it is populated, by an error instead of a SIGBUS: so a kernel
- * before 5.14 gives none. */
+/* One hugetlb page in place of 2 MiB of the reservation. Whether there is one, on the right node, shows when it is
+ * populated, by an error instead of a SIGBUS: so a kernel before 5.14 gives none. Without MAP_NORESERVE mmap would say
+ * no itself, and leave a hole that another thread's mmap might take. */
 static int open_hugetlb(struct allocpool *pool, char *at)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | MAP_HUGE_2MB;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE | MAP_HUGETLB | MAP_HUGE_2MB;
 	void *page = mmap(at, HUGE_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (page != MAP_FAILED && bind_area(pool, at, HUGE_PAGE) == 0 &&
 	    madvise(at, HUGE_PAGE, MADV_POPULATE_WRITE) == 0) {
 		__atomic_fetch_add(&pool->hugetlb_bytes, HUGE_PAGE, __ATOMIC_RELAXED);
 		return 0;
 	}
-	/* Also after a failed mmap: MAP_FIXED may have taken away what was there. */
 	void *back = mmap(at, HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 	if (back == MAP_FAILED || pool->config.pages == ALLOCPOOL_PAGES_HUGETLB_ONLY)
 		return -ENOMEM;
@@ -216,6 +222,8 @@ int allocpool_prepare(struct allocpool *pool, uint32_t rows)
 	int error = 0;
 	if (rows > from) {
 		error = memory_open(pool, rows * pool->view.stride);
+		if (!error && rows > pool->begun)
+			pool->begun = rows;
 		if (!error)
 			error = populate_rows(pool, from, rows);
 		if (!error)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define FETCHED_AHEAD 24u /* rows: the time in which one comes from memory is that of about as many allocations */
+
 static int check_config(const struct allocpool_config *c)
 {
 	if (c->row_bytes == 0 || c->row_bytes > ALLOCPOOL_MAX_ROW_BYTES || c->max_rows == 0 ||
@@ -13,7 +15,7 @@ static int check_config(const struct allocpool_config *c)
 		return -EINVAL;
 	if (c->alignment > HUGE_PAGE || (c->alignment & (c->alignment - 1)) || (c->fields & ~63u) || c->reserved)
 		return -EINVAL;
-	if (c->pages > ALLOCPOOL_PAGES_HUGETLB_ONLY || c->numa > ALLOCPOOL_NUMA_INTERLEAVE ||
+	if (c->pages > ALLOCPOOL_PAGES_THP_FIELDS || c->numa > ALLOCPOOL_NUMA_INTERLEAVE ||
 	    c->debug > ALLOCPOOL_DEBUG_VERIFY || c->simd > ALLOCPOOL_SIMD_NEON)
 		return -EINVAL;
 	if ((c->numa == ALLOCPOOL_NUMA_INHERIT) != (c->nodes == 0) ||
@@ -56,6 +58,7 @@ int allocpool_create(const struct allocpool_config *config, struct allocpool **r
 		return error;
 	}
 	mark_all_free(pool);
+	pool->alloc_asks = pool->closed || config->low_water || config->debug == ALLOCPOOL_DEBUG_VERIFY;
 	*ret_pool = pool;
 	return 0;
 }
@@ -77,43 +80,82 @@ const struct allocpool_view *allocpool_get_view(const struct allocpool *pool)
 	return pool ? &pool->view : NULL;
 }
 
-bool pool_lowest_free(struct allocpool *pool, uint32_t *ret_row)
+/* Of those from WORD on; WORDS: none. */
+static uint32_t next_with_free(const struct allocpool *pool, uint32_t word)
 {
-	uint32_t at = pool->hint, end = (pool->words + 63) / 64;
-	while (at < end && !pool->some_free[at])
-		at++;
-	pool->hint = at;
-	if (at == end)
-		return false;
-	uint32_t word = at * 64 + (uint32_t)__builtin_ctzll(pool->some_free[at]);
-	*ret_row = word * 64 + (uint32_t)__builtin_ctzll(~pool->used[word]);
-	return true;
+	const uint32_t end = (pool->words + 63) / 64;
+	uint32_t at = word / 64;
+	if (at >= end)
+		return pool->words;
+	uint64_t some = pool->some_free[at] & UINT64_MAX << (word % 64);
+	while (!some && ++at < end)
+		some = pool->some_free[at];
+	return some ? at * 64 + (uint32_t)__builtin_ctzll(some) : pool->words;
+}
+
+/* Rows that come again lie scattered, and their new owner writes to them at once: some are fetched ahead. (Above the
+ * high-water mark they come in a row: the CPU sees that by itself.) */
+static void fetch_ahead(struct allocpool *pool, uint32_t word)
+{
+	const uint32_t end = pool->high_water / 64;
+	uint32_t taken = word < pool->words ? (uint32_t)__builtin_popcountll(~pool->used[word]) : 0;
+	pool->fetched_ahead = word < pool->fetched && pool->fetched_ahead > taken ? pool->fetched_ahead - taken : 0;
+	if (pool->fetched <= word)
+		pool->fetched = word + 1;
+	while (pool->fetched_ahead < FETCHED_AHEAD && pool->fetched < end) {
+		uint32_t next = next_with_free(pool, pool->fetched);
+		pool->fetched = next + 1;
+		if (next >= end)
+			break;
+		for (uint64_t m = ~pool->used[next]; m; m &= m - 1, pool->fetched_ahead++)
+			__builtin_prefetch(pool_bytes(pool, next * 64 + (uint32_t)__builtin_ctzll(m)), 1);
+	}
+}
+
+uint32_t pool_lowest_word(struct allocpool *pool)
+{
+	if (pool->lowest < pool->words && pool->used[pool->lowest] != UINT64_MAX)
+		return pool->lowest;
+	pool->lowest = next_with_free(pool, pool->lowest);
+	if (pool->lowest < pool->high_water / 64)
+		fetch_ahead(pool, pool->lowest);
+	return pool->lowest;
+}
+
+/* COUNT more rows are in use, all below END. */
+static inline void count_taken(struct allocpool *pool, uint32_t end, uint32_t count)
+{
+	pool->live += count;
+	if (pool->live > pool->peak)
+		pool->peak = pool->live;
+	if (end > pool->high_water) {
+		pool->high_water = end;
+		pool->ever = end > pool->ever ? end : pool->ever;
+	}
 }
 
 void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
 {
+	uint32_t end = word * 64 + 64 - (uint32_t)__builtin_clzll(mask);
 	pool->used[word] |= mask;
 	if (pool->used[word] == UINT64_MAX)
 		pool->some_free[word / 64] &= ~(1ull << (word % 64));
-	pool->live += count;
-	if (pool->live > pool->peak)
-		pool->peak = pool->live;
-	uint32_t end = word * 64 + 64 - (uint32_t)__builtin_clzll(mask);
-	if (end > pool->high_water)
-		pool->high_water = end;
-	if (end > pool->ever)
-		pool->ever = end;
+	count_taken(pool, end, count);
 }
 
 void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count)
 {
 	pool->used[word] &= ~mask;
 	pool->some_free[word / 64] |= 1ull << (word % 64);
-	if (word / 64 < pool->hint)
-		pool->hint = word / 64;
+	if (word < pool->lowest) {
+		pool->lowest = word;
+		pool->fetched = 0;
+	}
 	pool->live -= count;
 	if (pool->view.dirty)
 		pool->view.dirty[word] &= ~mask;
+	if (pool->view.pinned) /* within erase or on_move, all others are refused */
+		pool->view.pinned[word] &= ~mask;
 	if (!pool->generations && !pool->config.debug)
 		return;
 	for (uint64_t m = mask; m; m &= m - 1) {
@@ -140,7 +182,7 @@ static bool written_since(struct allocpool *pool, uint32_t row)
 static int make_ready(struct allocpool *pool, uint32_t row)
 {
 	size_t end = ((size_t)row + 1) * pool->view.stride;
-	if (__builtin_expect(end > __atomic_load_n(&pool->rows_ready, __ATOMIC_ACQUIRE), 0)) {
+	if (end > __atomic_load_n(&pool->rows_ready, __ATOMIC_ACQUIRE)) {
 		if (!memory_try_busy(pool))
 			return -EAGAIN;
 		int error = memory_open(pool, end);
@@ -155,7 +197,8 @@ static void tell_low(struct allocpool *pool)
 {
 	uint32_t prepared = __atomic_load_n(&pool->prepared, __ATOMIC_RELAXED);
 	uint32_t free_rows = prepared > pool->live ? prepared - pool->live : 0;
-	if (free_rows < pool->config.low_water && !__atomic_exchange_n(&pool->low_told, true, __ATOMIC_RELAXED))
+	if (free_rows < pool->config.low_water && !__atomic_load_n(&pool->low_told, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&pool->low_told, true, __ATOMIC_RELAXED))
 		pool->config.on_low(pool->config.argument, free_rows);
 }
 
@@ -169,54 +212,53 @@ static void begin_row(struct allocpool *pool, uint32_t row, uint64_t key, uint32
 		pool->view.counters[row] = 0;
 }
 
-/* Rows that come again lie scattered, and their new owner writes to them at once: those of the next word of the
- * bitmap are fetched while this one's are handed out. (Above the high-water mark they come in a row: the CPU sees that
- * by itself.) */
-static void fetch_ahead(struct allocpool *pool, uint32_t word)
+__attribute__((noinline)) static int alloc_any(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
 {
-	uint64_t later = pool->some_free[word / 64] & (UINT64_MAX << 1 << (word % 64));
-	uint32_t next = word / 64 * 64 + (uint32_t)__builtin_ctzll(later | 1ull << 63);
-	pool->fetched = word;
-	if (!later || next >= pool->high_water / 64)
-		return;
-	for (uint64_t m = ~pool->used[next]; m; m &= m - 1)
-		__builtin_prefetch(pool_bytes(pool, next * 64 + (uint32_t)__builtin_ctzll(m)), 1);
-}
-
-int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
-{
-	uint32_t row;
-	if (!pool || !ret_row)
-		return -EINVAL;
-	if (!pool_lowest_free(pool, &row))
+	uint32_t word = pool_lowest_word(pool);
+	if (word == pool->words)
 		return -ENOSPC;
+	uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(~pool->used[word]);
 	int error = make_ready(pool, row);
 	if (error)
 		return error;
-	pool_take(pool, row / 64, 1ull << (row % 64), 1);
+	pool_take(pool, word, 1ull << (row % 64), 1);
 	begin_row(pool, row, key, now);
 	*ret_row = row;
-	if (row / 64 != pool->fetched)
-		fetch_ahead(pool, row / 64);
 	if (pool->config.low_water)
 		tell_low(pool);
 	return 0;
 }
 
+int allocpool_alloc(struct allocpool *pool, uint64_t key, uint32_t now, uint32_t *ret_row)
+{
+	if (!pool || !ret_row)
+		return -EINVAL;
+	/* The next row of the word that the last one was of, where nothing else is to be done: all under a lock. */
+	uint32_t word = pool->lowest;
+	uint64_t used = word < pool->words ? pool->used[word] : UINT64_MAX, with_next = used | (used + 1);
+	if (with_next == UINT64_MAX || pool->alloc_asks)
+		return alloc_any(pool, key, now, ret_row);
+	uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(~used);
+	pool->used[word] = with_next;
+	count_taken(pool, row + 1, 1);
+	begin_row(pool, row, key, now);
+	*ret_row = row;
+	return 0;
+}
+
 int allocpool_alloc_mask(struct allocpool *pool, uint32_t now, unsigned most, uint32_t *ret_word, uint64_t *ret_mask)
 {
-	uint32_t row;
 	if (!pool || !ret_word || !ret_mask || most < 1 || most > 64)
 		return -EINVAL;
-	if (!pool_lowest_free(pool, &row))
+	uint32_t word = pool_lowest_word(pool);
+	if (word == pool->words)
 		return -ENOSPC;
-	uint32_t word = row / 64;
 	uint64_t mask = 0;
 	unsigned count = 0;
 	for (uint64_t m = ~pool->used[word]; m && count < most; m &= m - 1, count++) {
-		row = word * 64 + (uint32_t)__builtin_ctzll(m);
+		uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(m);
 		int error = make_ready(pool, row);
-		if (error && !mask)
+		if (error && (!mask || error == -EUCLEAN)) /* which is told once */
 			return error;
 		if (error)
 			break;
@@ -260,7 +302,7 @@ int allocpool_get_stats(const struct allocpool *pool, struct allocpool_stats *re
 		.max_rows = pool->config.max_rows,
 		.prepared = prepared,
 		.high_water = pool->high_water,
-		.huge = pool->config.pages != ALLOCPOOL_PAGES_SMALL,
+		.huge = memory_has_huge_rows(pool),
 		.hugetlb_bytes = __atomic_load_n(&pool->hugetlb_bytes, __ATOMIC_RELAXED),
 		.reserved_bytes = pool->reserved,
 		.resident_bytes = top * (uint64_t)pool->view.stride + (uint64_t)((double)top * metadata),

@@ -31,12 +31,15 @@ struct allocpool {
 	size_t reserved, rows_bytes, page_bytes;
 	size_t rows_ready; /* of the rows' area: how much may be written to; atomic, as what is marked so */
 	size_t metadata_bits;
-	bool closed; /* the reservation is opened piece by piece */
-	uint32_t words, hint;
-	uint32_t fetched; /* the word of the bitmap behind which rows were fetched ahead */
+	bool closed;     /* the reservation is opened piece by piece */
+	bool alloc_asks; /* for memory, for the low-water mark or for a write after a free */
+	uint32_t words;
+	uint32_t lowest;                 /* no word of the bitmap below it has a free row */
+	uint32_t fetched, fetched_ahead; /* the free rows below this word were fetched; how many were not taken yet */
 	uint32_t live, peak, high_water;
 	uint32_t ever;     /* rows from the first on that ever were in use: they have generations */
 	uint32_t prepared; /* atomic */
+	uint32_t begun;    /* rows from the first on that prepare began with, by whoever holds busy */
 	uint32_t busy;     /* atomic: the process whose prepare or trim runs */
 	bool low_told;     /* atomic */
 	uint64_t refused, moved;
@@ -49,13 +52,15 @@ int memory_open(struct allocpool *pool, size_t bytes);
 bool memory_try_busy(struct allocpool *pool);
 void memory_end_busy(struct allocpool *pool);
 bool memory_takes_hugetlb(const struct allocpool *pool);
+bool memory_has_huge_rows(const struct allocpool *pool);
 
 /* scan.c */
 int scan_choose(uint32_t simd, const struct kernels **ret_kernels);
 
 /* pool.c */
+/* The first word with a free row; WORDS: none. */
+uint32_t pool_lowest_word(struct allocpool *pool);
 /* MASK has COUNT rows, at least one. */
-bool pool_lowest_free(struct allocpool *pool, uint32_t *ret_row);
 void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count);
 void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count);
 

@@ -4,7 +4,9 @@
 #include "pool.h"
 #include <time.h>
 
-#define WORDS_A_LOOK 256u /* between two looks at the clock: 16384 rows, some microseconds */
+/* Between two looks at the clock: 16384 rows, some microseconds; of the caller's own score 64. */
+#define WORDS_A_LOOK 256u
+#define WORDS_A_LOOK_BY_SCORE 1u
 #define ERASE_BATCH 256u
 
 static uint64_t clock_ns(void)
@@ -98,21 +100,27 @@ static inline uint32_t seen_by(struct witness w, uint32_t row)
 	return w.scattered ? seen + __atomic_load_n(&w.scattered[row], __ATOMIC_RELAXED) * 0x9e3779b1u : seen;
 }
 
-/* The rows of the cursor's pending mask, as far as there is room. */
+/* The rows of the cursor's pending mask, as far as there is room. Where there is for all 64, eight are written at a
+ * time, of which the last may be none: how many there are differs from word to word, and no CPU guesses it. */
 static size_t put_found(const struct allocpool *pool, struct witness w, struct allocpool_cursor *cursor,
 			struct allocpool_found *found, size_t room)
 {
 	const uint64_t *keys = pool->keys;
+	const uint32_t first = cursor->word * 64, at_once = room < 64 ? 1 : 8;
 	uint64_t pending = cursor->pending;
-	size_t count = 0;
-	for (; pending && count < room; pending &= pending - 1) {
-		uint32_t row = cursor->word * 64 + (uint32_t)__builtin_ctzll(pending);
-		found[count++] = (struct allocpool_found){
-			.key = keys ? keys[row] : 0,
-			.row = row,
-			.seen = seen_by(w, row),
-		};
-	}
+	size_t count = (size_t)__builtin_popcountll(pending), at = 0;
+	count = count < room ? count : room;
+	if (keys) /* two pages ahead: each page's first look is slow, and the CPU does not fetch across pages */
+		__builtin_prefetch((const void *)((uintptr_t)(keys + first) + 8192));
+	for (; at < count; at += at_once)
+		for (uint32_t i = 0; i < at_once; i++, pending &= pending - 1) {
+			uint32_t row = first + (uint32_t)__builtin_ctzll(pending | 1ull << 63);
+			found[at + i] = (struct allocpool_found){
+				.key = keys ? keys[row] : 0,
+				.row = row,
+				.seen = seen_by(w, row),
+			};
+		}
 	cursor->pending = pending;
 	if (!pending)
 		cursor->word++;
@@ -139,14 +147,17 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 		return error;
 	const struct witness w = witness_of(pool, query->by);
 	uint32_t end = pool_words_in_use(pool);
-	uint64_t until = query->budget_ns ? clock_ns() + query->budget_ns : 0;
+	uint32_t look = query->by == ALLOCPOOL_BY_SCORE ? WORDS_A_LOOK_BY_SCORE : WORDS_A_LOOK;
+	uint64_t until = 0;
+	if (query->budget_ns && __builtin_add_overflow(clock_ns(), query->budget_ns, &until))
+		until = 0;
 	size_t count = 0;
 	if (cursor->pending && cursor->word < end) {
 		cursor->pending = still_pending(pool, query, cursor);
 		count = put_found(pool, w, cursor, ret_found, room);
 	}
 	while (count < room && cursor->word < end) {
-		uint32_t stop = until && end - cursor->word > WORDS_A_LOOK ? cursor->word + WORDS_A_LOOK : end;
+		uint32_t stop = until && end - cursor->word > look ? cursor->word + look : end;
 		while (count < room && cursor->word < stop) {
 			uint64_t mask = 0;
 			cursor->word = next_word(pool, query, cursor->word, stop, &mask);
@@ -163,15 +174,7 @@ long allocpool_select(const struct allocpool *pool, const struct allocpool_query
 	return (long)count;
 }
 
-static inline bool still_due(const struct allocpool *pool, struct witness w, const struct allocpool_found *found)
-{
-	uint32_t row = found->row;
-	return row < pool->config.max_rows && pool_has(pool, row) && seen_by(w, row) == found->seen &&
-	       (!pool->keys || pool->keys[row] == found->key) && !pool_is_pinned(pool, row);
-}
-
-/* A row that is named twice must not be erased twice. In select's order each is higher than all before it; any other is
- * looked for in the batch. */
+/* A row that is named twice must not be erased twice. */
 static bool is_named(const struct allocpool_found *batch, size_t count, uint32_t row)
 {
 	for (size_t i = 0; i < count; i++)
@@ -180,33 +183,59 @@ static bool is_named(const struct allocpool_found *batch, size_t count, uint32_t
 	return false;
 }
 
-/* Puts those of FOUND that are still due at the front of BATCH, up to ERASE_BATCH; *at is behind the last one seen. */
-static size_t fill_batch(const struct allocpool *pool, struct witness w, const struct allocpool_found *found,
-			 size_t count, struct allocpool_found *batch, size_t *at)
+/* A batch, and its rows by words of the bitmap: one entry for those that come one after the other. */
+struct batch {
+	struct allocpool_found *found;
+	size_t count, words;
+	struct {
+		uint32_t word;
+		uint64_t mask;
+	} rows[ERASE_BATCH + 1]; /* from 1 on */
+};
+
+static inline bool still_due(const struct allocpool *pool, struct witness w, struct allocpool_found one)
 {
-	size_t kept = 0;
-	uint32_t highest = 0;
-	for (; *at < count && kept < ERASE_BATCH; ++*at) {
-		const struct allocpool_found one = found[*at];
-		if (!still_due(pool, w, &one) || (kept && one.row <= highest && is_named(batch, kept, one.row)))
-			continue;
-		highest = one.row > highest ? one.row : highest;
-		batch[kept++] = one;
-	}
-	return kept;
+	return one.row < pool->config.max_rows && pool_has(pool, one.row) && seen_by(w, one.row) == one.seen &&
+	       (!pool->keys || pool->keys[one.row] == one.key) && !pool_is_pinned(pool, one.row);
 }
 
-/* Rows of one word in a row, as select gives them, go in one step. */
-static void release_found(struct allocpool *pool, const struct allocpool_found *found, size_t count)
+/* Puts those of FOUND that are still due at the front of BATCH, up to ERASE_BATCH, and gives how many it looked at. In
+ * select's order each is higher than all before it; any other is looked for. */
+static size_t fill_batch(const struct allocpool *pool, struct witness w, const struct allocpool_found *found,
+			 size_t count, struct batch *batch)
 {
-	for (size_t i = 0; i < count;) {
-		uint32_t word = found[i].row / 64;
-		uint64_t mask = 0;
-		size_t begin = i;
-		for (; i < count && found[i].row / 64 == word; i++)
-			mask |= 1ull << (found[i].row % 64);
-		pool_release(pool, word, mask, (uint32_t)(i - begin));
+	const struct allocpool copy = *pool;
+	size_t kept = 0, words = 0, i = 0;
+	uint32_t word = UINT32_MAX, highest = 0;
+	uint64_t mask = 0;
+	for (; i < count && kept < ERASE_BATCH; i++) {
+		const struct allocpool_found one = { found[i].key, found[i].row, found[i].seen };
+		if (!still_due(&copy, w, one))
+			continue;
+		if (kept && one.row <= highest) {
+			if (is_named(batch->found, kept, one.row))
+				continue;
+		} else {
+			highest = one.row;
+		}
+		/* Without a branch, which no CPU would guess. */
+		mask = (one.row / 64 == word ? mask : 0) | 1ull << (one.row % 64);
+		words += one.row / 64 != word;
+		word = one.row / 64;
+		batch->rows[words].word = word;
+		batch->rows[words].mask = mask;
+		batch->found[kept++] = one;
 	}
+	batch->count = kept;
+	batch->words = words;
+	return i;
+}
+
+static void release_batch(struct allocpool *pool, const struct batch *batch)
+{
+	for (size_t i = 1; i <= batch->words; i++)
+		pool_release(pool, batch->rows[i].word, batch->rows[i].mask,
+			     (uint32_t)__builtin_popcountll(batch->rows[i].mask));
 }
 
 long allocpool_commit(struct allocpool *pool, const struct allocpool_query *query, struct allocpool_found *found,
@@ -219,14 +248,13 @@ long allocpool_commit(struct allocpool *pool, const struct allocpool_query *quer
 	if (error)
 		return error;
 	const struct witness w = witness_of(pool, query->by);
-	size_t freed = 0;
+	struct batch batch = { .found = found };
 	for (size_t at = 0; at < count;) {
-		struct allocpool_found *batch = found + freed;
-		size_t kept = fill_batch(pool, w, found, count, batch, &at);
-		if (erase && kept)
-			erase(argument, batch, kept);
-		release_found(pool, batch, kept);
-		freed += kept;
+		at += fill_batch(pool, w, found + at, count - at, &batch);
+		if (erase && batch.count)
+			erase(argument, batch.found, batch.count);
+		release_batch(pool, &batch);
+		batch.found += batch.count;
 	}
-	return (long)freed;
+	return batch.found - found;
 }

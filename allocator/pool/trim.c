@@ -9,7 +9,12 @@ static size_t align_up(size_t bytes, size_t unit)
 	return (bytes + unit - 1) / unit * unit;
 }
 
-static size_t unit_of(const struct allocpool *pool)
+static size_t unit_of_rows(const struct allocpool *pool)
+{
+	return memory_has_huge_rows(pool) ? HUGE_PAGE : pool->page_bytes;
+}
+
+static size_t unit_of_fields(const struct allocpool *pool)
 {
 	return pool->config.pages == ALLOCPOOL_PAGES_SMALL ? pool->page_bytes : HUGE_PAGE;
 }
@@ -23,7 +28,7 @@ static void prepared_no_more(struct allocpool *pool, uint32_t rows)
 /* Gives back the whole units of what lies between the rows FROM and TO, which are free. */
 static uint64_t give_back(struct allocpool *pool, size_t from, size_t to)
 {
-	size_t unit = unit_of(pool), stride = pool->view.stride;
+	size_t unit = unit_of_rows(pool), stride = pool->view.stride;
 	size_t begin = align_up(from * stride, unit), end = to * stride / unit * unit;
 	if (to == pool->high_water) /* nothing above it is in use */
 		end = align_up(to * stride, unit);
@@ -43,8 +48,8 @@ static uint64_t give_back_fields(struct allocpool *pool, size_t from, size_t to)
 	} fields[] = { { pool->keys, 8 }, { pool->view.stamps, 4 }, { pool->view.counters, 4 } };
 	uint64_t given = 0;
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-		size_t begin = align_up(from * fields[i].bytes, unit_of(pool));
-		size_t end = align_up(to * fields[i].bytes, unit_of(pool));
+		size_t begin = align_up(from * fields[i].bytes, unit_of_fields(pool));
+		size_t end = align_up(to * fields[i].bytes, unit_of_fields(pool));
 		if (fields[i].at && begin < end &&
 		    madvise((char *)fields[i].at + begin, end - begin, MADV_DONTNEED) == 0)
 			given += end - begin;
@@ -77,6 +82,7 @@ static uint64_t trim_holes(struct allocpool *pool, size_t end)
 			row += 63;
 		} else if (used >> (row % 64) & 1) {
 			bytes += run < row ? give_back(pool, run, row) : 0;
+			row += row % 64 == 0 && used == UINT64_MAX ? 63 : 0;
 			run = row + 1;
 		}
 	}
@@ -99,14 +105,14 @@ int allocpool_trim(struct allocpool *pool, uint64_t *ret_bytes)
 		return -EINVAL;
 	if (!memory_try_busy(pool))
 		return -EBUSY;
-	/* Rows that were prepared and never taken have memory as well. */
-	if (pool->prepared > pool->high_water)
-		pool->high_water = pool->prepared;
+	/* Rows that were prepared and never taken have memory as well, and in part those of a prepare that failed. */
+	if (pool->begun > pool->high_water)
+		pool->high_water = pool->begun;
 	uint32_t end = rows_to_the_highest(pool), top = pool->high_water;
 	uint64_t bytes = 0;
 	if (!memory_takes_hugetlb(pool))
 		bytes = trim_holes(pool, end) + give_back(pool, end, top);
-	pool->high_water = end;
+	pool->high_water = pool->begun = end;
 	if (memory_takes_hugetlb(pool))
 		bytes = close_top(pool);
 	bytes += give_back_fields(pool, end, top);
@@ -151,9 +157,15 @@ long allocpool_compact(struct allocpool *pool, size_t most,
 {
 	if (!pool)
 		return -EINVAL;
-	uint32_t from = pool->high_water, to, peak = pool->peak;
+	uint32_t from = pool->high_water, peak = pool->peak;
 	size_t moves = 0;
-	while (moves < most && highest_movable(pool, from, &from) && pool_lowest_free(pool, &to) && to < from) {
+	while (moves < most && highest_movable(pool, from, &from)) {
+		uint32_t word = pool_lowest_word(pool);
+		if (word > from / 64)
+			break;
+		uint32_t to = word * 64 + (uint32_t)__builtin_ctzll(~pool->used[word]);
+		if (to >= from)
+			break;
 		pool_take(pool, to / 64, 1ull << (to % 64), 1);
 		move_row(pool, from, to);
 		if (on_move)

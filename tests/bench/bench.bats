@@ -106,10 +106,16 @@ expect_sane() {
   json pool-256 '.schema == 1 and .quick and .rounds == 1'
   json pool-256 '.contenders | keys == ["list", "malloc-jemalloc", "pmr", "pool", "pool-prepared"]'
   json pool-256 '[.contenders[].median | .insert_ns > 0 and .walk_ns > 0 and .evict_map_10_ns > 0 and .refill_ns > 0] | all'
-  json pool-256 '.contenders.pool.median | .metadata_bytes < 16.3 and .resident_after_ratio < 1.5 and .sum_ns > 0'
+  json pool-256 '.contenders.pool.median | .metadata_bytes < 16.3 and .resident_after_ratio < 1.5 and .sum_ns > 0 and .gather_ns > 0 and .dirty_mask_ns > 0 and .pause_worst_us > 0'
   json pool-256 '.contenders.list.median.resident_after_ratio > 1.5'
-  json pool-256 '.goals | length == 13'
+  json pool-256 '.goals | length == 16'
   expect_picture "$out/pool-256.png"
+  run "$bench/pool" --quick --only pool --out "$out"
+  [[ $status -eq 0 && -e $out/pool-64.json && -e $out/pool-4096.json ]]
+  run "$bench/pool" --scan --quick --only 'list,pool' --out "$out"
+  json pool-8 '[.contenders[].median.walk_ns > 0] | all'
+  run "$bench/pool" --shards --quick --out "$out"
+  json shards-8-2 '[.contenders[].median | .lookups_per_s > 0 and .held_worst_us > 0] | all'
   run "$bench/pool" 256 --quick --only nobody --out "$out"
   [ "$status" -ne 0 ]
 }

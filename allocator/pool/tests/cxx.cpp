@@ -77,6 +77,13 @@ static void check_containers()
 	}
 	allocpool_stats stats;
 	MUST(allocpool_get_stats(pool.get(), &stats) == 0 && stats.live == 0);
+	allocpool_config config = usual(2); // 4 MiB apart, from an address that is a multiple of 2
+	config.row_bytes = std::size_t{ 4 } << 20;
+	allocrun::pool wide(config);
+	allocrun::pool_resource wide_resource(wide);
+	MUST(throws<std::bad_alloc>(
+		[&] { static_cast<void>(wide_resource.allocate(64, std::size_t{ 4 } << 20)); }));
+	wide_resource.deallocate(wide_resource.allocate(64, std::size_t{ 2 } << 20), 64);
 }
 
 #if __cplusplus >= 202002L
@@ -91,6 +98,11 @@ static void check_spans()
 	MUST(pool.row<float>(row + 1).empty());
 	MUST(pool.keys().size() == 10 && pool.keys()[row] == 1 && pool.counters().empty());
 	MUST(pool.stamps()[row] == 1);
+	allocpool_config config = usual(2); // rows of 3 bytes, one behind the other
+	config.row_bytes = 3, config.alignment = 1;
+	allocrun::pool packed(config);
+	row = packed.alloc(1, 1);
+	MUST(packed.row<float>(row).empty() && packed.row<char>(row).size() == 3);
 }
 #endif
 

@@ -54,10 +54,29 @@ static void test_dump_and_load(void **state)
 	assert_int_equal(allocpool_destroy(pool, 1), 0);
 }
 
+/* What lies in a free row of a dump is no write after a free. */
+static void test_load_to_verify(void **state)
+{
+	(void)state;
+	struct allocpool_config config = usual(100);
+	struct allocpool *pool = make(config), *copy = NULL;
+	for (uint32_t i = 0; i < 100; i++)
+		memset(at(pool, take(pool, i, i)), 7, 256);
+	assert_int_equal(allocpool_free(pool, 50), 0);
+	FILE *file = dumped(pool);
+	config.debug = ALLOCPOOL_DEBUG_VERIFY;
+	assert_int_equal(load(config, file, &copy), 0);
+	assert_int_equal(take(copy, 1, 1), 50);
+	fclose(file);
+	assert_int_equal(allocpool_destroy(copy, 1), 0);
+	assert_int_equal(allocpool_destroy(pool, 1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dump_and_load),
+		cmocka_unit_test(test_load_to_verify),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory: moved together, given back, made ready; limits, page and node policies, fork. */
 #include "support.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 
 static void on_low(void *argument, uint32_t prepared_free)
@@ -87,11 +90,71 @@ static void test_prepare_and_low_water(void **state)
 	assert_int_equal(allocpool_destroy(pool, 1), 0);
 }
 
+/* What a prepare that failed has made ready goes back with the rest. */
+static void test_trim_after_a_failed_prepare(void **state)
+{
+	(void)state;
+	struct allocpool *pool = make(usual(1600));
+	char *hole = at(pool, 1584);
+	uint64_t bytes;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+	assert_int_equal(munmap(hole, 4096), 0);
+	assert_int_equal(allocpool_prepare(pool, 1600), -ENOMEM);
+	assert_ptr_equal(mmap(hole, 4096, PROT_READ | PROT_WRITE, flags, -1, 0), hole);
+	assert_true(resident(pool, 1600) > 0);
+	assert_int_equal(allocpool_trim(pool, &bytes), 0);
+	assert_int_equal(resident(pool, 1600), 0);
+	assert_int_equal(allocpool_destroy(pool, 0), 0);
+}
+
+#define MANY 4000000u
+
+static atomic_bool over;
+
+/* Whether an address of ARGUMENT's pool was given to somebody else. */
+static void *take_holes(void *argument)
+{
+	const char *rows = ((const struct allocpool_view *)argument)->rows, *end = rows + (size_t)MANY * 256;
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	bool is_taken = false;
+	while (!over && (char *)mmap(NULL, 1 << 20, PROT_NONE, flags, -1, 0) > rows) /* so no place above is left */
+		;
+	while (!over) {
+		char *area = mmap(NULL, 1 << 20, PROT_NONE, flags, -1, 0);
+		is_taken = is_taken || (area >= rows && area < end);
+		munmap(area, 1 << 20);
+	}
+	return (void *)is_taken;
+}
+
+/* Where the kernel has no hugepage, or no more, the pool's addresses stay its own all the time. */
+static void test_no_hole_without_hugepages(void **state)
+{
+	(void)state;
+	struct allocpool_config config = usual(MANY);
+	config.pages = ALLOCPOOL_PAGES_HUGETLB;
+	struct allocpool *pool = make(config);
+	pthread_t thread;
+	void *is_taken;
+	over = false;
+	assert_int_equal(pthread_create(&thread, NULL, take_holes, (void *)(uintptr_t)view_of(pool)), 0);
+	for (uint32_t rows = 0; rows < MANY; rows += 8000) {
+		uint32_t row = take(pool, rows, 1);
+		uint32_t skipped[7999];
+		assert_int_equal(row, rows);
+		assert_int_equal(allocpool_alloc_bulk(pool, NULL, 1, 7999, skipped), 0);
+	}
+	over = true;
+	pthread_join(thread, &is_taken);
+	assert_null(is_taken);
+	assert_int_equal(allocpool_destroy(pool, 1), 0);
+}
+
 /* This machine may have no hugepage set aside: then the rows are on others, or refused. */
 static void test_page_policies(void **state)
 {
 	(void)state;
-	for (uint32_t pages = 0; pages < 4; pages++) {
+	for (uint32_t pages = 0; pages <= ALLOCPOOL_PAGES_THP_FIELDS; pages++) {
 		struct allocpool_config config = usual(20000);
 		struct allocpool_stats stats;
 		uint32_t row;
@@ -110,6 +173,40 @@ static void test_page_policies(void **state)
 			memset(at(pool, take(pool, 1, 1)), 1, 256);
 		}
 		assert_int_equal(allocpool_destroy(pool, 1), 0);
+	}
+}
+
+/* Whether the kernel may put 2 MiB pages there: it knows each policy by the flags of the mapping. */
+static bool may_be_huge(const void *area)
+{
+	char line[512] = "";
+	unsigned long begin = 0, end = 0;
+	bool found = false, may = false;
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	while (smaps && fgets(line, sizeof line, smaps)) {
+		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+			found = begin <= (uintptr_t)area && (uintptr_t)area < end;
+		else if (found && strncmp(line, "VmFlags:", 8) == 0)
+			may = strstr(line, " hg") != NULL;
+	}
+	fclose(smaps);
+	return may;
+}
+
+static void test_which_pages_may_be_huge(void **state)
+{
+	(void)state;
+	static const bool rows[] = { [ALLOCPOOL_PAGES_THP] = true, [ALLOCPOOL_PAGES_THP_FIELDS] = false };
+	static const bool fields[] = { [ALLOCPOOL_PAGES_THP] = true, [ALLOCPOOL_PAGES_THP_FIELDS] = true };
+	static const uint32_t all[] = { ALLOCPOOL_PAGES_SMALL, ALLOCPOOL_PAGES_THP, ALLOCPOOL_PAGES_THP_FIELDS };
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		struct allocpool_config config = usual(20000);
+		config.pages = all[i];
+		struct allocpool *pool = make(config);
+		assert_int_equal(may_be_huge(view_of(pool)->rows), rows[all[i]]);
+		assert_int_equal(may_be_huge(view_of(pool)->stamps), fields[all[i]]);
+		assert_int_equal(may_be_huge(view_of(pool)->keys), fields[all[i]]);
+		assert_int_equal(allocpool_destroy(pool, 0), 0);
 	}
 }
 
@@ -217,12 +314,43 @@ static void test_limits_and_fork(void **state)
 	assert_int_equal(allocpool_destroy(shared_by_fork, 0), 0);
 }
 
+static void *prepare_and_trim(void *argument)
+{
+	struct allocpool *pool = argument;
+	uint64_t bytes;
+	while (!over && allocpool_prepare(pool, 40000) == 0 && allocpool_trim(pool, &bytes) == 0)
+		;
+	return NULL;
+}
+
+static int prepare_all(void)
+{
+	return -allocpool_prepare(shared_by_fork, 40000);
+}
+
+/* The thread that prepared is not there in the child. */
+static void test_fork_while_a_thread_prepares(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	shared_by_fork = make(usual(40000));
+	over = false;
+	assert_int_equal(pthread_create(&thread, NULL, prepare_and_trim, shared_by_fork), 0);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(in_child(prepare_all), 0);
+	over = true;
+	pthread_join(thread, NULL);
+	assert_int_equal(allocpool_destroy(shared_by_fork, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compact_and_trim),      cmocka_unit_test(test_trim_of_holes),
-		cmocka_unit_test(test_prepare_and_low_water), cmocka_unit_test(test_page_policies),
-		cmocka_unit_test(test_node_policies),         cmocka_unit_test(test_limits_and_fork),
+		cmocka_unit_test(test_compact_and_trim),          cmocka_unit_test(test_trim_of_holes),
+		cmocka_unit_test(test_prepare_and_low_water),     cmocka_unit_test(test_trim_after_a_failed_prepare),
+		cmocka_unit_test(test_no_hole_without_hugepages), cmocka_unit_test(test_page_policies),
+		cmocka_unit_test(test_which_pages_may_be_huge),   cmocka_unit_test(test_node_policies),
+		cmocka_unit_test(test_limits_and_fork),           cmocka_unit_test(test_fork_while_a_thread_prepares),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

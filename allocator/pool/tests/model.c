@@ -35,7 +35,7 @@ static struct allocpool_config any_config(struct chance *c)
 	config.alignment = alignments[chance_below(c, 5)];
 	config.max_rows = 1 + chance_below(c, MODEL_ROWS);
 	config.fields = chance_below(c, 2) ? ALLOCPOOL_ALL_FIELDS : chance_below(c, 64);
-	config.pages = chance_below(c, 3);
+	config.pages = chance_below(c, 4) ? chance_below(c, 3) : ALLOCPOOL_PAGES_THP_FIELDS;
 	config.simd = chance_below(c, 4);
 	config.debug = chance_below(c, 8) ? ALLOCPOOL_DEBUG_OFF : chance_below(c, 3);
 	return config;

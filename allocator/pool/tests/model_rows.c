@@ -172,6 +172,24 @@ static void mark(struct model *m)
 		*bit = what == 0 || what == 1 || what == 4;
 }
 
+static void mark_mask(struct model *m)
+{
+	uint32_t word = chance_below(&m->chance, m->config.max_rows / 64 + 2);
+	uint64_t mask = 0;
+	int wanted = model_has(m, ALLOCPOOL_DIRTY) ? 0 : -ENOTSUP;
+	for (uint32_t i = chance_below(&m->chance, 6); i--;)
+		mask |= 1ull << chance_below(&m->chance, 64);
+	if (!wanted && word > (m->config.max_rows - 1) / 64)
+		wanted = -ERANGE;
+	for (uint64_t rest = mask; rest && wanted != -ERANGE && wanted != -ENOTSUP; rest &= rest - 1) {
+		int error = state_of(m, word * 64 + (uint32_t)__builtin_ctzll(rest));
+		wanted = error ? error : wanted;
+	}
+	SAME(allocpool_mark_dirty_mask(m->view, word, mask) == wanted);
+	for (; mask && !wanted; mask &= mask - 1)
+		m->rows[word * 64 + (uint32_t)__builtin_ctzll(mask)].dirty = true;
+}
+
 static void keep_handle(struct model *m)
 {
 	uint32_t row = model_any_row(m), slot = chance_below(&m->chance, MODEL_HANDLES);
@@ -203,7 +221,10 @@ void model_use_step(struct model *m)
 		keep_handle(m);
 		break;
 	case 6:
-		mark(m);
+		if (chance_below(&m->chance, 4))
+			mark(m);
+		else
+			mark_mask(m);
 		break;
 	default:
 		touch(m);

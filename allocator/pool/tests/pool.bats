@@ -60,6 +60,24 @@ passes() {
 
 @test "pool: the same shared library serves a musl program" { passes "$tests/musl"; }
 
+@test "pool: from Python: the library and the layout of the header's structs" {
+  passes python3 -B "$pool/tests/binding.py" "$built/liballocpool.so.1"
+  [[ $output == "100 evicted, "* ]]
+}
+
+@test "pool: no compiler warns of the headers, as C99 to C2x and C++11 to C++20" {
+  local standard all=(-Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wcast-align -Wundef
+    -Wmissing-declarations -pedantic-errors -Werror -O2 -I"$pool" -c -o "$BATS_TEST_TMPDIR/header.o")
+  for standard in c99 c11 c17 c2x; do
+    gcc "-std=$standard" "${all[@]}" "$pool/tests/header.c"
+    clang-14 "-std=$standard" "${all[@]}" "$pool/tests/header.c"
+  done
+  for standard in c++11 c++14 c++17 c++20; do
+    g++ "-std=$standard" "${all[@]}" -Wold-style-cast -Wzero-as-null-pointer-constant -x c++ "$pool/tests/header.c"
+    clang++-14 "-std=$standard" "${all[@]}" -Wold-style-cast -x c++ "$pool/tests/header.c"
+  done
+}
+
 @test "pool: it exports what the header declares, versioned, and names no libc" {
   run ! grep NEEDED <(readelf -dW "$built/liballocpool.so.1")
   diff <(nm -D --defined-only "$built/liballocpool.so.1" | awk '$2 == "T" { print $3 }' | sort) \

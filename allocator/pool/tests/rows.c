@@ -30,7 +30,7 @@ static void test_configurations(void **state)
 	REFUSED(-EINVAL, c.alignment = 48);
 	REFUSED(-EINVAL, c.alignment = 4u << 20);
 	REFUSED(-EINVAL, c.fields = 64);
-	REFUSED(-EINVAL, c.pages = 4);
+	REFUSED(-EINVAL, c.pages = 5);
 	REFUSED(-EINVAL, c.numa = 4; c.nodes = 1);
 	REFUSED(-EINVAL, c.nodes = 1);
 	REFUSED(-EINVAL, c.numa = ALLOCPOOL_NUMA_BIND);
@@ -203,6 +203,36 @@ static void test_bits(void **state)
 	assert_int_equal(allocpool_destroy(pool, 0), 0);
 }
 
+/* With rows that are no multiple of 64, and with such a number. */
+static void test_dirty_masks(void **state)
+{
+	(void)state;
+	struct allocpool_config without = usual(64);
+	for (uint32_t rows = 100; rows <= 128; rows += 28) {
+		struct allocpool *pool = make(usual(rows));
+		const struct allocpool_view *view = view_of(pool);
+		uint32_t last = (rows - 1) % 64;
+		for (uint32_t i = 0; i < rows; i++)
+			take(pool, i, 1);
+		assert_int_equal(allocpool_free(pool, 70), 0);
+		assert_int_equal(allocpool_mark_dirty_mask(view, 2, 1), -ERANGE);
+		assert_int_equal(allocpool_mark_dirty_mask(view, UINT32_MAX, 1), -ERANGE);
+		if (last < 63)
+			assert_int_equal(allocpool_mark_dirty_mask(view, 1, 2ull << last), -ERANGE);
+		assert_int_equal(allocpool_mark_dirty_mask(view, 1, 3ull << 5), -ENOENT);
+		assert_int_equal(allocpool_is_dirty(view, 69), 0);
+		assert_int_equal(allocpool_mark_dirty_mask(view, 0, UINT64_MAX), 0);
+		assert_int_equal(allocpool_mark_dirty_mask(view, 1, 1ull << last | 2), 0);
+		assert_true(view->dirty[0] == UINT64_MAX && view->dirty[1] == (1ull << last | 2));
+		assert_int_equal(allocpool_destroy(pool, 1), 0);
+	}
+	without.fields = 0;
+	struct allocpool *pool = make(without);
+	assert_int_equal(allocpool_mark_dirty_mask(view_of(pool), 0, 0), -ENOTSUP);
+	assert_int_equal(allocpool_mark_dirty_mask(NULL, 0, 0), -EINVAL);
+	assert_int_equal(allocpool_destroy(pool, 0), 0);
+}
+
 /* A NULL is refused wherever the header allows none. */
 static void test_views_of_nothing(void **state)
 {
@@ -211,6 +241,15 @@ static void test_views_of_nothing(void **state)
 	uint32_t row = 0;
 	uint64_t word = 0;
 	assert_null(allocpool_get_view(NULL));
+	assert_null(allocpool_pointer(NULL, 0));
+	assert_int_equal(allocpool_check_row(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_touch(NULL, 0, 1), -EINVAL);
+	assert_int_equal(allocpool_mark_dirty(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_mark_dirty_exclusive(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_is_dirty(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_clear_dirty(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_pin(NULL, 0), -EINVAL);
+	assert_int_equal(allocpool_unpin(NULL, 0), -EINVAL);
 	assert_int_equal(allocpool_alloc(NULL, 0, 0, &row), -EINVAL);
 	assert_int_equal(allocpool_alloc_bulk(NULL, NULL, 0, 1, &row), -EINVAL);
 	assert_int_equal(allocpool_alloc_mask(NULL, 0, 1, &row, &word), -EINVAL);
@@ -263,6 +302,15 @@ static void test_debug_sees_a_write_after_free(void **state)
 	bytes[100] = 1;
 	assert_int_equal(allocpool_alloc(pool, 1, 1, &row), -EUCLEAN);
 	assert_int_equal(take(pool, 1, 1), 0);
+	/* In the middle of a mask, too; nothing is taken then. */
+	uint32_t rows[3], word;
+	uint64_t mask;
+	assert_int_equal(allocpool_alloc_bulk(pool, NULL, 1, 3, rows), 0);
+	assert_int_equal(allocpool_free_bulk(pool, rows, 3), 0);
+	((char *)at(pool, rows[1]))[255] = 1;
+	assert_int_equal(allocpool_alloc_mask(pool, 1, 3, &word, &mask), -EUCLEAN);
+	assert_int_equal(allocpool_check_row(view_of(pool), rows[0]), -ENOENT);
+	assert_int_equal(allocpool_alloc_mask(pool, 1, 3, &word, &mask), 3);
 	assert_int_equal(allocpool_destroy(pool, 1), 0);
 }
 
@@ -275,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_bulk_is_all_or_nothing),
 		cmocka_unit_test(test_masks),
 		cmocka_unit_test(test_bits),
+		cmocka_unit_test(test_dirty_masks),
 		cmocka_unit_test(test_views_of_nothing),
 		cmocka_unit_test(test_metadata_and_stats),
 		cmocka_unit_test(test_debug_sees_a_write_after_free),

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Eviction: select, commit, what to select by. */
 #include "support.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 static void test_missing_fields(void **state)
 {
@@ -153,6 +156,68 @@ static void test_budget_pauses(void **state)
 	assert_int_equal(allocpool_destroy(pool, 1), 0);
 }
 
+/* More time than there will be is no limit. */
+static void test_budget_without_end(void **state)
+{
+	(void)state;
+	struct allocpool *pool = make(usual(100000));
+	struct allocpool_query query = { .by = ALLOCPOOL_BY_AGE, .now = 1, .age = 1, .budget_ns = UINT64_MAX };
+	struct allocpool_cursor cursor = { 0 };
+	struct allocpool_found found[4];
+	for (uint32_t i = 0; i < 100000; i++)
+		take(pool, i, 1);
+	assert_int_equal(allocpool_select(pool, &query, &cursor, found, 4), 0);
+	assert_true(cursor.done);
+	assert_int_equal(allocpool_destroy(pool, 1), 0);
+}
+
+static double count_looks(void *argument, const struct allocpool_view *view, uint32_t row)
+{
+	(void)view, (void)row;
+	++*(uint32_t *)argument;
+	return 1;
+}
+
+/* The caller's own score may be slow: the clock is looked at after each 64 rows. */
+static void test_budget_of_a_score(void **state)
+{
+	(void)state;
+	struct allocpool *pool = make(usual(10000));
+	uint32_t looks = 0;
+	struct allocpool_query query = {
+		.by = ALLOCPOOL_BY_SCORE, .score = count_looks, .argument = &looks, .budget_ns = 1
+	};
+	struct allocpool_cursor cursor = { 0 };
+	struct allocpool_found found[4];
+	for (uint32_t i = 0; i < 10000; i++)
+		take(pool, i, 1);
+	assert_int_equal(allocpool_select(pool, &query, &cursor, found, 4), 0);
+	assert_int_equal(looks, 64);
+	assert_int_equal(allocpool_destroy(pool, 1), 0);
+}
+
+static void pin_all(void *argument, const struct allocpool_found *batch, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(allocpool_pin(argument, batch[i].row), 0);
+}
+
+/* A row that goes takes its bits along: the next one in its place begins without. */
+static void test_pins_end_with_the_row(void **state)
+{
+	(void)state;
+	struct allocpool *pool = make(usual(100));
+	struct allocpool_query query = { .by = ALLOCPOOL_BY_AGE, .now = 100, .age = 10 };
+	struct allocpool_cursor cursor = { 0 };
+	struct allocpool_found found[2];
+	take(pool, 1, 1);
+	assert_int_equal(allocpool_select(pool, &query, &cursor, found, 2), 1);
+	assert_int_equal(allocpool_commit(pool, &query, found, 1, pin_all, (void *)(uintptr_t)view_of(pool)), 1);
+	assert_int_equal(take(pool, 2, 2), 0);
+	assert_int_equal(allocpool_free(pool, 0), 0);
+	assert_int_equal(allocpool_destroy(pool, 0), 0);
+}
+
 static double by_key(void *argument, const struct allocpool_view *view, uint32_t row)
 {
 	(void)argument;
@@ -178,6 +243,39 @@ static void test_score_and_cutoff(void **state)
 	assert_int_equal(allocpool_destroy(pool, 1), 0);
 }
 
+#define MOVING 20000u
+
+static atomic_bool over;
+
+/* Uses all rows, and lets them age again, as fast as it can. */
+static void *toggle(void *argument)
+{
+	const struct allocpool_view *view = argument;
+	for (uint32_t round = 0; !over; round++)
+		for (uint32_t row = 0; row < MOVING; row++)
+			__atomic_store_n(&view->stamps[row], round % 2 ? 1000000 : 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Its passes see different ages, and yet there are enough rows that are no older than all. */
+static void test_cutoff_while_rows_are_used(void **state)
+{
+	(void)state;
+	struct allocpool *pool = make(usual(MOVING));
+	pthread_t thread;
+	uint32_t age = 0, kept;
+	for (uint32_t i = 0; i < MOVING; i++)
+		take(pool, i, 1);
+	over = false;
+	assert_int_equal(pthread_create(&thread, NULL, toggle, (void *)(uintptr_t)view_of(pool)), 0);
+	for (unsigned round = 0; round < 300 && age < 2000000; round++)
+		assert_int_equal(allocpool_cutoff(pool, 1000000, MOVING, &age, &kept), 0);
+	over = true;
+	pthread_join(thread, NULL);
+	assert_true(age < 2000000);
+	assert_int_equal(allocpool_destroy(pool, 1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +285,10 @@ int main(void)
 		cmocka_unit_test(test_pending_rows_are_looked_at_again),
 		cmocka_unit_test(test_budget_pauses),
 		cmocka_unit_test(test_score_and_cutoff),
+		cmocka_unit_test(test_budget_without_end),
+		cmocka_unit_test(test_budget_of_a_score),
+		cmocka_unit_test(test_pins_end_with_the_row),
+		cmocka_unit_test(test_cutoff_while_rows_are_used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

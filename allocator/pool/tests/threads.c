@@ -75,6 +75,8 @@ static void *reader(void *argument)
 				MUST(allocpool_unpin(view, row) == 1);
 			if (i % 8 == 0)
 				MUST(allocpool_mark_dirty(view, row) >= 0);
+			else if (i % 8 == 2)
+				MUST(allocpool_mark_dirty_mask(view, row / 64, 1ull << (row % 64)) == 0);
 			else if (i % 8 == 1)
 				MUST(allocpool_clear_dirty(view, row) >= 0);
 		}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One shard of an embedding table, the lock held by the caller, over a scheme of memory.
 //
-//   table SCHEME ROWS BYTES [latency]      list malloc boost pmr pool pool-prepared pool-thp pool-avx2 pool-scalar
+//   table SCHEME ROWS BYTES [latency|scan]      list malloc boost pmr pool pool-prepared pool-fields pool-thp
+//   pool-avx2 pool-scalar
 //
 // list is the usual scheme: a 16-byte header in each block, free blocks linked through themselves, a mutex
 // for each step of a walk. malloc, boost and pmr have the same header, and a table of pointers, so that they can be
@@ -191,14 +192,30 @@ template <typename Scheme> class table
 		for (std::size_t i = 0; i < w.rows; i++)
 			row[i]->stamp = random.percent(percent) ? OLD : NEW;
 	}
+	// The oldest tenth, which was inserted together.
+	void stamp_first(std::size_t count)
+	{
+		for (std::size_t i = 0; i < w.rows; i++)
+			row[i]->stamp = i < count ? OLD : NEW;
+	}
+	// A whole row handed on, with what is kept of it.
+	void gather()
+	{
+		char out[sizeof source + sizeof(header)];
+		timed("gather_ns", w.rows, [&] {
+			for (std::size_t i = 0; i < w.rows; i++) {
+				std::memcpy(out, row[random.hot(w.rows)], sizeof(header) + w.bytes);
+				sink += static_cast<unsigned char>(out[i % w.bytes]);
+			}
+		});
+	}
 	// Who is told of the keys writes them down, no more: no map's time is in it.
-	void evict_and_refill()
+	void evict_and_refill(const char *evict, const char *refill)
 	{
 		std::vector<std::int64_t> gone(w.rows);
 		std::vector<header *> fresh(w.rows);
 		std::size_t freed = 0;
-		stamp_anew(10);
-		timed("evict_ns", w.rows, [&] {
+		timed(evict, w.rows, [&] {
 			for (std::size_t i = 0; i < w.rows; i++) {
 				header *h = at(i);
 				if (h && h->stamp < NEW) {
@@ -207,7 +224,7 @@ template <typename Scheme> class table
 				}
 			}
 		});
-		timed("refill_ns", freed, [&] {
+		timed(refill, freed, [&] {
 			for (std::size_t i = 0; i < freed; i++) {
 				fresh[i] = insert(static_cast<std::size_t>(gone[i]), NEW);
 				std::memcpy(fresh[i] + 1, source, 8);
@@ -246,10 +263,17 @@ template <typename Scheme> class table
 	{
 		std::unordered_set<void *> dirty;
 		std::mutex lock;
-		timed("dirty_ns", w.rows / 8, [&] {
-			for (std::size_t i = 0; i < w.rows / 8; i++) {
+		const std::vector<std::uint32_t> keys = any_keys(random, w.rows);
+		timed("dirty_ns", keys.size(), [&] {
+			for (std::uint32_t key : keys) {
 				std::lock_guard<std::mutex> held(lock);
-				dirty.insert(row[random.next() % w.rows]);
+				dirty.insert(row[key]);
+			}
+		});
+		timed("dirty_read_ns", keys.size(), [&] {
+			for (std::uint32_t key : keys) {
+				std::lock_guard<std::mutex> held(lock);
+				sink += dirty.count(row[key]);
 			}
 		});
 	}
@@ -267,19 +291,29 @@ template <typename Scheme> class table
 			sink += all[all.size() / 2];
 		});
 	}
-	// What a random half that goes leaves resident, for each byte of what stays.
-	void give_back()
+	// What a half that goes leaves resident, for each byte of what stays: a random one, or that which came first.
+	template <typename Goes> void give_back(const char *name, Goes goes)
 	{
-		map = {};
 		double full = resident_mib(), live = 0;
 		for (std::size_t i = 0; i < w.rows; i++)
-			if (random.percent(50))
+			if (goes(i)) {
 				scheme.release(row[i]);
-			else
+				row[i] = nullptr;
+			} else {
 				live += static_cast<double>(w.bytes + sizeof(header)) / (1 << 20);
+			}
 		usleep(700000); // what jemalloc and mimalloc put off is due by then
 		std::free(std::malloc(100));
-		figure("resident_after_ratio", (loaded_mib - (full - resident_mib())) / live);
+		figure(name, (loaded_mib - (full - resident_mib())) / live);
+		for (std::size_t i = 0; i < w.rows; i++)
+			if (!row[i])
+				put(i, NEW);
+	}
+	void give_back_halves()
+	{
+		map = {};
+		give_back("resident_after_ratio", [&](std::size_t) { return random.percent(50); });
+		give_back("resident_oldest_ratio", [&](std::size_t i) { return i < w.rows / 2; });
 	}
 	void allocate_one_by_one()
 	{
@@ -295,31 +329,41 @@ template <typename Scheme> class table
 template <typename Scheme> void run(const work &w)
 {
 	static table<Scheme> t(w);
-	if (w.only_latency) {
+	if (w.what == work::LATENCY) {
 		t.allocate_one_by_one();
 		return;
 	}
 	t.load();
-	t.look_up();
+	if (w.what == work::ALL)
+		t.look_up();
 	t.walk();
-	t.evict_and_refill();
+	if (w.what == work::SCAN)
+		return;
+	t.gather();
+	t.stamp_first(w.rows / 10);
+	t.evict_and_refill("evict_oldest_ns", "refill_oldest_ns");
+	t.stamp_anew(10);
+	t.evict_and_refill("evict_ns", "refill_ns");
 	t.evict_with_maps();
 	t.mark_dirty();
 	t.keep_most_recent();
-	t.give_back();
+	t.give_back_halves();
 }
 
 } // namespace
 
 int main(int argc, char **argv)
 {
-	const bool only_latency = argc == 5 && std::strcmp(argv[4], "latency") == 0;
-	if (argc != 4 && !only_latency) {
-		std::fprintf(stderr, "usage: table SCHEME ROWS BYTES [latency]\n");
+	const std::string what = argc == 5 ? argv[4] : "";
+	if (argc != 4 && what != "latency" && what != "scan") {
+		std::fprintf(stderr, "usage: table SCHEME ROWS BYTES [latency|scan]\n");
 		return 2;
 	}
 	const std::string scheme = argv[1];
-	const work w = { std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10), only_latency };
+	const work w = { std::strtoull(argv[2], nullptr, 10), std::strtoull(argv[3], nullptr, 10),
+			 what == "latency" ? work::LATENCY :
+			 what == "scan"    ? work::SCAN :
+					     work::ALL };
 	if (w.rows < 1000 || w.rows > 100000000 || w.bytes < 8 || w.bytes > sizeof source || w.bytes % 8) {
 		std::fprintf(stderr, "table: ROWS from 1000 to 100000000, BYTES from 8 to %zu by 8\n", sizeof source);
 		return 2;

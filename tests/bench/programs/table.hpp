@@ -17,7 +17,7 @@ constexpr std::uint32_t OLD = 1000, NEW = 2000; // stamps
 
 struct work {
 	std::size_t rows, bytes;
-	bool only_latency; // of one allocation after the other
+	enum { ALL, LATENCY, SCAN } what; // latency: of one allocation after the other
 };
 
 // CPU time of this thread: what else the machine does is not in it, page faults are.
@@ -79,6 +79,15 @@ inline std::uint64_t read_row(const void *row, std::size_t bytes)
 	return sum;
 }
 
+// What is marked dirty, in no order: looking for it is not measured.
+inline std::vector<std::uint32_t> any_keys(chance &random, std::size_t rows)
+{
+	std::vector<std::uint32_t> keys(rows / 8);
+	for (std::uint32_t &key : keys)
+		key = static_cast<std::uint32_t>(random.next() % rows);
+	return keys;
+}
+
 inline double resident_mib()
 {
 	char line[128];
@@ -104,6 +113,7 @@ struct latencies {
 	void report()
 	{
 		std::sort(ns.begin(), ns.end());
+		figure("alloc_p50_ns", ns[ns.size() / 2]);
 		figure("alloc_p9999_ns", ns[ns.size() - 1 - ns.size() / 10000]);
 		figure("alloc_worst_us", ns.back() / 1000);
 	}

@@ -76,12 +76,6 @@ class table
 		}
 		return freed;
 	}
-	void stamp_anew(unsigned percent)
-	{
-		for (std::size_t i = 0; i < w.rows; i++)
-			view->stamps[row[i]] = random.percent(percent) ? OLD : NEW;
-	}
-
       public:
 	table(const work &of, allocpool_config config, bool prepares) : w(of), row(of.rows), found(4096)
 	{
@@ -99,6 +93,11 @@ class table
 		}
 	}
 
+	void stamp_anew(unsigned percent)
+	{
+		for (std::size_t i = 0; i < w.rows; i++)
+			view->stamps[row[i]] = random.percent(percent) ? OLD : NEW;
+	}
 	void load()
 	{
 		double before = resident_mib();
@@ -112,6 +111,7 @@ class table
 		allocpool_stats stats;
 		must(allocpool_get_stats(pool, &stats), "stats");
 		figure("metadata_bytes", stats.metadata_bytes);
+		figure("is_avx512", std::strcmp(stats.simd, "avx512") == 0);
 	}
 	void look_up()
 	{
@@ -152,15 +152,47 @@ class table
 				sink += sum(view->stamps, w.rows);
 		});
 	}
-	void evict_and_refill()
+	void stamp_first(std::size_t count)
+	{
+		for (std::size_t i = 0; i < w.rows; i++)
+			view->stamps[row[i]] = i < count ? OLD : NEW;
+	}
+	// Looked for as long as its budget of 50 us allows, with nothing to find: the longest look.
+	void walk_in_pieces()
+	{
+		allocpool_query query{};
+		allocpool_cursor cursor{};
+		double worst = 0;
+		query.by = ALLOCPOOL_BY_AGE, query.now = NEW, query.age = NEW, query.budget_ns = 50000;
+		while (!cursor.done)
+			worst = std::max(worst, each_ns(1, [&] {
+						 sink += static_cast<std::uint64_t>(allocpool_select(
+							 pool, &query, &cursor, found.data(), found.size()));
+					 }));
+		figure("pause_worst_us", worst / 1000);
+	}
+	void gather()
+	{
+		char out[sizeof source + 16];
+		timed("gather_ns", w.rows, [&] {
+			for (std::size_t i = 0; i < w.rows; i++) {
+				std::uint32_t at = row[random.hot(w.rows)];
+				std::memcpy(out, &view->keys[at], 8);
+				std::memcpy(out + 8, &view->stamps[at], 4);
+				std::memcpy(out + 12, &view->counters[at], 4);
+				std::memcpy(out + 16, allocpool_pointer(view, at), w.bytes);
+				sink += static_cast<unsigned char>(out[i % w.bytes]);
+			}
+		});
+	}
+	void evict_and_refill(const char *evict_name, const char *refill)
 	{
 		gone.resize(w.rows);
 		std::vector<std::uint32_t> fresh(w.rows);
 		std::size_t freed = 0;
 		gone_count = 0;
-		stamp_anew(10);
-		timed("evict_ns", w.rows, [&] { freed = evict(on_erase); });
-		timed("refill_ns", freed, [&] {
+		timed(evict_name, w.rows, [&] { freed = evict(on_erase); });
+		timed(refill, freed, [&] {
 			for (std::size_t i = 0; i < freed; i++) {
 				fresh[i] = insert(gone[i], NEW);
 				std::memcpy(allocpool_pointer(view, fresh[i]), source, 8);
@@ -187,24 +219,31 @@ class table
 	}
 	void mark_dirty()
 	{
-		timed("dirty_ns", w.rows / 8, [&] {
-			for (std::size_t i = 0; i < w.rows / 8; i++)
-				sink += static_cast<std::uint64_t>(
-					allocpool_mark_dirty(view, row[random.next() % w.rows]));
-		});
-		for (std::size_t i = 0; i < w.rows; i++)
-			must(allocpool_clear_dirty(view, row[i]), "clear");
-		timed("dirty_exclusive_ns", w.rows / 8, [&] {
-			for (std::size_t i = 0; i < w.rows / 8; i++)
-				sink += static_cast<std::uint64_t>(
-					allocpool_mark_dirty_exclusive(view, row[random.next() % w.rows]));
-		});
-		// Rows in the order of a batch that was written.
-		for (std::size_t i = 0; i < w.rows; i++)
-			must(allocpool_clear_dirty(view, row[i]), "clear");
-		timed("dirty_in_order_ns", w.rows, [&] {
+		std::vector<std::uint32_t> rows = any_keys(random, w.rows);
+		for (std::uint32_t &at : rows)
+			at = row[at];
+		auto clear = [&] {
 			for (std::uint32_t i = 0; i < w.rows; i++)
-				sink += static_cast<std::uint64_t>(allocpool_mark_dirty_exclusive(view, i));
+				must(allocpool_clear_dirty(view, i), "clear");
+		};
+		auto each = [&](const char *name, auto mark) {
+			timed(name, rows.size(), [&] {
+				for (std::uint32_t at : rows)
+					sink += static_cast<std::uint64_t>(mark(view, at));
+			});
+		};
+		each("dirty_ns", allocpool_mark_dirty);
+		each("dirty_read_ns", allocpool_is_dirty);
+		clear();
+		each("dirty_exclusive_ns", allocpool_mark_dirty_exclusive);
+		clear();
+		std::sort(rows.begin(), rows.end()); // as a batch comes that was written in its order
+		each("dirty_in_order_ns", allocpool_mark_dirty_exclusive);
+		clear();
+		const std::uint32_t words = static_cast<std::uint32_t>(w.rows / 64);
+		timed("dirty_mask_ns", w.rows, [&] {
+			for (std::uint32_t i = 0; i < words; i++)
+				must(allocpool_mark_dirty_mask(view, i, UINT64_MAX), "mark");
 		});
 	}
 	void keep_most_recent()
@@ -218,25 +257,57 @@ class table
 		});
 		sink += age;
 	}
-	void give_back()
+	template <typename Goes> void give_back(const char *name, const char *moved_name, Goes goes)
 	{
-		map = {};
 		double full = resident_mib(), live = 0;
 		allocpool_stats stats;
 		std::uint64_t bytes = 0;
 		must(allocpool_get_stats(pool, &stats), "stats");
 		for (std::size_t i = 0; i < w.rows; i++)
-			if (random.percent(50))
+			if (goes(i)) {
 				must(allocpool_free(pool, row[i]), "free");
-			else
+				row[i] = UINT32_MAX;
+			} else {
 				live += (static_cast<double>(w.bytes) + stats.metadata_bytes) / (1 << 20);
+			}
 		long moved = 0;
 		double ns = each_ns(1, [&] {
-			must(moved = allocpool_compact(pool, SIZE_MAX, nullptr, nullptr), "compact");
+			must(moved = allocpool_compact(pool, SIZE_MAX, on_move, this), "compact");
 			must(allocpool_trim(pool, &bytes), "trim");
 		});
-		figure("moved_ns", ns / static_cast<double>(moved ? moved : 1));
-		figure("resident_after_ratio", (loaded_mib - (full - resident_mib())) / live);
+		figure(moved_name, ns / static_cast<double>(moved ? moved : 1));
+		figure(name, (loaded_mib - (full - resident_mib())) / live);
+		for (std::size_t i = 0; i < w.rows; i++)
+			if (row[i] == UINT32_MAX)
+				put(i, NEW);
+	}
+	static void on_move(void *argument, std::uint32_t, std::uint32_t to, std::uint64_t key)
+	{
+		static_cast<table *>(argument)->row[key] = to;
+	}
+	void give_back_halves()
+	{
+		map = {};
+		give_back("resident_after_ratio", "moved_ns", [&](std::size_t) { return random.percent(50); });
+		give_back("resident_oldest_ratio", "moved_oldest_ns", [&](std::size_t i) { return i < w.rows / 2; });
+	}
+	// Of rows that are taken and not written to: what all that is kept beside them costs.
+	static void measure_metadata(const work &of, const char *name, std::uint32_t fields)
+	{
+		allocpool_config only{};
+		allocpool *one = nullptr;
+		only.size = sizeof only, only.row_bytes = of.bytes, only.fields = fields;
+		only.max_rows = static_cast<std::uint32_t>(of.rows);
+		must(allocpool_create(&only, &one), "create");
+		double before = resident_mib();
+		std::uint32_t at;
+		for (std::size_t i = 0; i < of.rows; i++) {
+			must(allocpool_alloc(one, i, NEW, &at), "alloc");
+			if (fields & ALLOCPOOL_COUNTER)
+				must(allocpool_touch(allocpool_get_view(one), at, NEW), "touch");
+		}
+		figure(name, (resident_mib() - before) * (1 << 20) / static_cast<double>(of.rows));
+		must(allocpool_destroy(one, 1), "destroy");
 	}
 	void allocate_one_by_one()
 	{
@@ -260,6 +331,8 @@ void run_pool(const work &w, const char *form)
 	config.alignment = w.bytes % 64 ? 8 : 64;
 	if (name == "pool-thp")
 		config.pages = ALLOCPOOL_PAGES_THP;
+	else if (name == "pool-fields")
+		config.pages = ALLOCPOOL_PAGES_THP_FIELDS;
 	else if (name == "pool-avx2")
 		config.simd = ALLOCPOOL_SIMD_AVX2;
 	else if (name == "pool-scalar")
@@ -268,17 +341,30 @@ void run_pool(const work &w, const char *form)
 		std::fprintf(stderr, "table: no scheme '%s'\n", form);
 		std::exit(2);
 	}
-	static table t(w, config, name == "pool-prepared" || name == "pool-thp");
-	if (w.only_latency) {
+	if (w.what == work::ALL) {
+		table::measure_metadata({ 1000, w.bytes, w.what }, "first_bytes", ALLOCPOOL_KEY); // all there is of code
+		table::measure_metadata(w, "metadata_usual_bytes", ALLOCPOOL_KEY | ALLOCPOOL_STAMP | ALLOCPOOL_COUNTER);
+		table::measure_metadata(w, "metadata_stamp_bytes", ALLOCPOOL_STAMP);
+	}
+	static table t(w, config, name == "pool-prepared" || name == "pool-thp" || name == "pool-fields");
+	if (w.what == work::LATENCY) {
 		t.allocate_one_by_one();
 		return;
 	}
 	t.load();
-	t.look_up();
+	if (w.what == work::ALL)
+		t.look_up();
 	t.walk();
-	t.evict_and_refill();
+	t.walk_in_pieces();
+	if (w.what == work::SCAN)
+		return;
+	t.gather();
+	t.stamp_first(w.rows / 10);
+	t.evict_and_refill("evict_oldest_ns", "refill_oldest_ns");
+	t.stamp_anew(10);
+	t.evict_and_refill("evict_ns", "refill_ns");
 	t.evict_with_maps();
 	t.mark_dirty();
 	t.keep_most_recent();
-	t.give_back();
+	t.give_back_halves();
 }
