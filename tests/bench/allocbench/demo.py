@@ -14,7 +14,9 @@ SERVICE = Path(__file__).resolve().parent / "workloads/service.py"
 # The encoder needs more time for a request than the others.
 PHASES = {"documents": "burst:700@140,idle:6,trickle:20@10,idle:6",
           "front": "burst:300@60,idle:6,trickle:20@10,idle:6",
-          "embed": "burst:200@30,idle:7,trickle:20@4,idle:7"}
+          "embed": "burst:200@30,idle:7,trickle:20@4,idle:7",
+          "prefork": "burst:700@140,idle:6,trickle:20@10,idle:6",
+          "table": "burst:400@80,idle:6,trickle:20@10,idle:6"}
 METRICS = ["idle_rss", "cpu_per_request", "system_per_request"]
 
 

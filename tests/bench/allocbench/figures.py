@@ -37,7 +37,7 @@ METRICS = {m.name: m for m in (
     Metric("e2e_p99", "whole request, 99th percentile", "ms"),
     Metric("throughput", "requests answered in a second", "/s", True),
     Metric("cgroup_peak", "highest memory of the control group", "MiB"),
-    Metric("allocator_share", "the allocator's share of CPU", "%"),
+    Metric("allocator_share", "malloc's share of user CPU", "%"),
 )}
 PRIMARY = "idle_pss,cpu_per_request,e2e_p99"
 
