@@ -296,7 +296,10 @@ torture: build packages-cli ## launches side by side, failing system calls and k
 torture-peaks: build packages-bench ## a second peak under a memory limit, ten shapes beside the rivals: ten minutes
 	@tests/torture/peaks
 
-bench: bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
+bench: bench-user bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
+bench-user: build packages-bench ## allocbench's demo, what a user would see: the table of README.md, in three minutes
+	@$(STAGE)/bin/allocbench setup $(BUILD)/bench/venv && rm -rf $(BUILD)/bench/user
+	@ALLOCBENCH_VENV=$(abspath $(BUILD))/bench/venv $(STAGE)/bin/allocbench demo -o $(BUILD)/bench/user
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
 	@tests/vllm/setup
 	@tests/bench/alloc $(BENCH)
@@ -335,5 +338,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences systemd allocbench demo check check-lint check-unit \
-	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks bench bench-alloc bench-pool bench-launch install uninstall \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks bench bench-user bench-alloc bench-pool bench-launch install uninstall \
 	package sign images clean
