@@ -124,6 +124,7 @@ def measure_all(store: Store, plan: dict[str, Any], task: measure.Task, arms: li
 
 
 def report(chosen: argparse.Namespace) -> int:
+    Store(chosen.folder).meta()  # before what takes a second to load
     from . import summary
     found = summary.read(Store(chosen.folder))
     if chosen.html:

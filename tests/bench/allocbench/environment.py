@@ -5,7 +5,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from .errors import UsageError
@@ -52,6 +51,7 @@ def enter(words: list[str]) -> None:
 
 def make(where: Path | None) -> int:
     """Each file by its checksum, from wherever this machine's pip is told to look."""
+    import venv
     where = where or folder()
     if is_finished(where):
         return 0

@@ -73,7 +73,6 @@ class Sampler:
             self.problem = f"{self._out.name}: {e.strerror}"
 
     def _run(self) -> None:
-        """Looks as often as its share allows, marks counted."""
-        while not self._over.is_set():
+        """Looks as often as its share allows, marks counted; the first look is a mark."""
+        while not self._over.wait(max(SHORTEST_S, self.cpu_s / SHARE - (time.monotonic() - self.begun))):
             self.look(False)
-            self._over.wait(max(SHORTEST_S, self.cpu_s / SHARE - (time.monotonic() - self.begun)))
