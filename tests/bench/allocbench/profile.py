@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Iterator
 
+from .machine import file_text
 from .symbols import malloc_range, to_address
 
 CALL = {"x86_64": 298, "aarch64": 241}.get(platform.machine())
@@ -40,6 +41,12 @@ def open_event(cpu: int) -> int:
     return fd
 
 
+def online() -> list[int]:
+    """The CPUs: a server may choose others than ours."""
+    pieces = [[int(end) for end in piece.split("-")] for piece in file_text("/sys/devices/system/cpu/online").split(",")]
+    return [cpu for piece in pieces for cpu in range(piece[0], piece[-1] + 1)]
+
+
 class Ring:
     """One CPU's samples."""
 
@@ -56,9 +63,9 @@ class Ring:
         """Addresses by PID."""
         head, = struct.unpack_from("<Q", self.memory, HEAD)
         tail, = struct.unpack_from("<Q", self.memory, TAIL)
-        ring, start = memoryview(self.memory)[mmap.PAGESIZE:], tail % self.size
-        data = (bytes(ring[start:]) + bytes(ring[:start]))[:head - tail]
-        ring.release()
+        start, length = mmap.PAGESIZE + tail % self.size, head - tail
+        before_wrap = min(length, mmap.PAGESIZE + self.size - start)
+        data = self.memory[start:start + before_wrap] + self.memory[mmap.PAGESIZE:mmap.PAGESIZE + length - before_wrap]
         at = 0
         while at < len(data):
             kind, _, size = HEADER.unpack_from(data, at)
@@ -81,10 +88,10 @@ class Profile:
         self.problem = ""
         self._maps: dict[int, Maps] = {}
         try:
-            for cpu in sorted(os.sched_getaffinity(0)):
+            for cpu in online():
                 self.rings.append(Ring(cpu))
-        except OSError as e:
-            self.problem = e.strerror or str(e)
+        except (OSError, ValueError) as e:
+            self.problem = getattr(e, "strerror", None) or str(e)
             self.close()
 
     def close(self) -> None:
