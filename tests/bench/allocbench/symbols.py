@@ -8,8 +8,7 @@ from pathlib import Path
 NAMES = {b"malloc", b"free", b"calloc", b"realloc", b"memalign", b"aligned_alloc", b"valloc", b"pvalloc", b"malloc_trim",
          b"malloc_usable_size", b"mallinfo", b"mallinfo2", b"malloc_stats", b"malloc_info", b"mallopt", b"__libc_malloc",
          b"__libc_free", b"__libc_calloc", b"__libc_realloc", b"__libc_memalign", b"posix_memalign", b"__libc_mallopt",
-         b"__libc_valloc", b"__libc_pvalloc", b"__libc_mallinfo", b"cfree", b"reallocarray", b"__libc_freeres"}
-APART = {b"reallocarray", b"__libc_freeres"}  # objects of their own
+         b"__libc_valloc", b"__libc_pvalloc", b"__libc_mallinfo", b"cfree"}
 DYNSYM, FUNCTION, INDIRECT, LOAD = 11, 2, 10, 1
 
 
@@ -39,11 +38,11 @@ def functions(path: str) -> list[tuple[int, int, bytes]]:
 def malloc_range(path: str) -> tuple[int, int]:
     """From the end of what is exported before malloc's own functions, which its internals follow, to the last of
     them: between them nobody else exports anything. (0, 0) when they are not found."""
-    ours = [f for f in functions(path) if f[2] in NAMES - APART]
+    ours = [f for f in functions(path) if f[2] in NAMES]
     anchor = next((f for f in ours if f[2] == b"malloc"), None)
     if not anchor:
         return 0, 0
-    others = [f for f in functions(path) if f[2] not in NAMES - APART]
+    others = [f for f in functions(path) if f[2] not in NAMES]
     above = min((f[0] for f in others if f[0] > anchor[0]), default=1 << 63)
     low = max((f[1] for f in others if f[0] < anchor[0]), default=0)
     return low, max(f[1] for f in ours if f[0] < above)
