@@ -37,7 +37,7 @@ _allocbench() {
       --cool --in-use --allocrun --help --' ;;
     report) word='--html --format --help' ;;
     watch) word='-o --arm --metrics --every --days --report --allocrun --help' ;;
-    demo) word='-o --rounds --work --python --arms --allocrun --help' ;;
+    demo) word='-o --rounds --work --phases --python --arms --allocrun --help' ;;
     *) word=--help ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")

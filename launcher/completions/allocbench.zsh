@@ -39,8 +39,8 @@ case $words[1] in
     ;;
   demo)
     _arguments '-o[where results go]:folder:_directories' '--rounds[how many]:number: ' \
-      '--work[which service]:work:(documents front embed prefork table)' '--python[runs the service]:program:_files' \
-      "--arms[what is compared]:arms:_values -s , arm $arms" '--allocrun[which launcher]:program:_files'
+      '--work[which service]:work:(documents front embed prefork table)' '--phases[work and idleness]:phases: ' \
+      '--python[runs the service]:program:_files' "--arms[what is compared]:arms:_values -s , arm $arms" '--allocrun[which launcher]:program:_files'
     ;;
   setup) _arguments '1:folder:_directories' ;;
 esac

@@ -161,6 +161,18 @@ complete_words() {
     printf "%s\n" "${COMPREPLY[@]}"' - "$root/launcher/completions/allocbench.bash" "$@"
 }
 
+@test "allocbench: demo shows each of its services, and what they hold where one process knows it" {
+  for work in documents prefork table; do
+    allocbench demo -o "$out-$work" --work "$work" --rounds 1 --arms glibc,balanced --phases burst:10@20,idle:0.3
+    succeeds
+    [[ $output == "arm "*"working set MiB"*"idle ÷ working set"* ]]
+    jq -e '[.rows[].metrics | .requests == 10 and .failed == 0] | all' "$out-$work/rounds.jsonl"
+  done
+  jq -e '[.rows[].metrics | .working_set > 5 and .over_working_set > 0.5] | all' "$out-documents/rounds.jsonl"
+  # The parent and its four workers, each proved; none knows what the others hold.
+  jq -e '[.rows[] | (.proof | length == 5) and (.metrics | has("working_set") | not)] | all' "$out-prefork/rounds.jsonl"
+}
+
 @test "allocbench: an OpenAI endpoint is streamed: time to the first token and between tokens" {
   allocbench run "${few[@]}" --arms glibc --load openai:tiny --phases burst:6@20,idle:0.2 --metrics ttft_p50 -- "${server[@]}"
   succeeds

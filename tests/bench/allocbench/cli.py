@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--work", choices=("documents", "front", "embed", "prefork", "table"), default="documents")
     demo.add_argument("--python", metavar="PATH", help="runs the service; embed needs one with torch")
     demo.add_argument("--arms", default="glibc,glibc-pinned,balanced", metavar="LIST")
+    demo.add_argument("--phases", metavar="LIST", help="in place of those that show most; see run")
     demo.add_argument("--allocrun", metavar="PATH")
     setup = commands.add_parser("setup", help="install what allocbench needs into an environment of its own",
                                 allow_abbrev=False)

@@ -24,12 +24,11 @@ def main(chosen: argparse.Namespace) -> int:
     allocrun = those.find_allocrun(chosen.allocrun)
     arms = those.parse(chosen.arms, [], allocrun)
     server = [chosen.python or sys.executable, "-B", str(SERVICE), "--port", "{port}", "--work", chosen.work]
-    task = measure.Task(server, "/", loads.parse("draws:/", ""), phases.parse(PHASES[chosen.work]), allocrun, 0, 120,
-                        cool_s=2, in_use="/")
+    steps = chosen.phases or PHASES[chosen.work]
+    task = measure.Task(server, "/", loads.parse("draws:/", ""), phases.parse(steps), allocrun, 0, 120, cool_s=2, in_use="/")
     plan = {"arms": [arm.as_json() for arm in arms], "metrics": METRICS, "rounds": chosen.rounds, "seed": 1,
-            "server": server, "load": "draws:/", "bodies": "", "phases": PHASES[chosen.work], "ready": "/", "in_use": "/"}
-    print(f"allocbench: a service of {chosen.work}, {len(arms)} arms, {chosen.rounds} rounds: a burst, idleness, a "
-          "trickle, idleness", file=sys.stderr)
+            "server": server, "load": "draws:/", "bodies": "", "phases": steps, "ready": "/", "in_use": "/"}
+    print(f"allocbench: a service of {chosen.work}, {len(arms)} arms, rounds: {chosen.rounds}; {steps}", file=sys.stderr)
     store = Store(chosen.folder)
     experiment.run(store, json.loads(json.dumps(plan)), task, arms)
     report = summary.read(store)
