@@ -132,8 +132,7 @@ def watch(task: Task, arm: Arm, seed: str, folder: Path, server: Kept, sampler: 
     used = [in_use(task, port)]
     requests: dict[str, list[Request]] = {}
     durations: dict[str, float] = {}
-    sampler.start()
-    marks = {"start": sampler.look()}
+    marks = {"start": sampler.start()}
     for phase in task.phases:
         say(f"{arm.name}: {phase.name}")
         sampler.phase, at = phase.name, time.monotonic()
@@ -144,7 +143,7 @@ def watch(task: Task, arm: Arm, seed: str, folder: Path, server: Kept, sampler: 
             requests[phase.name] = loads.run(task.load, phase, port, seed, folder, server,
                                              lambda: sampler.problem, until, time.monotonic)
         durations[phase.name] = time.monotonic() - at
-        marks[phase.name] = sampler.look()
+        marks[phase.name] = sampler.look() if phase.is_idle or phase is task.phases[-1] else sampler.count()
     used.append(in_use(task, port))
     server.expect_alive()
     if sampler.problem:
@@ -155,7 +154,7 @@ def watch(task: Task, arm: Arm, seed: str, folder: Path, server: Kept, sampler: 
     return {"arm": arm.name, "metrics": figures if allocator is None else figures | {"allocator_share": allocator},
             "marks": marks, "proof": proof, "port": port, "spent": dict(spent.most_common(20)),
             "profile": sampler.profile.problem or "every phase but the warm-up",
-            "memory": [[s["at"], round(s["rss_mib"], 1), round(s["pss_mib"], 1), s["phase"]] for s in sampler.samples],
+            "memory": [[at, round(rss, 1)] for at, rss in sampler.rss],
             "latency": {name: [round(r.latency, 5) for r in rows if not r.error] for name, rows in requests.items()},
             "cgroup": sorted(sampler.group.made) if sampler.group else []}
 

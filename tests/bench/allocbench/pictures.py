@@ -52,9 +52,9 @@ def memory(rounds: Rounds, arms: list[str]) -> str:
         for arm in arms:
             for number, rows in enumerate(rounds):
                 points = thinned(next(r["memory"] for r in rows if r["arm"] == arm))
-                axes.plot([p[0] for p in points], [p[2] for p in points], color=colour_of(arms, arm), linewidth=1.2,
+                axes.plot([p[0] for p in points], [p[1] for p in points], color=colour_of(arms, arm), linewidth=1.2,
                           alpha=0.8, label=None if number else arm)
-        axes.set(xlabel="seconds since the server was ready", ylabel="PSS, MiB")
+        axes.set(xlabel="seconds since the server was ready", ylabel="RSS, MiB")
         axes.set_ylim(bottom=0)
         axes.legend()
     return draw("memory over time", paint)

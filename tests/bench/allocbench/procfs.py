@@ -8,6 +8,7 @@ from pathlib import Path
 
 ALLOCATOR = re.compile(r"/[^/]*(jemalloc|tcmalloc|mimalloc)[^/]*\.so[^/]*$")
 VARIABLES = ("MALLOC_CONF", "GLIBC_TUNABLES", "MALLOC_ARENA_MAX", "MIMALLOC_", "LD_PRELOAD")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 SWITCHES = re.compile(rb"ctxt_switches:\t(\d+)")
 ROLLUP = {"Rss": "rss", "Pss": "pss", "Anonymous": "anonymous", "AnonHugePages": "huge", "Swap": "swap",
@@ -177,6 +178,12 @@ def memory(tree: list[int]) -> Memory:
                 name = ROLLUP[key]
                 setattr(total, name, getattr(total, name) + int(rest.split()[0]))
     return total
+
+
+def rss_mib(tree: list[int]) -> float:
+    """By the kernel's counters, which are off by some pages for each CPU, and cost nothing."""
+    pages = [fields[1] for pid in tree if len(fields := quick_read(f"/proc/{pid}/statm").split()) > 1]
+    return sum(map(int, pages)) * PAGE / 2 ** 20
 
 
 def listening() -> dict[str, int]:
