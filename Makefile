@@ -57,7 +57,7 @@ help: ## this list
 # --- build -------------------------------------------------------------------
 
 build: packages-build launcher pool allocators ## the whole tree, in build/prefix
-launcher: $(STAGE)/bin/allocrun $(STAGE)/bin/allocrun-node $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences systemd ## the launcher alone
+launcher: $(STAGE)/bin/allocrun $(STAGE)/bin/allocrun-node $(STAGE)/lib/allocrun/probe $(STAGE)/lib/allocrun/children.so manuals schema presets completions licences systemd allocbench ## the launcher alone
 
 # The packages that a fresh machine lacks; a dpkg-query when it lacks none.
 packages-%:
@@ -131,7 +131,9 @@ pool: | packages-build ## liballocpool, into build/prefix
 
 manuals: $(STAGE)/share/man/man8/allocrun.8 $(STAGE)/share/man/man8/allocrun-node.8 $(STAGE)/share/man/man5/policy.conf.5 \
 	$(STAGE)/share/man/man7/allocrun-check.7 $(STAGE)/share/man/man7/allocrun-numa.7 \
-	$(STAGE)/share/man/man7/allocrun-systemd.7 $(STAGE)/share/man/man7/allocrun-tune.7
+	$(STAGE)/share/man/man7/allocrun-systemd.7 $(STAGE)/share/man/man7/allocrun-tune.7 $(STAGE)/share/man/man1/allocbench.1
+$(STAGE)/share/man/man1/%.1: launcher/man/%.1
+	@install -D -m 644 $< $@
 $(STAGE)/share/man/man8/%.8: launcher/man/%.8
 	@install -D -m 644 $< $@
 $(STAGE)/share/man/man5/%.5: launcher/man/%.5
@@ -151,6 +153,17 @@ presets: $(patsubst launcher/%,$(STAGE)/share/allocrun/%,$(wildcard launcher/pre
 $(STAGE)/share/allocrun/presets/%.conf: launcher/presets/%.conf
 	@install -D -m 644 $< $@
 
+# The A/B of one's own server; Python, which its own environment has what it needs for.
+BENCH_TOOL := tests/bench/allocbench
+allocbench: $(STAGE)/bin/allocbench $(STAGE)/share/allocrun/allocbench.schema.json \
+	$(patsubst $(BENCH_TOOL)/%,$(STAGE)/share/allocrun/allocbench/%,$(wildcard $(BENCH_TOOL)/*.py $(BENCH_TOOL)/*/*.py $(BENCH_TOOL)/requirements.*))
+$(STAGE)/bin/allocbench: $(BENCH_TOOL)/allocbench
+	@install -D -m 755 $< $@
+$(STAGE)/share/allocrun/allocbench/%: $(BENCH_TOOL)/%
+	@install -D -m 644 $< $@
+$(STAGE)/share/allocrun/allocbench.schema.json: $(BENCH_TOOL)/report.schema.json
+	@install -D -m 644 $< $@
+
 # The generator is the launcher under another name. The mount is wanted by a link, as systemd's own are.
 UNITS := $(STAGE)/lib/systemd
 systemd: $(patsubst systemd/%,$(UNITS)/system/%,$(wildcard systemd/*.service systemd/*.timer systemd/*.mount)) \
@@ -165,7 +178,7 @@ $(UNITS)/system-generators/allocrun-generator: Makefile
 $(UNITS)/system/sysinit.target.wants/run-allocrun.mount: Makefile
 	@mkdir -p $(@D) && ln -sfn ../run-allocrun.mount $@
 
-completions: $(foreach program,allocrun allocrun-node,$(STAGE)/share/bash-completion/completions/$(program) \
+completions: $(foreach program,allocrun allocrun-node allocbench,$(STAGE)/share/bash-completion/completions/$(program) \
 	$(STAGE)/share/zsh/site-functions/_$(program))
 $(STAGE)/share/bash-completion/completions/%: launcher/completions/%.bash
 	@install -D -m 644 $< $@
@@ -285,7 +298,10 @@ torture-peaks: build packages-bench ## a second peak under a memory limit, ten s
 torture-purge: packages-build packages-cli ## the purge thread under ThreadSanitizer for ten minutes
 	@STORMS=10 ROUNDS=20 bats allocator/tests/tsan.bats
 
-bench: bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
+bench: bench-user bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
+bench-user: build packages-bench ## allocbench's demo, what a user would see: the table of README.md, in three minutes
+	@$(STAGE)/bin/allocbench setup $(BUILD)/bench/venv && rm -rf $(BUILD)/bench/user
+	@ALLOCBENCH_VENV=$(abspath $(BUILD))/bench/venv $(STAGE)/bin/allocbench demo -o $(BUILD)/bench/user
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
 	@tests/vllm/setup
 	@tests/bench/alloc $(BENCH)
@@ -323,6 +339,6 @@ images: packages-build packages-package packages-containers packages-images ## I
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-.PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences systemd demo check check-lint check-unit \
-	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks torture-purge bench bench-alloc bench-pool bench-launch install uninstall \
+.PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences systemd allocbench demo check check-lint check-unit \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks torture-purge bench bench-user bench-alloc bench-pool bench-launch install uninstall \
 	package sign images clean

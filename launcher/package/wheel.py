@@ -11,6 +11,7 @@ tools for wheels look: dist-info/licenses (PEP 639) and dist-info/sboms (PEP 770
 The tags name the oldest system that the tree was made for. auditwheel finds them right, but for the
 instruction set (--disable-isa-ext-check): builds for x86-64-v2 are left out by the launcher itself where
 the CPU has less.
+The extra "bench" is what allocbench needs of Python.
 The same tarball gives the same bytes: names are sorted, times are the tarball's.
 """
 
@@ -61,7 +62,7 @@ def licence_of(bill):
     return " AND ".join(f"({word})" if " OR " in word else word for word in sorted(declared))
 
 
-def metadata(version, licence, licences):
+def metadata(version, licence, licences, bench):
     fields = [
         ("Metadata-Version", "2.4"),
         ("Name", "allocrun"),
@@ -73,6 +74,8 @@ def metadata(version, licence, licences):
         ("Classifier", "Environment :: Console"),
         ("Classifier", "Operating System :: POSIX :: Linux"),
         ("Classifier", "Topic :: System :: Systems Administration"),
+        ("Provides-Extra", "bench"),
+        *(("Requires-Dist", f"{pin}; extra == 'bench'") for pin in bench),
         ("Description-Content-Type", "text/markdown"),
     ]
     return "".join(f"{key}: {value}\n" for key, value in fields) + "\n" + DESCRIPTION
@@ -91,7 +94,8 @@ def wheel_files(files, version, tag):
         ordered[f"{info}/licenses/{short}"] = (files[name][0], False)
     bill = files[DOCUMENTS + "allocrun.spdx.json"][0]
     ordered[f"{info}/sboms/allocrun.spdx.json"] = (bill, False)
-    ordered[f"{info}/METADATA"] = (metadata(version, licence_of(bill), licences).encode(), False)
+    bench = files["share/allocrun/allocbench/requirements.in"][0].decode().split()
+    ordered[f"{info}/METADATA"] = (metadata(version, licence_of(bill), licences, bench).encode(), False)
     wheel = f"Wheel-Version: 1.0\nGenerator: allocrun\nRoot-Is-Purelib: false\nTag: {tag}\n"
     ordered[f"{info}/WHEEL"] = (wheel.encode(), False)
     return ordered, f"{info}/RECORD"

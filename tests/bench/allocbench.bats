@@ -8,8 +8,10 @@ bench=$BATS_TEST_DIRNAME
 root=$(cd "$bench/../.." && pwd)
 export ALLOCBENCH_VENV=$root/build/bench/venv
 python=$ALLOCBENCH_VENV/bin/python
+tool=$root/build/prefix/bin/allocbench
 
-setup_file() { "$bench/allocbench/allocbench" setup; }
+# The installed tree is what is tested.
+setup_file() { make -s -C "$root" allocbench && "$tool" setup; }
 
 setup() {
   out=$BATS_TEST_TMPDIR/out
@@ -19,9 +21,12 @@ setup() {
   few=(-o "$out" --arms 'glibc,balanced' --rounds 1 --grace 1 --cool 0 --metrics idle_pss --load http:/ --phases 'burst:20@40,idle:0.3')
 }
 
-teardown() { expect_nobody_left; }
+teardown() {
+  [ -z "${served:-}" ] || kill "$served" 2>/dev/null || true
+  expect_nobody_left
+}
 
-allocbench() { run --separate-stderr "$bench/allocbench/allocbench" "$@"; }
+allocbench() { run --separate-stderr "$tool" "$@"; }
 
 expect_nobody_left() {
   local _
@@ -48,13 +53,21 @@ fails() {
   fi
 }
 
+# one_run: $measured, a folder of results for those that only read; made once.
+one_run() {
+  measured=$BATS_FILE_TMPDIR/measured
+  [ ! -e "$measured/rounds.jsonl" ] || return 0
+  allocbench run "${few[@]}" -o "$measured" -- "${server[@]}"
+  succeeds
+}
+
 rounds_kept() { [ "$(grep -c '^{.*}$' "$out/rounds.jsonl" 2>/dev/null)" = "$1" ] || { echo "not $1 rounds"; ls -l "$out"; return 1; }; }
 
 # start_until WORDS [OPTION...]: in the background, until its progress says so; $bench_pid.
 start_until() {
   local words=$1 _
   shift
-  "$bench/allocbench/allocbench" run "${few[@]}" "$@" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" 3>&- &
+  "$tool" run "${few[@]}" "$@" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" 3>&- &
   bench_pid=$!
   for _ in {1..300}; do
     ! grep -q "$words" "$BATS_TEST_TMPDIR/stderr" || return 0
@@ -93,6 +106,71 @@ ended_with() {
   jq -e '.arms["glibc-pinned"].proof[0].options.arena_max == "2"' <<<"$output"
   jq -e '.arms["memory-mimalloc"].proof[0].allocator == "mimalloc"' <<<"$output"
   jq -e '[.comparisons[].word == "few"] | all' <<<"$output"
+  printf '%s' "$output" >"$BATS_TEST_TMPDIR/report.json"
+  "$root/build/vllm/venv/bin/python" - "$root/build/prefix/share/allocrun/allocbench.schema.json" "$BATS_TEST_TMPDIR/report.json" <<'PYTHON'
+import json, sys
+import jsonschema
+schema, report = (json.load(open(name, encoding="utf-8")) for name in sys.argv[1:])
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.Draft202012Validator(schema).validate(report)
+report["comparisons"][0]["verdict"] = 1
+assert not jsonschema.Draft202012Validator(schema).is_valid(report)
+PYTHON
+}
+
+@test "allocbench: malloc's share of user CPU is sampled, in glibc's own part of libc and in a library; or it is not measured" {
+  allocbench run "${few[@]}" --phases burst:20@20,idle:0.3 -- env PYTHONMALLOC=malloc "${server[@]}" churn
+  succeeds
+  if "$python" -B -c 'import sys; sys.path.insert(0, sys.argv[1]); from allocbench import profile; sys.exit(bool(profile.Profile().problem))' "$bench"; then
+    # It does little else.
+    jq -e '[.rows[].metrics.allocator_share | . > 10 and . <= 100] | all' "$out/rounds.jsonl"
+    jq -e '.rows[] | select(.arm == "glibc").spent["malloc of the libc"] > 0' "$out/rounds.jsonl"
+    jq -e '.rows[] | select(.arm == "balanced").spent["libjemalloc.so.2"] > 0' "$out/rounds.jsonl"
+  else
+    [[ $output == *"malloc's share of user CPU, %"*"not measured"* ]]
+  fi
+}
+
+@test "allocbench: without its environment it says the one command that makes it; help needs none" {
+  ALLOCBENCH_VENV=$BATS_TEST_TMPDIR/none allocbench report "$out"
+  fails 125 "allocbench setup makes it"
+  ALLOCBENCH_VENV=$BATS_TEST_TMPDIR/none allocbench run --help
+  succeeds
+  mkdir "$BATS_TEST_TMPDIR/mine"
+  touch "$BATS_TEST_TMPDIR/mine/letter"
+  allocbench setup "$BATS_TEST_TMPDIR/mine"
+  fails 125 "is there and is no Python environment"
+  [ -e "$BATS_TEST_TMPDIR/mine/letter" ]
+}
+
+@test "allocbench: manual and completion have every option" {
+  for mode in run watch report demo; do
+    allocbench "$mode" --help
+    while read -r option; do
+      grep -q -- "Fl ${option/#--/-}\b" "$root/launcher/man/allocbench.1" || { echo "$mode $option: not in the manual"; return 1; }
+      grep -q -- "$option\b" <<<"$(complete_words allocbench "$mode" --)" || { echo "$mode $option: not completed"; return 1; }
+      grep -q -- "'*[*]*$option\b" "$root/launcher/completions/allocbench.zsh" || { echo "$mode $option: not for zsh"; return 1; }
+    done < <(grep -o -- '^ *--[a-z-]*' <<<"$output" | grep -vx ' *--help')
+  done
+  [ "$(complete_words allocbench run --arms glibc,bal)" = glibc,balanced ]
+}
+
+# complete_words WORD...: what bash offers for the last one.
+complete_words() {
+  bash --norc -c 'compopt() { :; }; . "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _allocbench
+    printf "%s\n" "${COMPREPLY[@]}"' - "$root/launcher/completions/allocbench.bash" "$@"
+}
+
+@test "allocbench: demo shows each of its services, and what they hold where one process knows it" {
+  for work in documents prefork table; do
+    allocbench demo -o "$out-$work" --work "$work" --rounds 1 --arms glibc,balanced --phases burst:10@20,idle:0.3
+    succeeds
+    [[ $output == "arm "*"working set MiB"*"idle ÷ working set"* ]]
+    jq -e '[.rows[].metrics | .requests == 10 and .failed == 0] | all' "$out-$work/rounds.jsonl"
+  done
+  jq -e '[.rows[].metrics | .working_set > 5 and .over_working_set > 0.5] | all' "$out-documents/rounds.jsonl"
+  # The parent and its four workers, each proved; none knows what the others hold.
+  jq -e '[.rows[] | (.proof | length == 5) and (.metrics | has("working_set") | not)] | all' "$out-prefork/rounds.jsonl"
 }
 
 @test "allocbench: an OpenAI endpoint is streamed: time to the first token and between tokens" {
@@ -277,9 +355,8 @@ ended_with() {
 }
 
 @test "allocbench: the page needs nothing from outside and draws what was seen" {
-  allocbench run "${few[@]}" -- "${server[@]}"
-  succeeds
-  allocbench report "$out" --html "$BATS_TEST_TMPDIR/page.html"
+  one_run
+  allocbench report "$measured" --html "$BATS_TEST_TMPDIR/page.html"
   succeeds
   "$python" - "$BATS_TEST_TMPDIR/page.html" <<'PYTHON'
 import re, sys
@@ -294,6 +371,24 @@ class Reader(HTMLParser):
 Reader().feed(page)
 assert drawn >= 4 and not asks and not re.search(r"@import|url\((?!#)", page), (drawn, asks)
 assert "Too few rounds for a verdict" in page and "jemalloc" in page
+PYTHON
+  # As a browser shows it, in light and dark, with no network to ask.
+  for scheme in light dark; do
+    sed "s/color-scheme: light dark/color-scheme: $scheme/" "$BATS_TEST_TMPDIR/page.html" >"$BATS_TEST_TMPDIR/$scheme.html"
+    HOME=$BATS_TEST_TMPDIR timeout 120 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --host-resolver-rules='MAP * ~NOTFOUND' \
+      --user-data-dir="$BATS_TEST_TMPDIR/browser" --window-size=1000,3000 --screenshot="$BATS_TEST_TMPDIR/$scheme.png" \
+      "file://$BATS_TEST_TMPDIR/$scheme.html" >"$BATS_TEST_TMPDIR/browser.log" 2>&1
+  done
+  "$python" - "$BATS_TEST_TMPDIR"/{light,dark}.png <<'PYTHON'
+import sys
+from PIL import Image
+for name, page, ink in zip(sys.argv[1:], ((255, 255, 255), (22, 24, 28)), (lambda p: max(p) < 90, lambda p: min(p) > 180)):
+    image = Image.open(name).convert("RGB")
+    seen = {colour: count for count, colour in image.getcolors(1 << 24)}
+    assert image.getpixel((5, 5)) == page, (name, image.getpixel((5, 5)))
+    assert sum(count for colour, count in seen.items() if ink(colour)) > 5000, name  # words, in a colour that is read there
+    for line in ((0, 114, 178), (230, 159, 0)):  # user and system CPU
+        assert seen.get(line, 0) > 300, (name, line, seen.get(line))
 PYTHON
 }
 
@@ -311,10 +406,9 @@ PYTHON
 }
 
 @test "allocbench: compare says what changed between two runs, and what cannot be compared" {
-  for where in before after; do
-    allocbench run "${few[@]}" -o "$BATS_TEST_TMPDIR/$where" -- "${server[@]}"
-    succeeds
-  done
+  one_run
+  cp -r "$measured" "$BATS_TEST_TMPDIR/before"
+  cp -r "$measured" "$BATS_TEST_TMPDIR/after"
   allocbench compare "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
   succeeds
   [[ $output == *"balanced"*"too few rounds for a verdict: 6 of each are needed"* ]]
@@ -328,7 +422,7 @@ PYTHON
 @test "allocbench: watch follows a server, ends in order, and says what it saw" {
   python3 -c 'import time; kept = bytearray(50 << 20); time.sleep(600)' 3>&- &
   watched=$!
-  "$bench/allocbench/allocbench" watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=$watched" --every 0.1 \
+  "$tool" watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=$watched" --every 0.1 \
     >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
   watcher=$!
   for _ in {1..300}; do
@@ -348,4 +442,48 @@ PYTHON
   fails 1 "there is no process of PID $watched"
   allocbench watch --arm mine=nobody
   fails 125 "NAME=PID, NAME=port:PORT or NAME=cgroup:PATH"
+}
+
+looks() { grep -c '"processes": [1-9]' "$BATS_TEST_TMPDIR/watch.jsonl" || true; }
+
+# watch_until N: a watcher in the background, until the file has N looks more that saw the server, and then ended.
+watch_until() {
+  local goal _
+  touch "$BATS_TEST_TMPDIR/watch.jsonl"
+  goal=$(($(looks) + $1))
+  "$tool" watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=port:$port" --metrics "mine=http://127.0.0.1:$port/metrics" --every 0.2 \
+    >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+  watcher=$!
+  for _ in {1..300}; do
+    [ "$(looks)" -lt "$goal" ] || break
+    sleep 0.1
+  done
+  kill -TERM "$watcher"
+  wait "$watcher"
+}
+
+# serve: the server on $port under allocrun, with a heap that says what it has; $served.
+serve() {
+  local _
+  "$root/build/prefix/bin/allocrun" --quiet --allocator jemalloc -- python3 "$BATS_TEST_TMPDIR/server.py" "$port" >"$BATS_TEST_TMPDIR/server.log" 2>&1 3>&- &
+  served=$!
+  for _ in {1..100}; do ! curl -sf "http://127.0.0.1:$port/" >/dev/null || return 0; sleep 0.1; done
+  return 1
+}
+
+@test "allocbench: watch goes on when the server or itself is started anew, and says what is in use, kept, and waited for" {
+  port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  serve
+  watch_until 3
+  kill "$served"
+  wait "$served" || true
+  serve
+  watch_until 3
+  kill "$served"
+  wait "$served" || true
+  allocbench watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --report
+  succeeds
+  # Two starts; looks themselves are requests. In use, kept: a number, and what it has grown by.
+  grep -E '^mine +0\.0 +2 .* [0-9]+ \([+-][0-9]+\) +[0-9]+ \([+-][0-9]+\) +1[0-9]{2}\.[0-9] / 1[0-9]{2}\.[0-9] +too few looks' <<<"$output"
+  jq -es 'map(select(.processes > 0)) | length >= 6 and all(.in_use_mib > 0 and .kept_mib >= 0 and (.ttft["+Inf"] > 0))' "$BATS_TEST_TMPDIR/watch.jsonl"
 }

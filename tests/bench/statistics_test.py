@@ -3,9 +3,13 @@
     build/bench/venv/bin/python tests/bench/statistics_test.py
 """
 import math
+import shutil
 import sys
+import tempfile
 import unittest
+from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import numpy
 from scipy import stats
@@ -13,7 +17,7 @@ from scipy import stats
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from allocbench import compare, readings, statistics, watch  # noqa: E402
+from allocbench import cgroup, compare, profile, readings, statistics, symbols, watch  # noqa: E402
 from allocbench.figures import percentile  # noqa: E402
 from allocbench.hypotheses import rounds_needed  # noqa: E402
 from allocbench.phases import Phase, parse  # noqa: E402
@@ -142,7 +146,7 @@ class Watched(unittest.TestCase):
     @staticmethod
     def days(grows_by, n=400):
         chance = numpy.random.default_rng(7)
-        return [{"at": i * 360.0, "first": 4711, "rss_mib": 0.0, "pss_mib": 1000 + grows_by * i / 10 + chance.normal(0, 2)
+        return [{"at": i * 360.0, "first": 4711, "since": 9, "rss_mib": 0.0, "pss_mib": 1000 + grows_by * i / 10 + chance.normal(0, 2)
                  + 500 * (i % 50 == 0)} for i in range(n)]
 
     def test_slopes(self):
@@ -151,9 +155,84 @@ class Watched(unittest.TestCase):
         self.assertRegex(watch.slope(self.days(-30)), r"^shrinks: -3")
         self.assertEqual(watch.slope(self.days(0, 39)), "too few looks for a slope: 39 of 40")
 
+    def test_a_quantile_is_of_what_came_between_two_looks(self):
+        before, after = {"0.1": 5.0, "0.2": 5.0, "+Inf": 5.0}, {"0.1": 55.0, "0.2": 105.0, "+Inf": 105.0}
+        self.assertAlmostEqual(watch.quantile(0.5, before, after), 0.1)
+        self.assertAlmostEqual(watch.quantile(0.75, before, after), 0.15)
+        self.assertIsNone(watch.quantile(0.5, before, before))
+        self.assertEqual(watch.quantile(0.99, {}, {"0.1": 0.0, "+Inf": 3.0}), 0.1)  # beyond the last bound nobody knows
+
     def test_only_the_last_life_counts(self):
         rows = self.days(5, 10) + [{**row, "first": 4712} for row in self.days(0, 3)] + self.days(1, 4)
         self.assertEqual(len(watch.last_life(rows)), 4)
+
+
+class Groups(unittest.TestCase):
+    """Control groups of version 2, as a kernel lays them out: here by files, for this machine's are of version 1."""
+
+    def setUp(self):
+        self.top = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.top)
+        self.own = self.top / "session.scope"
+        for folder in (self.top, self.own):
+            folder.mkdir(exist_ok=True)
+            (folder / "cgroup.procs").touch()
+
+    def kernel(self, has_memory_below):
+        """mkdir as the kernel does it: a new group has its files."""
+        plain = Path.mkdir
+
+        def mkdir(folder, *rest, **more):
+            plain(folder, *rest, **more)
+            (folder / "cgroup.procs").touch()
+            if folder.parent in has_memory_below:
+                for name, text in (("memory.current", "3145728"), ("memory.peak", "5242880"), ("memory.stat", "anon 1048576\nfile 2097152\n"
+                                    "anon_thp 0\nslab 4096"), ("memory.pressure", "some avg10=0.00 total=2500000\nfull total=0")):
+                    (folder / name).write_text(text)
+        plain_rmdir = Path.rmdir
+
+        def rmdir(folder):
+            for file in folder.iterdir():
+                file.unlink()
+            plain_rmdir(folder)
+        return mock.patch.multiple(Path, mkdir=mkdir, rmdir=rmdir)
+
+    def test_figures_are_read_and_the_group_lies_where_memory_is_counted(self):
+        for has_memory_below, where in (([self.own, self.top], self.own), ([self.top], self.top)):
+            with self.kernel(has_memory_below):
+                group = cgroup.make_below({"": self.own})
+                self.assertEqual(group.made[""].parent, where)
+                self.assertEqual(group.figures(), {"cgroup_current_mib": 3, "cgroup_peak_mib": 5, "cgroup_anon_mib": 1,
+                                                   "cgroup_file_mib": 2, "cgroup_huge_mib": 0, "psi_memory_s": 2.5})
+                group.remove()
+            self.assertEqual(list(self.top.rglob("allocbench-*")), [])
+
+    def test_without_the_controller_members_are_known_and_figures_left_out(self):
+        with self.kernel([]):
+            group = cgroup.make_below({"": self.own})
+            self.assertEqual(group.made[""].parent, self.own)
+            (group.made[""] / "cgroup.procs").write_text("17\n4\n")
+            self.assertEqual((group.members(), group.figures()), ([4, 17], {}))
+            group.remove()
+
+
+class Malloc(unittest.TestCase):
+    """Where malloc lies in a glibc."""
+
+    def test_its_range_is_between_its_neighbours_and_has_all_of_its_functions(self):
+        libc = next(line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so" in line)
+        low, high = symbols.malloc_range(libc)
+        inside = {name for start, _, name in symbols.functions(libc) if low <= start < high}
+        self.assertLessEqual({b"malloc", b"free", b"calloc", b"realloc", b"malloc_trim", b"malloc_info"}, inside)
+        self.assertLessEqual(inside, symbols.NAMES)
+        self.assertTrue(0x2000 < high - low < 0x20000, hex(high - low))  # its internals, but not half the library
+        self.assertEqual(symbols.malloc_range(__file__), (0, 0))
+
+    def test_samples_are_shared_out_by_file(self):
+        counted = Counter({"libc.so.6": 50, profile.MALLOC: 30, "libjemalloc.so.2": 20})
+        self.assertEqual(profile.share(counted, {"libc.so.6"}), 30)
+        self.assertEqual(profile.share(counted, {"libjemalloc.so.2"}), 20)
+        self.assertIsNone(profile.share(Counter(), {"libc.so.6"}))
 
 
 class Readings(unittest.TestCase):

@@ -33,7 +33,7 @@ setup() { stage=$BATS_TEST_TMPDIR/stage; }
 
 @test "installed: launcher, builds, licences, manual pages, completions, with their modes" {
   make_in install "$stage" /opt/allocrun
-  for file in bin/allocrun lib/allocrun/manifest.json share/man/man8/allocrun.8 share/man/man5/policy.conf.5 \
+  for file in bin/allocrun bin/allocbench lib/allocrun/manifest.json share/man/man8/allocrun.8 share/man/man1/allocbench.1 share/man/man5/policy.conf.5 \
     share/man/man7/allocrun-numa.7 share/man/man7/allocrun-tune.7 share/allocrun/presets/gpu-inference.conf \
     share/bash-completion/completions/allocrun share/zsh/site-functions/_allocrun; do
     [ -f "$stage/opt/allocrun/$file" ] || fails "make install" "$file" "$(files "$stage")"

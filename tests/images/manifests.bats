@@ -25,7 +25,7 @@ inspect() { podman image inspect --format "$1" "$image"; }
   expect_equal version "$version" "$(inspect '{{index .Labels "org.opencontainers.image.version"}}')"
   gzip -cdf "$layer" | tar -tv >"$BATS_TEST_TMPDIR/list"
   expect_equal "top" opt "$(awk '{ print $6 }' "$BATS_TEST_TMPDIR/list" | cut -d/ -f1 | sort -u)"
-  expect_equal "what changes a node" "" "$(grep allocrun-node "$BATS_TEST_TMPDIR/list" || true)"
+  expect_equal "what changes a node, and what needs Python" "" "$(grep -E 'allocrun-node|allocbench' "$BATS_TEST_TMPDIR/list" || true)"
   expect_equal "owners" 0/0 "$(awk '{ print $2 }' "$BATS_TEST_TMPDIR/list" | sort -u)"
   expect_equal "what others may write" "" "$(grep -v '^l' "$BATS_TEST_TMPDIR/list" | grep -E '^.{8}w|^.{5}w' || true)"
 }

@@ -67,7 +67,7 @@ teardown() { end_root; }
   done
   attempt in_root allocrun --explain --policy /usr/share/doc/allocrun/examples/policy.conf -- true
   expect_status 0
-  expect_equal "executables" $'/usr/bin/allocrun\n/usr/bin/allocrun-node\n/usr/lib/allocrun/jeprof\n/usr/lib/allocrun/probe\n/usr/lib/systemd/system-generators/allocrun-generator' "$(in_root dpkg -L allocrun | while read -r f; do
+  expect_equal "executables" $'/usr/bin/allocbench\n/usr/bin/allocrun\n/usr/bin/allocrun-node\n/usr/lib/allocrun/jeprof\n/usr/lib/allocrun/probe\n/usr/lib/systemd/system-generators/allocrun-generator' "$(in_root dpkg -L allocrun | while read -r f; do
     ! in_root test -f "$f" -a -x "$f" || echo "$f"; done)"
 }
 

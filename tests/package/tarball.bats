@@ -28,7 +28,8 @@ load helpers
     cd "$(tree_of "$target")"
     expect_equal "$target: top" "SHA256SUMS bin lib share" "$(printf '%s\n' * | paste -sd' ')"
     for file in bin/allocrun bin/allocrun-node share/man/man8/allocrun.8 share/man/man8/allocrun-node.8 share/man/man5/policy.conf.5 share/allocrun/presets/gpu-inference.conf \
-      share/bash-completion/completions/allocrun{,-node} share/zsh/site-functions/_allocrun{,-node} \
+      share/bash-completion/completions/{allocrun{,-node},allocbench} share/zsh/site-functions/_{allocrun{,-node},allocbench} \
+      bin/allocbench share/man/man1/allocbench.1 share/allocrun/allocbench.schema.json share/allocrun/allocbench/{cli,workloads/service}.py \
       share/doc/allocrun/examples/policy.conf share/doc/allocrun/allocrun.spdx.json; do
       [ -s "$file" ] || fails "$target" "$file" "$(find . -type f)"
     done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The wheels, installed by pip into environments of their own. Costs 20 s, and 15 s for the tools, once.
+# The wheels, installed by pip into environments of their own. Costs 20 s, 20 s for allocbench, and 15 s for the tools, once.
 # shellcheck disable=SC2154 # what helpers.bash reads and sets
 bats_require_minimum_version 1.5.0
 
@@ -87,6 +87,24 @@ member() { python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipF
   [ -e "$work/man/man8/allocrun.8" ] || fails "pipx" "the manual pages" "$(find "$work/man")"
   "$tools/pipx" uninstall allocrun >/dev/null
   [ ! -e "$work/bin/allocrun" ] || fails "pipx uninstall" "nothing" "$(ls "$work/bin")"
+}
+
+@test "wheel: its extra is what allocbench needs, and then it needs no other environment" {
+  local venv=$BATS_TEST_TMPDIR/venv info=allocrun-$version.dist-info
+  for target in $(targets); do
+    expect_equal "$target: the extra" "$(sed "s/.*/Requires-Dist: &; extra == 'bench'/" "$root/tests/bench/allocbench/requirements.in")" \
+      "$(member "$(wheel_of "$target")" "$info/METADATA" | grep '^Requires-Dist: ')"
+  done
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install -q --no-input --disable-pip-version-check "$(wheel_of "$native-glibc")[bench]"
+  # Without what tells it of another environment, and from another folder.
+  cd /
+  attempt env -u ALLOCBENCH_VENV XDG_CACHE_HOME="$BATS_TEST_TMPDIR" "$venv/bin/allocbench" run -o "$BATS_TEST_TMPDIR/out" --rounds 1 \
+    --arms glibc,balanced --cool 0 --metrics idle_pss --phases burst:5@20,idle:0.3 -- python3 "$root/tests/bench/programs/server.py" '{port}'
+  expect_status 0
+  expect_in "what was measured" "Too few rounds for a verdict: 1 of at least 7" "$out"
+  expect_in "the launcher" "$venv/bin/allocrun" "$(cat "$BATS_TEST_TMPDIR/out/meta.json")"
+  [ ! -e "$BATS_TEST_TMPDIR/allocrun" ] || fails "allocbench" "no environment of its own" "$(find "$BATS_TEST_TMPDIR/allocrun")"
 }
 
 # serves_from COMMAND FOLDER: what it starts has the jemalloc of that folder.

@@ -98,17 +98,39 @@ def is_left_over(folder: Path) -> bool:
     return not (pid.isdigit() and Path(f"/proc/{pid}").exists()) and not file_text(folder / "cgroup.procs")
 
 
+def make_in(parent: Path) -> Path | None:
+    """A group of ours below PARENT, when we may; what a bench that was killed has left there goes."""
+    folder = parent / f"allocbench-{os.getpid()}"
+    try:
+        for old in parent.glob("allocbench-*"):
+            if is_left_over(old):
+                old.rmdir()
+        folder.mkdir(exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder / "cgroup.procs", os.W_OK) else None
+
+
 def make() -> Group | None:
+    return make_below(own_folders())
+
+
+def make_below(own: dict[str, Path]) -> Group | None:
     made = {}
-    for name, own in own_folders().items():
-        folder = own / f"allocbench-{os.getpid()}"
-        try:
-            for old in own.glob("allocbench-*"):
-                if is_left_over(old):
-                    old.rmdir()  # of a bench that was killed
-            folder.mkdir(exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder / "cgroup.procs", os.W_OK):
+    for name, parent in own.items():
+        folder = make_in(parent)
+        # Version 2 hands controllers on only from groups without processes, so below our own there are none; beside
+        # it, where systemd and container runtimes have put it, there are.
+        if name == "" and not has_memory(folder) and (parent.parent / "cgroup.procs").exists():
+            beside = make_in(parent.parent)
+            away = folder if has_memory(beside) else beside
+            folder = beside if has_memory(beside) else folder
+            if away:
+                away.rmdir()
+        if folder:
             made[name] = folder
     return Group(made) if made else None
+
+
+def has_memory(folder: Path | None) -> bool:
+    return folder is not None and (folder / "memory.current").exists()

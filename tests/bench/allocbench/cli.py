@@ -18,7 +18,7 @@ USAGE = 125
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="allocbench", description="An honest A/B of one's own server over memory allocators.",
-                                  epilog="tests/bench/README.md tells more.", allow_abbrev=False)
+                                  epilog="allocbench(1) tells more.", allow_abbrev=False)
     commands = top.add_subparsers(dest="mode", required=True, metavar="run|report|compare|watch|demo|setup")
     run = commands.add_parser("run", help="measure; the same command again goes on where it was stopped",
                               usage="allocbench run [OPTION]... -- SERVER...", allow_abbrev=False)
@@ -37,9 +37,10 @@ def parser() -> argparse.ArgumentParser:
                                allow_abbrev=False)
     demo.add_argument("-o", dest="folder", type=Path, default=Path("allocbench-demo"))
     demo.add_argument("--rounds", type=int, default=2)
-    demo.add_argument("--work", choices=("documents", "front", "embed"), default="documents")
+    demo.add_argument("--work", choices=("documents", "front", "embed", "prefork", "table"), default="documents")
     demo.add_argument("--python", metavar="PATH", help="runs the service; embed needs one with torch")
     demo.add_argument("--arms", default="glibc,glibc-pinned,balanced", metavar="LIST")
+    demo.add_argument("--phases", metavar="LIST", help="in place of those that show most; see run")
     demo.add_argument("--allocrun", metavar="PATH")
     setup = commands.add_parser("setup", help="install what allocbench needs into an environment of its own",
                                 allow_abbrev=False)
@@ -124,6 +125,7 @@ def measure_all(store: Store, plan: dict[str, Any], task: measure.Task, arms: li
 
 
 def report(chosen: argparse.Namespace) -> int:
+    Store(chosen.folder).meta()  # before what takes a second to load
     from . import summary
     found = summary.read(Store(chosen.folder))
     if chosen.html:

@@ -14,7 +14,9 @@ SERVICE = Path(__file__).resolve().parent / "workloads/service.py"
 # The encoder needs more time for a request than the others.
 PHASES = {"documents": "burst:700@140,idle:6,trickle:20@10,idle:6",
           "front": "burst:300@60,idle:6,trickle:20@10,idle:6",
-          "embed": "burst:200@30,idle:7,trickle:20@4,idle:7"}
+          "embed": "burst:200@30,idle:7,trickle:20@4,idle:7",
+          "prefork": "burst:700@140,idle:6,trickle:20@10,idle:6",
+          "table": "burst:400@80,idle:6,trickle:20@10,idle:6"}
 METRICS = ["idle_rss", "cpu_per_request", "system_per_request"]
 
 
@@ -22,12 +24,11 @@ def main(chosen: argparse.Namespace) -> int:
     allocrun = those.find_allocrun(chosen.allocrun)
     arms = those.parse(chosen.arms, [], allocrun)
     server = [chosen.python or sys.executable, "-B", str(SERVICE), "--port", "{port}", "--work", chosen.work]
-    task = measure.Task(server, "/", loads.parse("draws:/", ""), phases.parse(PHASES[chosen.work]), allocrun, 0, 120,
-                        cool_s=2, in_use="/")
+    steps = chosen.phases or PHASES[chosen.work]
+    task = measure.Task(server, "/", loads.parse("draws:/", ""), phases.parse(steps), allocrun, 0, 120, cool_s=2, in_use="/")
     plan = {"arms": [arm.as_json() for arm in arms], "metrics": METRICS, "rounds": chosen.rounds, "seed": 1,
-            "server": server, "load": "draws:/", "bodies": "", "phases": PHASES[chosen.work], "ready": "/", "in_use": "/"}
-    print(f"allocbench: a service of {chosen.work}, {len(arms)} arms, {chosen.rounds} rounds: a burst, idleness, a "
-          "trickle, idleness", file=sys.stderr)
+            "server": server, "load": "draws:/", "bodies": "", "phases": steps, "ready": "/", "in_use": "/"}
+    print(f"allocbench: a service of {chosen.work}, {len(arms)} arms, rounds: {chosen.rounds}; {steps}", file=sys.stderr)
     store = Store(chosen.folder)
     experiment.run(store, json.loads(json.dumps(plan)), task, arms)
     report = summary.read(store)

@@ -5,12 +5,12 @@ import importlib.util
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
+from .errors import UsageError
 from .machine import save_text
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+REQUIREMENTS = Path(__file__).with_name("requirements.lock")
 NEEDED = ("numpy", "scipy", "matplotlib", "aiohttp")
 
 
@@ -31,29 +31,42 @@ def is_finished(where: Path) -> bool:
         return False
 
 
+def needs_nothing(words: list[str]) -> bool:
+    own = words[:words.index("--")] if "--" in words else words
+    return own[:1] in ([], ["setup"]) or bool({"-h", "--help"} & set(own))
+
+
 def enter(words: list[str]) -> None:
-    """Goes on in the environment when this Python lacks something; returns when it does not, or only setup is asked."""
-    if words[:1] in ([], ["setup"], ["-h"], ["--help"]) or all(map(importlib.util.find_spec, NEEDED)):
+    """Goes on in the environment when this Python lacks something; returns when it does not, or none is needed."""
+    if needs_nothing(words) or all(map(importlib.util.find_spec, NEEDED)):
         return
     if not is_finished(folder()) or os.environ.get("ALLOCBENCH_ENTERED"):
-        sys.exit(f"allocbench: this Python lacks {' or '.join(NEEDED)}, and {folder()} is no finished environment: "
-                 "allocbench setup")
+        print(f"allocbench: it needs {', '.join(NEEDED[:-1])} and {NEEDED[-1]}, in an environment of its own, {folder()}: "
+              "allocbench setup makes it", file=sys.stderr)
+        sys.exit(125)
     python = str(folder() / "bin/python")
     os.environ["ALLOCBENCH_ENTERED"] = "1"
     os.execv(python, [python, "-B", str(Path(sys.argv[0]).resolve()), *words])
 
 
 def make(where: Path | None) -> int:
+    """Each file by its checksum, from wherever this machine's pip is told to look."""
+    import venv
     where = where or folder()
     if is_finished(where):
         return 0
     if where.exists() and any(where.iterdir()) and not (where / "pyvenv.cfg").exists():
-        print(f"allocbench: {where} is there and is no Python environment; name another folder", file=sys.stderr)
-        return 125
-    print(f"==> {', '.join(REQUIREMENTS.read_text().split())} into {where}", file=sys.stderr)
-    venv.EnvBuilder(with_pip=True, clear=True).create(where)
+        raise UsageError(f"{where} is there and is no Python environment; name another folder")
+    names = [line.split()[0] for line in REQUIREMENTS.read_text().splitlines() if line[:1].isalpha()]
+    print(f"==> {', '.join(names)} into {where}", file=sys.stderr)
+    try:
+        venv.EnvBuilder(with_pip=True, clear=True).create(where)
+    except subprocess.CalledProcessError:
+        print("allocbench: this Python cannot make environments with pip; on Debian the package python3-venv has what "
+              "is missing", file=sys.stderr)
+        return 1
     done = subprocess.run([str(where / "bin/python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install",
-                           "-q", "-r", str(REQUIREMENTS)], check=False)
+                           "-q", "--require-hashes", "--only-binary", ":all:", "-r", str(REQUIREMENTS)], check=False)
     if done.returncode:
         print(f"allocbench: pip could not install into {where}", file=sys.stderr)
         return 1

@@ -37,7 +37,7 @@ METRICS = {m.name: m for m in (
     Metric("e2e_p99", "whole request, 99th percentile", "ms"),
     Metric("throughput", "requests answered in a second", "/s", True),
     Metric("cgroup_peak", "highest memory of the control group", "MiB"),
-    Metric("allocator_share", "the allocator's share of CPU", "%"),
+    Metric("allocator_share", "malloc's share of user CPU", "%"),
 )}
 PRIMARY = "idle_pss,cpu_per_request,e2e_p99"
 
@@ -84,7 +84,7 @@ def of_run(phases: list[Phase], start_s: float, marks: dict[str, dict], requests
     if used[0] is not None and used[1] is not None:
         found["working_set"] = marks["start"]["rss_mib"] + used[1] - used[0]
         found["over_working_set"] = found["idle_rss"] / found["working_set"]
-    found["sampler_share"] = sampler.cpu_s / (sampler.samples[-1]["at"] or 1) * 100
+    found["sampler_share"] = sampler.cpu_s / (marks[last]["at"] or 1) * 100
     return found
 
 
@@ -93,7 +93,7 @@ def of_memory(marks: dict[str, dict], idle: list[str], last: str, sampler: Sampl
     found = {"start_rss": marks["start"]["rss_mib"], "idle_rss": end["rss_mib"], "idle_pss": end["pss_mib"],
              "idle_anonymous": end["anonymous_mib"], "idle_huge": end["huge_mib"], "idle_swap": end["swap_mib"],
              "idle_lazy_free": end["lazy_free_mib"],
-             "peak_rss": max(max(s["rss_mib"] for s in sampler.samples),
+             "peak_rss": max(max(rss for _, rss in sampler.rss),
                              marks[last]["peak_mib"] if marks[last]["processes"] == 1 else 0.0)}
     if idle:
         found["burst_pss"] = marks[idle[0]]["pss_mib"]

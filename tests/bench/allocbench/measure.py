@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
@@ -17,6 +18,7 @@ from .figures import of_run
 from .kept import Kept
 from .machine import save_json
 from .phases import Phase
+from .profile import Profile, share
 from .readings import Request
 from .sampler import Sampler
 
@@ -105,52 +107,56 @@ def one(task: Task, arm: Arm, seed: str, folder: Path, say: Callable[[str], None
     group = cgroup.make()
     environment = procfs.clean_environment() | {"PYTHONHASHSEED": "0", "PORT": str(port)}
     command = arm.around([word.replace("{port}", str(port)) for word in task.server])
-    begun = time.monotonic()
+    begun, profile = time.monotonic(), Profile()
     try:
         with Kept("the server", command, environment, folder / "server.log", group, task.grace_s) as server:
-            row = watch(task, arm, seed, folder, server, group, port, begun, say)
+            with Sampler(server, group, folder / "samples.jsonl", profile) as sampler:
+                row = watch(task, arm, seed, folder, server, sampler, port, begun, say)
             left = server.stop()
         if left:
             say(f"{arm.name}: the server left processes behind, which were ended: {left}")
         row["left_behind"] = left
         return row
     finally:
+        profile.close()
         if group:
             group.remove()
 
 
-def watch(task: Task, arm: Arm, seed: str, folder: Path, server: Kept, group: cgroup.Group | None, port: int,
-          begun: float, say: Callable[[str], None]) -> dict[str, Any]:
+def watch(task: Task, arm: Arm, seed: str, folder: Path, server: Kept, sampler: Sampler, port: int, begun: float,
+          say: Callable[[str], None]) -> dict[str, Any]:
     await_ready(task, server, port)
     start_s = time.monotonic() - begun
     proof = prove(arm, server.pid, task.allocrun)
     save_json(folder / "proof.json", proof)
     used = [in_use(task, port)]
-    marks: dict[str, dict] = {}
     requests: dict[str, list[Request]] = {}
     durations: dict[str, float] = {}
-    with Sampler(server, group, folder / "samples.jsonl") as sampler:
-        marks["start"] = sampler.look()
-        for phase in task.phases:
-            say(f"{arm.name}: {phase.name}")
-            sampler.phase, at = phase.name, time.monotonic()
-            if phase.is_idle:
-                idle(phase, server, sampler)
-            else:
-                until = at + 600 + 10 * phase.expected_s()
-                requests[phase.name] = loads.run(task.load, phase, port, seed, folder, server,
-                                                 lambda: sampler.problem, until, time.monotonic)
-            durations[phase.name] = time.monotonic() - at
-            marks[phase.name] = sampler.look()
-        used.append(in_use(task, port))
-        server.expect_alive()
+    marks = {"start": sampler.start()}
+    for phase in task.phases:
+        say(f"{arm.name}: {phase.name}")
+        sampler.phase, at = phase.name, time.monotonic()
+        if phase.is_idle:
+            idle(phase, server, sampler)
+        else:
+            until = at + 600 + 10 * phase.expected_s()
+            requests[phase.name] = loads.run(task.load, phase, port, seed, folder, server,
+                                             lambda: sampler.problem, until, time.monotonic)
+        durations[phase.name] = time.monotonic() - at
+        marks[phase.name] = sampler.look() if phase.is_idle or phase is task.phases[-1] else sampler.count()
+    used.append(in_use(task, port))
+    server.expect_alive()
     if sampler.problem:
         raise BenchError(sampler.problem)
-    return {"arm": arm.name, "metrics": of_run(task.phases, start_s, marks, requests, durations, used, sampler),
-            "marks": marks, "proof": proof, "port": port,
-            "memory": [[s["at"], round(s["rss_mib"], 1), round(s["pss_mib"], 1), s["phase"]] for s in sampler.samples],
+    figures = of_run(task.phases, start_s, marks, requests, durations, used, sampler)
+    spent = sum((sampler.spent[p.name] for p in task.phases if p.kind != "warm"), Counter())
+    allocator = share(spent, {Path(process["library"] or "").name for process in proof})
+    return {"arm": arm.name, "metrics": figures if allocator is None else figures | {"allocator_share": allocator},
+            "marks": marks, "proof": proof, "port": port, "spent": dict(spent.most_common(20)),
+            "profile": sampler.profile.problem or "every phase but the warm-up",
+            "memory": [[at, round(rss, 1)] for at, rss in sampler.rss],
             "latency": {name: [round(r.latency, 5) for r in rows if not r.error] for name, rows in requests.items()},
-            "cgroup": sorted(group.made) if group else []}
+            "cgroup": sorted(sampler.group.made) if sampler.group else []}
 
 
 def idle(phase: Phase, server: Kept, sampler: Sampler) -> None:

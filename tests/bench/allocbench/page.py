@@ -21,10 +21,11 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; font-size: .9rem; }
 td, th { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--soft); }
 td:first-child, th:first-child, .words { text-align: left; }
+td:first-child { white-space: nowrap; }
+.path { overflow-wrap: anywhere; }
 .better { color: light-dark(#00664a, #4fd1a5); font-weight: 600; }
 .worse, .is-unfit { color: light-dark(#a33c00, #ff9d66); font-weight: 600; }
 svg { width: 100%; height: auto; }
-code, pre { font: .85rem/1.4 ui-monospace, monospace; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 
 
@@ -32,8 +33,10 @@ def cell(value: object, kind: str = "td", style: str = "") -> str:
     return f"<{kind}{f' class={chr(34)}{style}{chr(34)}' if style else ''}>{html.escape(str(value))}</{kind}>"
 
 
-def table(head: list[object], rows: list[str]) -> str:
-    return (f"<div class=\"wide\"><table><thead><tr>{''.join(cell(h, 'th') for h in head)}</tr></thead>"
+def table(head: list[object], rows: list[str], words: tuple[int, ...] = ()) -> str:
+    """WORDS: the columns that are no numbers."""
+    heads = "".join(cell(h, "th", "words" if at in words else "") for at, h in enumerate(head))
+    return (f"<div class=\"wide\"><table><thead><tr>{heads}</tr></thead>"
             f"<tbody>{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table></div>")
 
 
@@ -44,7 +47,7 @@ def verdicts(report: dict[str, Any]) -> str:
         rows.append(cell(c["arm"]) + cell(METRICS[c["metric"]].words, style="words") + cell(f"{c['ratio']:.3f}")
                     + cell(reach) + cell(f"{c['p_holm']:.3g}")
                     + cell(c["verdict"], style=f"words {'is-unfit' if c['word'] == 'unfit' else c['word']}"))
-    return table(["arm", "", "ratio to glibc", "95 % interval", "p (Holm)", "verdict"], rows)
+    return table(["arm", "", "ratio to glibc", "95 % interval", "p (Holm)", "verdict"], rows, (1, 5))
 
 
 def figures(report: dict[str, Any]) -> str:
@@ -62,17 +65,19 @@ def proofs(report: dict[str, Any]) -> str:
     for name, arm in report["arms"].items():
         for process in arm["proof"]:
             options = ", ".join(f"{k}={v}" for k, v in process["options"].items())
-            rows.append(cell(name) + cell(process["name"], style="words") + cell(process["library"] or "", style="words")
+            rows.append(cell(name) + cell(process["name"], style="words") + cell(process["library"] or "", style="words path")
                         + cell(options, style="words") + cell(process["options_evidence"], style="words"))
-    return table(["arm", "process", "what serves malloc", "options", "evidence"], rows)
+    return table(["arm", "process", "what serves malloc", "options", "evidence"], rows, (1, 2, 3, 4))
 
 
 def how(report: dict[str, Any]) -> str:
     plan, machine = report["plan"], report["machine"]
-    lines = [f"server   {' '.join(plan['server'])}", f"load     {plan['load']}", f"phases   {plan['phases']}",
-             f"judged   {', '.join(METRICS[m].words for m in plan['metrics'])} (named before the run)",
-             f"seed     {plan['seed']}", *(f"{key:8} {value}" for key, value in machine.items())]
-    return f"<pre>{html.escape(chr(10).join(lines))}</pre>"
+    said = {"server": " ".join(plan["server"]), "load": plan["load"], "phases": plan["phases"],
+            "judged": f"{', '.join(METRICS[m].words for m in plan['metrics'])} (named before the run)", "seed": plan["seed"],
+            "cpu": f"{machine['cpu']}, {machine['cpus']} usable", "memory": f"{machine['memory_mib']} MiB",
+            "kernel": machine["kernel"], "libc": machine["libc"], "huge pages": machine["thp"],
+            "load at the start": f"{machine['load']:.1f}"}
+    return table(["", ""], [cell(key) + cell(value, style="words path") for key, value in said.items()], (1,))
 
 
 def section(title: str, *parts: str) -> str:
@@ -81,7 +86,8 @@ def section(title: str, *parts: str) -> str:
 
 def render(report: dict[str, Any], rounds: pictures.Rounds) -> str:
     arms = list(report["arms"])
-    body = [f"<h1>allocbench: {html.escape(' '.join(report['plan']['server'][:4]))}</h1>",
+    server = " ".join(Path(word).name for word in report["plan"]["server"] if not word.startswith("-"))
+    body = [f"<h1>allocbench: {html.escape(server[:60])}</h1>",
             f"<p class=\"verdict{' unfit' if report['unfit'] else ''}\">{html.escape(summary.headline(report))}</p>"]
     if rounds:
         body += [section("Against glibc, paired by round", verdicts(report) if report["comparisons"] else "",

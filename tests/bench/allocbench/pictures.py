@@ -8,6 +8,7 @@ from typing import Any, Callable
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from .figures import METRICS
 
@@ -15,6 +16,7 @@ from .figures import METRICS
 COLOURS = ("#7f7f7f", "#b0b0b0", "#e69f00", "#cc79a7", "#0072b2", "#009e73", "#56b4e9", "#d55e00", "#8a6fdf", "#a6761d")
 POINTS = 400  # of a line; more are not seen
 INK = "#010203"
+PLAIN = StrMethodFormatter("{x:g}")
 
 Rounds = list[list[dict[str, Any]]]
 
@@ -27,7 +29,7 @@ def draw(name: str, paint: Callable[[Axes], None], width: float = 8.5, height: f
     """Inline SVG. Text stays text; what is INK becomes the page's own colour."""
     style = {"svg.fonttype": "none", "svg.hashsalt": name, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK,
              "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
-             "axes.grid": True, "grid.alpha": 0.2, "grid.color": INK, "legend.frameon": False, "font.size": 10,
+             "axes.grid": True, "axes.axisbelow": True, "grid.alpha": 0.2, "grid.color": INK, "legend.frameon": False, "font.size": 10,
              "font.family": "sans-serif"}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -50,9 +52,9 @@ def memory(rounds: Rounds, arms: list[str]) -> str:
         for arm in arms:
             for number, rows in enumerate(rounds):
                 points = thinned(next(r["memory"] for r in rows if r["arm"] == arm))
-                axes.plot([p[0] for p in points], [p[2] for p in points], color=colour_of(arms, arm), linewidth=1.2,
+                axes.plot([p[0] for p in points], [p[1] for p in points], color=colour_of(arms, arm), linewidth=1.2,
                           alpha=0.8, label=None if number else arm)
-        axes.set(xlabel="seconds since the server was ready", ylabel="PSS, MiB")
+        axes.set(xlabel="seconds since the server was ready", ylabel="RSS, MiB")
         axes.set_ylim(bottom=0)
         axes.legend()
     return draw("memory over time", paint)
@@ -76,6 +78,7 @@ def cdf(rounds: Rounds, arms: list[str]) -> str:
                 axes.plot([p[0] for p in points], [p[1] for p in points], color=colour_of(arms, arm), linewidth=1,
                           alpha=0.8, label=None if number else arm)
         axes.set(xscale="log", xlabel="whole request, ms", ylabel="share of requests", ylim=(0, 1))
+        axes.xaxis.set_major_formatter(PLAIN)
         axes.legend()
     return draw("latency, cumulative", paint)
 
@@ -90,6 +93,7 @@ def by_percentile(rounds: Rounds, arms: list[str]) -> str:
                 axes.plot([1 / (1 - p[0]) for p in points], [p[1] for p in points], color=colour_of(arms, arm),
                           linewidth=1, alpha=0.8, label=None if number else arm)
         axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="whole request, ms")
+        axes.yaxis.set_major_formatter(PLAIN)
         marks = {2: "50", 10: "90", 100: "99", 1000: "99.9", 10000: "99.99"}
         right = axes.get_xlim()[1]
         axes.set_xticks([at for at in marks if at <= right], [words for at, words in marks.items() if at <= right])

@@ -1,59 +1,87 @@
 """Looks at the server's tree from outside, in a thread of its own, at no more than a share of a CPU."""
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
+from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 from . import procfs
 from .cgroup import Group
 from .kept import Kept
+from .profile import Profile
 
-SHARE = 0.003   # of a core: smaps_rollup walks page tables, milliseconds for a GiB, so big servers are looked at less
+SHARE = 0.004   # of a core: smaps_rollup walks page tables, milliseconds for a GiB, so big servers are looked at less
 SHORTEST_S = 0.5
 
 
 class Sampler:
-    def __init__(self, server: Kept, group: Group | None, out: Path):
-        self.server, self.group = server, group
-        self.start, self.phase = time.monotonic(), "start"
-        self.samples: list[dict[str, Any]] = []
+    def __init__(self, server: Kept, group: Group | None, out: Path, profile: Profile):
+        self.server, self.group, self.profile = server, group, profile
+        self.spent: dict[str, Counter[str]] = defaultdict(Counter)  # by phase: where user CPU went
+        self.begun, self.phase = time.monotonic(), "start"
+        self.rss: list[tuple[float, float]] = []              # (seconds, MiB)
+        self._tree: list[int] = []
         self.cpu_s, self.problem = 0.0, ""
         self._out = open(out, "w", encoding="utf-8")
         self._over, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Sampler":
-        self._thread.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
         self._over.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._out.close()
 
-    def look(self) -> dict[str, Any]:
-        """Now, whatever it costs: at the ends of phases."""
-        with self._lock:
-            begun = time.thread_time()
-            tree = self.server.tree()
-            memory = procfs.memory(tree)
-            sample = {"at": round(time.monotonic() - self.start, 3), "phase": self.phase, "processes": len(tree),
-                      **{name: round(value, 3) for name, value in memory.as_mib().items()},
-                      **vars(procfs.count(self.server.keeper.pid, tree))}
+    def start(self) -> dict[str, Any]:
+        """From now on; what the server has done before is its start. Returns the first mark."""
+        self.begun = time.monotonic()
+        self.profile.drain([])
+        mark = self.look()
+        self._thread.start()
+        return mark
+
+    def look(self, is_mark: bool = True) -> dict[str, Any]:
+        """Now, whatever it costs: when the server is ready, and after each idle phase."""
+        with self._lock, self._counted() as sample:
+            self._tree = self.server.tree()
+            memory = procfs.memory(self._tree)
+            sample |= {name: round(value, 3) for name, value in memory.as_mib().items()} | self._counters(is_mark)
             if memory.unreadable:
                 self.problem = f"smaps_rollup of {memory.unreadable} may not be read: run as that user, or as root"
-            if self.group:
-                sample |= self.group.figures()
-            cost = time.thread_time() - begun
-            self.cpu_s += cost
-            sample["cost_s"] = round(cost, 5)
-            if tree:
-                self.samples.append(sample)
+            if self._tree:
+                self.rss.append((sample["at"], sample["rss_mib"]))
                 self._write(sample)
             return sample
+
+    def count(self) -> dict[str, Any]:
+        """What costs little: after a phase of work, whose memory the thread has seen."""
+        with self._lock, self._counted() as sample:
+            self._tree = self.server.tree()
+            return sample | self._counters(True)
+
+    def _counters(self, with_switches: bool) -> dict[str, Any]:
+        self.spent[self.phase] += self.profile.drain(self._tree)
+        return {"processes": len(self._tree), **vars(procfs.count(self.server.keeper.pid, self._tree, with_switches)),
+                **(self.group.figures() if self.group else {})}
+
+    def _glance(self) -> None:
+        """RSS alone, of the processes that the last look has found: microseconds."""
+        with self._lock, self._counted() as sample:
+            if rss := procfs.rss_mib(self._tree):
+                self.rss.append((sample["at"], rss))
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[dict[str, Any]]:
+        begun = time.thread_time()
+        yield {"at": round(time.monotonic() - self.begun, 3), "phase": self.phase}
+        self.cpu_s += time.thread_time() - begun
 
     def _write(self, sample: dict[str, Any]) -> None:
         try:
@@ -63,6 +91,9 @@ class Sampler:
             self.problem = f"{self._out.name}: {e.strerror}"
 
     def _run(self) -> None:
-        while not self._over.is_set():
-            cost = self.look()["cost_s"]
-            self._over.wait(max(SHORTEST_S, cost / SHARE))
+        """A glance each time, a look as often as its share allows, marks counted."""
+        while not self._over.wait(SHORTEST_S):
+            if self.cpu_s <= SHARE * (time.monotonic() - self.begun):
+                self.look(False)
+            else:
+                self._glance()

@@ -82,8 +82,9 @@ def verdict_lines(report: dict[str, Any]) -> list[str]:
 
 def figure_lines(report: dict[str, Any]) -> list[str]:
     arms = report["arms"]
-    names = [n for n in SHOWN if n in report["plan"]["metrics"] or n == "allocator_share"
-             or any(n in a["median"] for a in arms.values())]
+    judged = report["plan"]["metrics"]
+    names = [*(n for n in METRICS if n in judged),
+             *(n for n in SHOWN if n not in judged and (n == "allocator_share" or any(n in a["median"] for a in arms.values())))]
     rows = [["", *arms]]
     for name in names:
         metric = METRICS[name]

@@ -1,10 +1,13 @@
-"""Live servers for days: their memory, and whether it grows. Reads /proc alone; nothing is started, nothing changed."""
+"""Live servers for days: their memory, and whether it grows. Reads /proc and the server's Prometheus page, and asks
+allocrun --stat; nothing is changed."""
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import re
 import signal
-import sys
+import subprocess
 import threading
 import time
 import urllib.request
@@ -12,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from . import procfs
+from .arms import find_allocrun
 from .cgroup import Group
 from .errors import BenchError, UsageError
 
 HOUR = 3600.0
 LEAST = 40      # looks at one life of a server
+BUCKET = re.compile(r'[a-z_]+:?[a-z_:]*time_to_first_token_seconds_bucket\{.*\ble="([^"]+)".*\} ([0-9.e+]+)$')
 STEADY = 0.01   # of its memory an hour, to either side: what is within does not grow
 
 
@@ -34,15 +39,14 @@ def tree_of(kind: str, value: str) -> list[int]:
     if kind == "cgroup":
         return Group({"": Path(value)}).members()
     if kind == "port":
-        port = int(value)
-        owners = [pid for pid in procfs.all_processes() if port in procfs.listening_ports([pid])]
+        owners = procfs.listeners(int(value))
         return [*owners, *(below for pid in owners for below in procfs.descendants(pid) if below not in owners)]
     pid = int(value)
     return [pid, *procfs.descendants(pid)] if procfs.is_running(pid) else []
 
 
 def first_tokens(url: str) -> dict[str, float]:
-    """The sum and count of vLLM's time to first token; {} when the page is not there."""
+    """The histogram of the time to the first token, bound -> count, over all models; {} when the page is not there."""
     try:
         with urllib.request.urlopen(url, timeout=5) as page:
             lines = page.read(4 << 20).decode(errors="replace").splitlines()
@@ -50,24 +54,43 @@ def first_tokens(url: str) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     for line in lines:
-        for part in ("sum", "count"):
-            if line.startswith(f"vllm:time_to_first_token_seconds_{part}"):
-                found[f"ttft_{part}"] = found.get(f"ttft_{part}", 0.0) + float(line.rsplit(" ", 1)[1])
+        if at := BUCKET.match(line):
+            found[at[1]] = found.get(at[1], 0.0) + float(at[2])
     return found
 
 
-def look(name: str, kind: str, value: str, url: str | None) -> dict[str, Any]:
+def in_heap(pids: list[int], allocrun: str) -> dict[str, float]:
+    """What of a heap is in use, and what its allocator keeps beside that, of these and all below; {} where nobody
+    knows: only our own builds of jemalloc say it."""
+    heaps = []
+    for pid in pids:
+        done = subprocess.run([allocrun, "--stat", str(pid), "--format", "json"], capture_output=True, timeout=60,
+                              stdin=subprocess.DEVNULL, check=False)
+        try:
+            heaps += [p["heap"] for p in json.loads(done.stdout)["processes"] if p["heap"]]
+        except (ValueError, KeyError):
+            continue
+    known = [h for h in heaps if h["allocated"] is not None and h["resident"] is not None]
+    if not known:
+        return {}
+    used = sum(heap["allocated"] for heap in known)
+    return {"in_use_mib": round(used / 2 ** 20, 3),
+            "kept_mib": round(max(0, sum(heap["resident"] for heap in known) - used) / 2 ** 20, 3)}
+
+
+def look(name: str, kind: str, value: str, url: str | None, allocrun: str) -> dict[str, Any]:
     tree = tree_of(kind, value)
-    memory, counters = procfs.memory(tree), procfs.count(0, tree)
-    row = {"at": round(time.time(), 3), "arm": name, "processes": len(tree), "first": min(tree, default=0),
+    memory, counters, (first, since) = procfs.memory(tree), procfs.count(0, tree, False), procfs.oldest(tree)
+    row = {"at": round(time.time(), 3), "arm": name, "processes": len(tree), "first": first, "since": since,
            "rss_mib": round(memory.rss / 1024, 3), "pss_mib": round(memory.pss / 1024, 3),
            "anonymous_mib": round(memory.anonymous / 1024, 3), "cpu_s": round(counters.user_s + counters.system_s, 2)}
     if memory.unreadable:
         row["problem"] = f"smaps_rollup of {memory.unreadable} may not be read: run as that user, or as root"
-    return row | (first_tokens(url) if url else {})
+    row |= in_heap(procfs.tops(tree), allocrun)
+    return row | ({"ttft": first_tokens(url)} if url else {})
 
 
-def measure(chosen: argparse.Namespace, targets: list[tuple[str, str, str]], urls: dict[str, str]) -> None:
+def measure(chosen: argparse.Namespace, targets: list[tuple[str, str, str]], urls: dict[str, str], allocrun: str) -> None:
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
@@ -75,7 +98,7 @@ def measure(chosen: argparse.Namespace, targets: list[tuple[str, str, str]], url
     with open(chosen.file, "a", encoding="utf-8") as out:
         while not over.is_set() and time.monotonic() < end:
             for name, kind, value in targets:
-                out.write(json.dumps(look(name, kind, value, urls.get(name))) + "\n")
+                out.write(json.dumps(look(name, kind, value, urls.get(name), allocrun)) + "\n")
             out.flush()
             over.wait(chosen.every)
 
@@ -96,11 +119,15 @@ def read(path: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def life_of(row: dict[str, Any]) -> tuple[int, int]:
+    return row["first"], row["since"]
+
+
 def last_life(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Since its last start: memory of another process says nothing of this one's."""
-    first = rows[-1]["first"]
+    life = life_of(rows[-1])
     begin = len(rows)
-    while begin > 0 and rows[begin - 1]["first"] == first:
+    while begin > 0 and life_of(rows[begin - 1]) == life:
         begin -= 1
     return rows[begin:]
 
@@ -121,16 +148,35 @@ def slope(rows: list[dict[str, Any]]) -> str:
     return f"{'shrinks' if found.high_slope < 0 else 'not clear'}: {found.low_slope:+.2f} to {found.high_slope:+.2f} MiB an hour"
 
 
+def quantile(share: float, before: dict[str, float], after: dict[str, float]) -> float | None:
+    """Of what a histogram has counted between two looks, in seconds, straight within a bucket as Prometheus does."""
+    bounds = sorted((math.inf if bound == "+Inf" else float(bound), after[bound] - before.get(bound, 0.0)) for bound in after)
+    if not bounds or bounds[-1][1] <= 0:
+        return None
+    wanted, below, low = share * bounds[-1][1], 0.0, 0.0
+    for bound, count in bounds:
+        if count >= wanted:
+            return low if math.isinf(bound) else low + (bound - low) * (wanted - below) / (count - below)
+        below, low = count, bound
+    return None
+
+
+def grown(life: list[dict[str, Any]], key: str) -> str:
+    """Now, and by how much more than at the first look at this life."""
+    values = [row[key] for row in life if key in row]
+    return f"{values[-1]:.0f} ({values[-1] - values[0]:+.0f})" if values else "unknown"
+
+
 def report(path: Path) -> str:
     from .summary import table
-    rows = [["arm", "hours", "starts", "RSS MiB", "PSS MiB", "most", "TTFT ms", "memory"]]
+    rows = [["arm", "hours", "starts", "RSS MiB", "PSS MiB", "most", "in use", "kept", "TTFT p50 / p99 ms", "memory"]]
     for name, looks in read(path).items():
         life = last_life(looks)
-        ttft = (life[-1].get("ttft_sum", 0.0) - life[0].get("ttft_sum", 0.0),
-                life[-1].get("ttft_count", 0.0) - life[0].get("ttft_count", 0.0))
-        rows.append([name, f"{(life[-1]['at'] - life[0]['at']) / HOUR:.1f}", str(len({row["first"] for row in looks})),
-                     f"{life[-1]['rss_mib']:.0f}", f"{life[-1]['pss_mib']:.0f}", f"{max(row['rss_mib'] for row in life):.0f}",
-                     f"{ttft[0] / ttft[1] * 1e3:.1f}" if ttft[1] > 0 else "not measured", slope(life)])
+        ttft = [quantile(share, life[0].get("ttft", {}), life[-1].get("ttft", {})) for share in (0.5, 0.99)]
+        rows.append([name, f"{(life[-1]['at'] - life[0]['at']) / HOUR:.1f}", str(len(set(map(life_of, looks)))),
+                     grown(life, "rss_mib"), grown(life, "pss_mib"), f"{max(row['rss_mib'] for row in life):.0f}",
+                     grown(life, "in_use_mib"), grown(life, "kept_mib"),
+                     " / ".join("not measured" if v is None else f"{v * 1e3:.1f}" for v in ttft[:2 if ttft[0] else 1]), slope(life)])
     return "\n".join(table(rows))
 
 
@@ -148,6 +194,6 @@ def main(chosen: argparse.Namespace) -> int:
         for name, kind, value in targets:
             if not tree_of(kind, value):
                 raise BenchError(f"--arm {name}: there is no process of {kind or 'PID'} {value}")
-        measure(chosen, targets, urls)
+        measure(chosen, targets, urls, find_allocrun(chosen.allocrun))
     print(report(chosen.file))
     return 0

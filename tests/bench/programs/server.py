@@ -5,6 +5,7 @@ never     listens on no port             elsewhere  listens on another port than
 late      ends before it is ready        dies       ends at its tenth request
 children  leaves processes behind, one of them in a session of its own
 stubborn  ignores SIGTERM                errors     answers 500
+churn      does nothing but allocate and free for each request
 kills-keeper  kills the process above it at its tenth request       slow  needs 0.2 s for each, one at a time
 """
 import http.server
@@ -32,8 +33,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os._exit(3)
         if seen == 10 and "kills-keeper" in modes:
             os.kill(os.getppid(), signal.SIGKILL)
+        if "churn" in modes and self.path != "/health":
+            churn()
         if self.path == "/v1/completions":
             return self.stream()
+        if self.path == "/metrics":
+            return self.metrics()
         body = json.dumps({"in_use": 1 << 20}).encode()
         self.send_response(500 if "errors" in modes and self.path != "/health" else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -51,10 +56,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.01)
         self.wfile.write(b"data: [DONE]\n\n")
 
+    def metrics(self):
+        """As vLLM has it; every request so far took between 0.1 and 0.2 s."""
+        name = 'vllm:time_to_first_token_seconds_bucket{engine="0",le="%s",model_name="tiny"} %.1f\n'
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write("".join(name % row for row in (("0.1", 0), ("0.2", seen), ("+Inf", seen))).encode())
+
     do_GET = do_POST = answer
 
     def log_message(self, *_):
         pass
+
+
+def churn():
+    """Numbers by the hundred thousand; under PYTHONMALLOC=malloc each is a block of the allocator's."""
+    for _ in range(10):
+        list(range(1 << 20, (1 << 20) + 100000))
 
 
 def main():

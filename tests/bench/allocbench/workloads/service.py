@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """A small, ordinary Python service whose memory shows what an allocator does with it.
 
-    service.py --port 8123 [--work documents|front|embed]
+    python3 service.py --port 8123 [--work documents|front|embed|prefork|table]
 
 Handlers run on 40 threads, as FastAPI and Starlette run every handler that is not async, and what
 sessions said is kept in a cache of bounded size. All that a request needs beside that is freed.
@@ -9,6 +8,8 @@ sessions said is kept in a cache of bounded size. All that a request needs besid
   documents  texts come in, are cut up, packed and indexed              (needs nothing)
   front      a chat front end that ranks documents by their embeddings   (needs numpy)
   embed      a text encoder: batches of any shape through two layers     (needs torch)
+  prefork    documents, in four workers that were forked from one        (needs nothing)
+  table      rows of embeddings that are looked up, refreshed, evicted   (needs nothing)
 
 GET / says how much the program holds of malloc, as its allocator counts; POST / does one request, of a
 size that "draw" decides. The same draws are the same work.
@@ -20,7 +21,9 @@ import ctypes
 import hashlib
 import http.server
 import json
+import os
 import random
+import signal
 import sys
 import threading
 import zlib
@@ -132,7 +135,30 @@ def embed_work():
     return handle
 
 
-WORKS = {"documents": documents_work, "front": front_work, "embed": embed_work}
+def table_work():
+    rows, lock, held = collections.OrderedDict(), threading.Lock(), [0]
+
+    def handle(chance, _sessions):
+        # Few keys are asked for often, many once; a tenth of those that are there is fetched anew.
+        keys, missed = [int(chance.paretovariate(0.25)) % 2000003 for _ in range(int(2 ** chance.uniform(6, 11)))], 0
+        for key in keys:
+            with lock:
+                is_there = key in rows
+                if is_there:
+                    rows.move_to_end(key)
+            if not is_there or chance.random() < 0.1:
+                row, missed = bytearray(chance.choice((768, 1536, 3072, 4096))), missed + 1
+                with lock:
+                    held[0] += len(row) - len(rows.get(key, b""))
+                    rows[key] = row
+                    while held[0] > CACHE_BYTES:
+                        held[0] -= len(rows.popitem(last=False)[1])
+        return {"rows": len(keys), "missed": missed}
+    return handle
+
+
+WORKS = {"documents": documents_work, "front": front_work, "embed": embed_work, "prefork": documents_work, "table": table_work}
+WORKERS = 4
 
 
 class Service(http.server.HTTPServer):
@@ -141,14 +167,18 @@ class Service(http.server.HTTPServer):
 
     def __init__(self, port, work):
         self.handle_work = WORKS[work]()
-        self.sessions = Sessions(CACHE_BYTES)
+        self.counts = work != "prefork"  # one worker does not know what the others hold
+        self.sessions = Sessions(CACHE_BYTES if self.counts else CACHE_BYTES // WORKERS)
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def serve(self):
         self.pool = concurrent.futures.ThreadPoolExecutor(THREADS)
         # All threads from the start, as a warm service has them: their stacks belong to the working set.
         together = threading.Barrier(THREADS + 1)
         for _ in range(THREADS):
             self.pool.submit(together.wait)
         together.wait()
-        super().__init__(("127.0.0.1", port), Handler)
+        self.serve_forever()
 
     def process_request(self, request, client_address):
         self.pool.submit(self.process_request_thread, request, client_address)
@@ -164,7 +194,7 @@ class Service(http.server.HTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.answer({"held": self.server.sessions.held, "in_use": in_use()})
+        self.answer({"held": self.server.sessions.held, "in_use": in_use() if self.server.counts else None})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -181,13 +211,35 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def serve_in_workers(service):
+    """All listen on one socket; who ends the parent ends them."""
+    workers = []
+
+    def end(*_):
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        sys.exit(0)
+    for _ in range(WORKERS):
+        pid = os.fork()
+        if pid == 0:
+            service.serve()
+        workers.append(pid)
+    signal.signal(signal.SIGTERM, end)
+    for pid in workers:
+        os.waitpid(pid, 0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--work", choices=WORKS, default="documents")
     chosen = parser.parse_args()
+    service = Service(chosen.port, chosen.work)
     try:
-        Service(chosen.port, chosen.work).serve_forever()
+        if chosen.work == "prefork":
+            serve_in_workers(service)
+        else:
+            service.serve()
     except KeyboardInterrupt:
         sys.exit(130)
 
