@@ -29,7 +29,7 @@ static const char help[] =
 	"      --target VERSION --policy FILE --tune --unit UNIT... --owner WHO\n"
 	"      --health URL|COMMAND --probe COMMAND\n"
 	"  gate                     is it proved, and as well as before?\n"
-	"      --health URL|COMMAND --probe COMMAND --timeout T\n"
+	"      --health URL|COMMAND --probe COMMAND --timeout T --soak T\n"
 	"      --rss-percent N (20) --latency-percent N (10)\n"
 	"      --without-server: of a node where no server runs, the version alone\n"
 	"  confirm                  it stays\n"
@@ -72,6 +72,13 @@ static bool main_read_percent(const char *text, int64_t *ret)
 	const char *end;
 
 	return text_parse_i64(text, ret, &end) == 0 && !*end && *ret >= 0 && *ret <= 10000;
+}
+
+/* systemd's characters: a name stands in the text of a unit. */
+static bool main_is_unit(const char *name)
+{
+	return *name && *name != '-' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\@-")] == 0;
 }
 
 /* A text option's place; NULL: another kind. */
@@ -123,13 +130,15 @@ static bool main_take(struct mem *m, struct node_options *o, int option, const c
 		return main_read_duration(value, &o->confirm_within);
 	case 't':
 		return main_read_duration(value, &o->timeout);
+	case 'W':
+		return main_read_duration(value, &o->soak);
 	case 'R':
 		return main_read_percent(value, &o->rss_percent);
 	case 'L':
 		return main_read_percent(value, &o->latency_percent);
 	case 'u':
 		*MEM_PUSH(m, o->units, o->n_units) = value;
-		return *value && *value != '-' && !strchr(value, '/');
+		return main_is_unit(value);
 	case 'n':
 		o->no_systemd = true;
 		return true;
@@ -198,6 +207,7 @@ static int main_parse(struct mem *m, int argc, char **argv, struct node_options 
 		{ "format", 1, NULL, 'f' },
 		{ "confirm-within", 1, NULL, 'c' },
 		{ "timeout", 1, NULL, 't' },
+		{ "soak", 1, NULL, 'W' },
 		{ "rss-percent", 1, NULL, 'R' },
 		{ "latency-percent", 1, NULL, 'L' },
 		{ "unit", 1, NULL, 'u' },

@@ -66,6 +66,9 @@ static int switch_note_unit(struct node *n, const char *name, bool is_asked_for)
 	if (!now.is_there)
 		return is_asked_for ? node_say(n, NODE_REFUSED, "%s: no such unit: nothing was changed", name) :
 				      NODE_DONE;
+	r = unit_check_settled(n, name, &now);
+	if (r != NODE_DONE)
+		return r;
 	unit.was_active = now.is_active && !now.is_masked;
 	unit.enablement = now.enablement;
 	unit.restarts = now.restarts;
@@ -217,8 +220,10 @@ int node_apply(struct node *n)
 	/* The journal is ahead of the change, and the way back is armed before there is one. */
 	if (r == NODE_DONE)
 		r = journal_write(n);
-	if (r == NODE_DONE)
+	if (r == NODE_DONE) {
+		save_tidy(n);
 		r = deadman_arm(n);
+	}
 	if (r == NODE_DONE)
 		r = switch_files(n);
 	if (r == NODE_DONE && n->o->wants_tune)

@@ -43,8 +43,10 @@ PY
 
 @test "collection: no handlers, no logic that decides for a node" {
   cd "$repo/ansible"
-  run grep -rnE 'notify:|handlers:|set_fact|\{%| if .* else ' playbooks roles
+  run grep -rnE 'notify:|handlers:|\{%| if .* else ' playbooks roles
   [ "$status" -eq 1 ] || { echo "$output"; return 1; }
+  # What the audit said is kept for others, as it is.
+  [ "$(grep -rn set_fact playbooks roles | wc -l)" -eq 1 ]
 }
 
 @test "collection: the alerts fire when they should, and not before" {

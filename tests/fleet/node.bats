@@ -302,3 +302,94 @@ killed_in_apply() {
   inside "$node" remove
   [ "$(manifest "$container")" = "$before" ]
 }
+
+@test "node: a unit that is starting or failing over and over is refused; what dies after its start is seen while it soaks" {
+  server "/bin/sleep 900"
+  inside sh -c 'cd /etc/systemd/system && printf "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=60\n" >loop.service &&
+    systemctl daemon-reload && systemctl start --no-block loop'
+  until_true 100 inside sh -c 'systemctl show -P SubState loop | grep -q auto-restart'
+  inside "$node" stage /t/0.1.0.tar.gz
+  for verb in plan "apply --confirm-within 60s"; do
+    # shellcheck disable=SC2086 # words
+    run inside "$node" $verb --unit srv.service --unit loop.service
+    [ "$status" -eq 3 ]
+    [[ $output == *"loop.service: is starting or stopping"* ]]
+  done
+  state_is staged
+  inside test ! -e /opt/allocrun/current
+  run inside "$node" plan --unit $'srv.service\nExecStart=/bin/false'
+  [ "$status" -eq 2 ]
+  printf '#!/bin/sh\n[ -x /opt/allocrun/current/bin/allocrun ] || exec sleep 900\nexec /opt/allocrun/current/bin/allocrun -- sleep 4\n' >"$BATS_TEST_TMPDIR/dies"
+  chmod 755 "$BATS_TEST_TMPDIR/dies"
+  podman cp "$BATS_TEST_TMPDIR/dies" "$container:/root/dies"
+  server /root/dies
+  inside "$node" apply --confirm-within 60s --unit srv.service
+  inside "$node" gate
+  run inside "$node" gate --soak 10s
+  [ "$status" -eq 1 ]
+  [[ $output == *"srv.service is not active"* ]]
+  run inside "$node" confirm
+  [ "$status" -eq 3 ]
+  inside "$node" revert
+}
+
+# The timer's run waits for the lock while its change is taken back: the next change is not its business.
+@test "node: the timer of a change that was taken back does not reach the next one" {
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 1s
+  # It has no time to look while somebody else has the lock.
+  inside sh -c 'exec flock /var/lib/allocrun/rollout.lock sh -c "until systemctl -q is-active allocrun-deadman.service; do sleep 0.1; done
+    kill -STOP \$(systemctl show -P MainPID allocrun-deadman.service)"'
+  inside "$node" revert
+  inside "$node" apply --confirm-within 60s
+  inside pkill -CONT -f "revert --deadman" || true
+  inside sleep 1
+  state_is applied
+  run inside systemctl is-active allocrun-deadman.service
+  [ "$status" -ne 0 ]
+}
+
+@test "node: a version that a process maps under another name stays; half of a removed one is never taken for a version" {
+  for version in 0.1.0 0.2.0; do
+    inside "$node" stage "/t/$version.tar.gz"
+    inside "$node" apply --confirm-within 60s
+    inside "$node" gate --without-server
+    inside "$node" confirm
+  done
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  # As a container that mounts it elsewhere.
+  inside sh -c 'mkdir /mnt/v && unshare --mount sh -c "mount --bind /opt/allocrun/versions/0.1.0 /mnt/v && umount -l /opt/allocrun/versions 2>/dev/null
+    exec /mnt/v/bin/allocrun -- sleep 900" >/dev/null 2>&1 &'
+  until_true 100 inside sh -c 'grep -q /mnt/v/lib /proc/$(pgrep -x sleep)/maps'
+  inside sh -c '! grep -q versions/0.1.0 /proc/$(pgrep -x sleep)/maps'
+  [[ $(inside "$node" gc) == *"removed: none; kept: 0.1.0, 0.2.0"* ]]
+  inside sh -c 'kill $(pgrep -x sleep)'
+  until_true 100 inside sh -c '! pgrep -x sleep'
+  # What gc leaves when it is killed.
+  inside mv /opt/allocrun/versions/0.1.0 /opt/allocrun/versions/.removing
+  run inside "$node" apply --confirm-within 60s --target 0.1.0
+  [ "$status" -eq 3 ]
+  inside cp -a /opt/allocrun/versions/0.2.0 /opt/allocrun/versions/0.0.9
+  [[ $(inside "$node" gc) == *"removed: 0.0.9; kept: 0.2.0"* ]]
+  [ "$(inside ls -A /opt/allocrun/versions)" = 0.2.0 ]
+}
+
+# The journal on the disk is that of the change before until the new one is written.
+@test "node: killed while it keeps what is there, the change before can still be taken back byte for byte" {
+  inside sh -c 'mkdir -p /etc/allocrun/policy.d && echo "[launch]" >/etc/allocrun/policy.d/50-fleet.conf && chmod 600 /etc/allocrun/policy.d/50-fleet.conf'
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  # No journal can be written any more: as if it were killed there.
+  inside sh -c 'echo "[launch]" >/tmp/next.conf; cp /var/lib/allocrun/rollout.json /tmp/j && mount --bind /tmp/j /var/lib/allocrun/rollout.json'
+  run inside "$node" apply --confirm-within 60s --policy /tmp/next.conf
+  [ "$status" -eq 4 ]
+  inside umount /var/lib/allocrun/rollout.json
+  state_is confirmed
+  inside "$node" revert
+  [ "$(manifest "$container")" = "$before" ]
+}
