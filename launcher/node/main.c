@@ -261,7 +261,11 @@ static int main_run(struct node *n, const struct verb *verb)
 		return node_say(n, NODE_STUCK, "%s: %s: look at it, nothing is done meanwhile",
 				node_path(n, "rollout.json"), problem);
 	r = verb->is_locked ? main_check_owner(n) : NODE_DONE;
-	return r == NODE_DONE ? verb->run(n) : r;
+	r = r == NODE_DONE ? verb->run(n) : r;
+	/* What is said is what is on the disk, not what it would have been. */
+	if (r == NODE_REFUSED)
+		journal_read(n, &problem);
+	return r;
 }
 
 static int main_print(struct node *n, int code)

@@ -216,10 +216,11 @@ int node_apply(struct node *n)
 	r = switch_note_units(n);
 	if (r == NODE_DONE)
 		r = switch_save(n);
+	if (r != NODE_DONE)
+		return r;
 	j->state = NODE_APPLIED;
 	/* The journal is ahead of the change, and the way back is armed before there is one. */
-	if (r == NODE_DONE)
-		r = journal_write(n);
+	r = journal_write(n);
 	if (r == NODE_DONE) {
 		save_tidy(n);
 		r = deadman_arm(n);

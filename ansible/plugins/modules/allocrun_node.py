@@ -55,6 +55,7 @@ node:
 host: {description: O(host)., returned: always, type: str}
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -171,6 +172,9 @@ class Node:
             code, err = 126, error.strerror
         if code != 0:
             os.unlink(scratch)
+            with contextlib.suppress(OSError):
+                # Made for it, if nothing else is in there.
+                os.rmdir(os.path.dirname(scratch))
             self.refuse(f"{self.params['artefact']}: its allocrun-node does not run here, it is of another machine than this: "
                         f"{err.strip() or f'exit {code}'}")
 
