@@ -3,7 +3,7 @@
 
 _allocrun_node() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs='stage plan apply gate confirm revert status gc recover remove'
+  local verbs='stage plan apply gate confirm revert status gc recover remove pull'
   local options='--format --root --state --etc --systemd --no-systemd --owner --sums --signature --signers
     --target --sha256 --confirm-within --policy --unit --tune --health --probe --timeout --soak --rss-percent
     --latency-percent --without-server --boot'

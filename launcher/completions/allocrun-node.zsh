@@ -26,5 +26,5 @@ _arguments -S \
   '--latency-percent=[how much more time is let through]:percent: ' \
   '--without-server[the gate looks at the version alone]' \
   '--boot[nothing is restarted: the machine starts]' \
-  '1:verb:(stage plan apply gate confirm revert status gc recover remove)' \
+  '1:verb:(stage plan apply gate confirm revert status gc recover remove pull)' \
   '2:artefact:_files'

@@ -37,6 +37,9 @@ static const char help[] =
 	"  status                   the state, and what is current\n"
 	"  gc                       remove versions that nobody has\n"
 	"  remove                   what apply has put there, and every version that no process has\n"
+	"  pull URL|FOLDER --signers FILE --confirm-within T\n"
+	"                           all of it by a signed release.json, when it is this node's turn;\n"
+	"                           the options of apply and gate\n"
 	"  recover                  take back what was not confirmed; --boot: restart nothing\n"
 	"\n"
 	"Everywhere: --format text|json, --root DIR (/opt/allocrun), --state DIR\n"
@@ -52,7 +55,7 @@ static const struct verb {
 	{ "stage", node_stage, true },    { "plan", node_plan, false },      { "apply", node_apply, true },
 	{ "gate", node_gate, true },      { "confirm", node_confirm, true }, { "revert", node_revert, true },
 	{ "status", node_status, false }, { "gc", node_gc, true },           { "recover", node_recover, true },
-	{ "remove", node_remove, true },
+	{ "remove", node_remove, true },  { "pull", node_pull, true },
 };
 
 static bool main_read_duration(const char *text, int64_t *ret)
@@ -170,10 +173,12 @@ static int main_check(const struct node_options *o)
 {
 	const char *const folders[] = { o->root, o->state, o->etc, o->systemd };
 
-	if (!o->verb || !o->argument != (strcmp(o->verb, "stage") != 0) ||
-	    !o->confirm_within != (strcmp(o->verb, "apply") != 0)) {
+	if (!o->verb || !o->argument != !text_has_word("stage pull", o->verb) ||
+	    !o->confirm_within != !text_has_word("apply pull", o->verb) ||
+	    (strcmp(o->verb, "pull") == 0 && !o->signers)) {
 		fprintf(stderr,
-			"allocrun-node: a verb, stage with an artefact, apply with --confirm-within: see --help\n");
+			"allocrun-node: a verb; stage with an artefact, apply with --confirm-within, pull with both and "
+			"--signers: see --help\n");
 		return NODE_USAGE;
 	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {

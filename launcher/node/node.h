@@ -205,7 +205,26 @@ int gate_measure(struct node *n, const char *probe, int64_t *ret_median_us, int6
 const char *gate_look_back(struct node *n);
 const char *gate_check_json(struct mem *m, const char *text, const char *prefix);
 
+/* --- stage.c --- */
+/* --signature holds for --sums; without --signature nothing is asked. */
+int stage_verify_signature(struct node *n);
+
+/* --- release.c --- */
+struct release_file {
+	char *name, *sha256; /* NULL: there is none */
+};
+struct release {
+	int64_t serial, permille; /* of the fleet that it is for by now */
+	bool is_halted;
+	char *version;
+	struct release_file artefact, policy;
+};
+/* For machines of this kind, as uname(2) says it. -EINVAL with the reason. */
+int release_parse(struct mem *m, const char *text, size_t size, const char *machine, struct release *ret,
+		  const char **ret_problem);
+
 /* --- the steps --- */
+int node_pull(struct node *n);
 int node_stage(struct node *n);
 int node_plan(struct node *n);
 int node_status(struct node *n);

@@ -19,7 +19,7 @@
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
-static int stage_verify_signature(struct node *n)
+int stage_verify_signature(struct node *n)
 {
 	const struct node_options *o = n->o;
 	/* ssh-keygen takes what is signed from its standard input alone. */

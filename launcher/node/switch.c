@@ -302,9 +302,11 @@ int node_revert(struct node *n)
 	return switch_back(n);
 }
 
+/* Not what is confirmed: that is nobody's to take back but by its own word. */
 int node_recover(struct node *n)
 {
-	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING)
+	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING ||
+	    n->journal.state == NODE_STAGED)
 		return node_revert(n);
 	/* Killed between its last word and the end of the timer. */
 	if (n->journal.state != NODE_STATE_STUCK)

@@ -169,7 +169,7 @@ other_machine() {
   done
   on "$prefix-2" systemctl -q disable --now srv
   on "$prefix-3" sh -c 'systemctl stop srv && mv /etc/systemd/system/srv.service /root/ && systemctl -q mask srv'
-  for i in 1 2 3; do before[i]=$(manifest "$prefix-$i"); done
+  for i in 1 2 3; do was[i]=$(manifest "$prefix-$i"); done
   printf '[units]\nsrv.service = on\n' >"$BATS_TEST_TMPDIR/units.conf"
   playbook rollout -e "allocrun_artefact=$shared/0.1.0.tar.gz" -e "allocrun_policy=$BATS_TEST_TMPDIR/units.conf" -e '{"allocrun_waves": ["1", "1", "1"]}'
   [ "$status" -ne 0 ]
@@ -181,11 +181,11 @@ other_machine() {
   [ "$(on "$prefix-2" sh -c 'systemctl is-active srv; systemctl is-enabled srv')" = $'inactive\ndisabled' ]
   [[ $(lost) == *"nothing is proved"* ]]
   [ "$(state_of "$prefix-3")" = reverted ]
-  [ "$(manifest "$prefix-3")" = "${before[3]}" ]
+  [ "$(manifest "$prefix-3")" = "${was[3]}" ]
   [ "$(on "$prefix-3" systemctl show -P LoadState srv)" = masked ]
   playbook rollback
   [ "$status" -eq 0 ]
-  for i in 1 2 3; do [ "$(manifest "$prefix-$i")" = "${before[i]}" ]; done
+  for i in 1 2 3; do [ "$(manifest "$prefix-$i")" = "${was[i]}" ]; done
   on "$prefix-1" sh -c "! grep -q allocrun /proc/$(server_pid 1)/maps"
   on "$prefix-1" curl -fsS -o /dev/null http://127.0.0.1:8000/
 }
@@ -313,6 +313,15 @@ GROWS
   rollout 0.1.0
   [ "$status" -eq 0 ]
   is 1 confirmed 0.1.0
+  # Refused on a node that has a version already: what was confirmed is not taken back.
+  other_machine "$BATS_TEST_TMPDIR/other.tar.gz"
+  (cd "$BATS_TEST_TMPDIR" && sha256sum other.tar.gz >other.sums)
+  pid=$(server_pid 1)
+  rollout 0.1.0 -e "allocrun_artefact=$BATS_TEST_TMPDIR/other.tar.gz" -e "allocrun_sums=$BATS_TEST_TMPDIR/other.sums"
+  [ "$status" -ne 0 ]
+  [[ $(lost) == *"is there, from other bytes"* ]]
+  is 1 confirmed 0.1.0
+  [ "$(server_pid 1)" = "$pid" ]
   # What the old one says to a word that it does not know.
   cat >"$shared/old" <<'OLD'
 #!/bin/sh
@@ -322,7 +331,7 @@ OLD
   on "$prefix-1" sh -c 'cd /opt/allocrun/versions/0.1.0/bin && mv allocrun real && install -m 755 /t/old allocrun'
   before=$(manifest "$prefix-1")
   printf '[units]\nsrv.service = on\n' >"$BATS_TEST_TMPDIR/new.conf"
-  rollout 0.2.0 -e "allocrun_policy=$BATS_TEST_TMPDIR/new.conf"
+  rollout 0.2.0 -e allocrun_abandon=true -e "allocrun_policy=$BATS_TEST_TMPDIR/new.conf"
   [ "$status" -ne 0 ]
   [[ $(lost) == *"version 0.1.0 cannot read it"* ]]
   [ "$(manifest "$prefix-1")" = "$before" ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 80 s. Needs root and podman.
-# shellcheck disable=SC2016,SC2154 # for the shell inside; what helpers.bash sets
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # for the shell inside; what helpers.bash sets
 bats_require_minimum_version 1.5.0
 
 load helpers
@@ -392,4 +392,100 @@ killed_in_apply() {
   state_is confirmed
   inside "$node" revert
   [ "$(manifest "$container")" = "$before" ]
+}
+
+# release SERIAL PERMILLE HALT VERSION: /tmp/r/release.json, signed by ours.
+release() {
+  inside sh -c 'cd /tmp/r && cp "/t/$4.tar.gz" . && cp /t/good.conf policy.conf && rm -f release.json.sig && sum() { sha256sum "$1" | cut -d" " -f1; } &&
+    printf "{\"release\": 1, \"serial\": %s, \"permille\": %s, \"halt\": %s, \"version\": \"%s\", \"artefacts\": {\"%s\": {\"file\": \"%s\", \"sha256\": \"%s\"}}, \"policy\": {\"file\": \"policy.conf\", \"sha256\": \"%s\"}}\n" \
+      "$1" "$2" "$3" "$4" "$(uname -m)" "$4.tar.gz" "$(sum "$4.tar.gz")" "$(sum policy.conf)" >release.json &&
+    ssh-keygen -q -Y sign -n allocrun -f /tmp/ours release.json 2>/dev/null' sh "$@"
+}
+
+# pull STATUS WORDS [OPTION]...
+pull() {
+  local wanted=$1 words=$2
+  shift 2
+  run inside "$node" pull "${source:-/tmp/r}" --signers /tmp/signers --confirm-within 60s --unit srv.service "$@"
+  [[ $status -eq $wanted && $output == *"$words"* ]] || { echo "$status: $output"; return 1; }
+  inside test ! -e /var/lib/allocrun/pull
+}
+
+@test "node: without a controller it takes a signed release in its turn, once, and none that is older" {
+  printf '#!/bin/sh\n[ -x /opt/allocrun/current/bin/allocrun ] || exec sleep 900\nexec /opt/allocrun/current/bin/allocrun -- sleep 900\n' >"$BATS_TEST_TMPDIR/serve"
+  chmod 755 "$BATS_TEST_TMPDIR/serve"
+  podman cp "$BATS_TEST_TMPDIR/serve" "$container:/root/serve"
+  server /root/serve
+  inside sh -c 'mkdir /tmp/r && cd /tmp && ssh-keygen -q -t ed25519 -N "" -f ours && echo "release $(cut -d" " -f1,2 ours.pub)" >signers'
+  place=$((16#$(inside sha256sum /etc/machine-id | cut -c1-8) % 1000))
+  release 1 "$place" false 0.1.0
+  pull 0 "not yet the turn of this node, $place of 1000"
+  release 1 1000 true 0.1.0
+  pull 0 "is halted"
+  state_is absent
+  release 1 $((place + 1)) false 0.1.0
+  inside sh -c 'cp /tmp/r/release.json /tmp/kept && echo >>/tmp/r/release.json'
+  pull 3 "its signature does not hold"
+  inside cp /tmp/kept /tmp/r/release.json
+  inside sh -c 'echo >>/tmp/r/0.1.0.tar.gz'
+  pull 4 "not the bytes that release.json names"
+  inside cp /t/0.1.0.tar.gz /tmp/r/
+  state_is absent
+  # What could not be fetched is tried again: nothing was changed.
+  pull 0 "version 0.1.0 confirmed"
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.1.0 ]
+  inside cmp /t/good.conf /etc/allocrun/policy.d/50-fleet.conf
+  pull 0 "release 1 is here"
+  confirmed=$(manifest "$container")
+  # Never healthy with the second one: taken back, and not tried again until there is another.
+  inside sh -c 'cd /tmp/r && exec python3 -m http.server -b 127.0.0.1 8080 >/dev/null 2>&1 &'
+  source=http://127.0.0.1:8080
+  until_true 50 inside curl -fsS -o /dev/null "$source/"
+  release 2 1000 false 0.2.0
+  pull 1 "health" --timeout 1s --health 'readlink /opt/allocrun/current | grep 0.1.0'
+  state_is reverted
+  [ "$(manifest "$container")" = "$confirmed" ]
+  inside systemctl is-active srv
+  began=$(inside systemctl show -P ExecMainStartTimestampMonotonic srv)
+  pull 1 "release 2 was tried, and is not tried again: health"
+  [ "$(inside systemctl show -P ExecMainStartTimestampMonotonic srv)" = "$began" ]
+  release 3 1000 false 0.2.0
+  pull 0 "version 0.2.0 confirmed"
+  # What a mirror has kept.
+  release 1 1000 false 0.1.0
+  pull 3 "release 1 is older than 3"
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.2.0 ]
+  # What somebody else has begun is theirs.
+  inside "$node" apply --confirm-within 60s --target 0.1.0 --owner ann
+  release 4 1000 false 0.2.0
+  pull 5 "by ann"
+  state_is applied
+}
+
+# A clock cannot be set in a container. What goes by it is the text of a deadline; the timer does not.
+@test "node: the clock may jump: the way back goes by the time that passes, and an artefact from the future is none the worse" {
+  inside sh -c 'cd /tmp && tar -xzf /t/0.1.0.tar.gz && find allocrun-0.1.0 -exec touch -h -d 2040-01-01 {} + && tar -czf 0.1.0.tar.gz allocrun-0.1.0'
+  inside "$node" stage /tmp/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  [[ $(inside systemctl show -P TimersMonotonic allocrun-deadman.timer) == *OnActiveUSec=1min* ]]
+  [ -z "$(inside systemctl show -P TimersCalendar allocrun-deadman.timer)" ]
+  # Its deadline is long over, by a clock that was set forward.
+  inside sed -i 's/"deadline": [0-9]*/"deadline": 1/' /var/lib/allocrun/rollout.json
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  state_is confirmed
+}
+
+@test "node: a full disk at apply changes nothing that is not taken back" {
+  server "/bin/sleep 900"
+  inside sh -c 'mkdir -p /etc/allocrun/policy.d && mount -t tmpfs -o size=8k none /etc/allocrun/policy.d && { head -c 100000 /dev/zero >/etc/allocrun/policy.d/full 2>/dev/null || true; }'
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  run inside "$node" apply --confirm-within 60s --policy /t/good.conf --unit srv.service
+  [ "$status" -eq 4 ]
+  [[ $output == *"No space left on device: revert takes it back"* ]]
+  inside "$node" recover
+  state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+  inside systemctl is-active srv
 }

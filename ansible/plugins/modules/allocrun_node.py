@@ -74,7 +74,7 @@ OPTIONS = {
     "apply": ("target", "confirm_within", "policy", "owner", "health", "probe"),
     "gate": ("owner", "health", "probe", "timeout", "soak", "rss_percent", "latency_percent"),
     "confirm": ("owner",),
-    "revert": ("owner",),
+    "recover": ("owner",),
 }
 SPEC = {
     "verb": {"required": True, "choices": ["plan", "stage", "apply", "gate", "confirm", "revert", "status", "gc",
