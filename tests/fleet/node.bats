@@ -15,7 +15,7 @@ setup_file() {
 setup() {
   [ "$(id -u)" -eq 0 ] || skip "needs root: containers"
   container=allocrun-test-node-$$-$BATS_TEST_NUMBER
-  start_host "$container" --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m --cap-add SYS_ADMIN
+  start_host "$container" --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m --cap-add SYS_ADMIN,SYS_PTRACE
   is_up "$container"
 }
 
