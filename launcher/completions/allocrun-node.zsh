@@ -21,9 +21,10 @@ _arguments -S \
   '--health=[URL or command of the health]:health: ' \
   '--probe=[command whose time is compared]:command: ' \
   '--timeout=[how long the gate waits for the health]:time: ' \
+  '--soak=[how long the gate looks at it]:time: ' \
   '--rss-percent=[how much more memory is let through]:percent: ' \
   '--latency-percent=[how much more time is let through]:percent: ' \
   '--without-server[the gate looks at the version alone]' \
   '--boot[nothing is restarted: the machine starts]' \
-  '1:verb:(stage plan apply gate confirm revert status gc recover remove)' \
+  '1:verb:(stage plan apply gate confirm revert status gc recover remove pull)' \
   '2:artefact:_files'

@@ -66,9 +66,13 @@ bool deadman_is_armed(struct node *n)
 			   DEADMAN_SECONDS, NULL) == 0;
 }
 
+/* And what it has started already, which waits for our lock: it would take back the next change. */
 static void deadman_stop_timer(struct node *n)
 {
-	run_program(n->m, (const char *const[]){ "systemctl", "stop", DEADMAN ".timer", NULL }, DEADMAN_SECONDS, NULL);
+	run_program(n->m,
+		    (const char *const[]){ "systemctl", "stop", DEADMAN ".timer",
+					   n->o->is_deadman ? NULL : DEADMAN ".service", NULL },
+		    DEADMAN_SECONDS, NULL);
 }
 
 void deadman_disarm(struct node *n)

@@ -15,6 +15,8 @@
 #define GATE_PROBE_SECONDS 60
 #define GATE_LOOK_BACK_SECONDS 60
 #define GATE_PAUSE_NS 500000000
+/* Between two looks while it soaks. */
+#define GATE_SOAK_PAUSE_SECONDS 2
 /* Below what a process's start differs by. */
 #define GATE_RSS_SLACK (32LL * 1024 * 1024)
 #define GATE_LATENCY_SLACK_US 1000
@@ -223,6 +225,30 @@ static const char *gate_units(struct node *n)
 		       "with --unit, or say --without-server";
 }
 
+static const char *gate_look(struct node *n)
+{
+	const struct journal *j = &n->journal;
+	const char *no = j->health ? gate_health(n, j->health, n->o->timeout) : NULL;
+
+	return no ? no : gate_units(n);
+}
+
+/* What dies or grows shortly after its start is not well at its start. The last look comes when the time is over. */
+static const char *gate_soak(struct node *n)
+{
+	const struct timespec pause = { .tv_sec = GATE_SOAK_PAUSE_SECONDS };
+	const int64_t end = clock_now_ms() + n->o->soak * 1000;
+
+	for (;;) {
+		bool is_last = clock_now_ms() >= end;
+		const char *no = gate_look(n);
+
+		if (no || is_last)
+			return no;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int node_gate(struct node *n)
 {
 	struct journal *j = &n->journal;
@@ -238,10 +264,8 @@ int node_gate(struct node *n)
 		j->probe = mem_strdup(n->m, n->o->probe);
 	if (!current || strcmp(current, j->version) != 0)
 		no = "another version is current";
-	if (!no && j->health)
-		no = gate_health(n, j->health, n->o->timeout);
 	if (!no)
-		no = gate_units(n);
+		no = gate_soak(n);
 	j->state = no ? NODE_APPLIED : NODE_GATED;
 	j->reason = no ? mem_strdup(n->m, no) : NULL;
 	r = journal_write(n);

@@ -29,7 +29,7 @@ static const char help[] =
 	"      --target VERSION --policy FILE --tune --unit UNIT... --owner WHO\n"
 	"      --health URL|COMMAND --probe COMMAND\n"
 	"  gate                     is it proved, and as well as before?\n"
-	"      --health URL|COMMAND --probe COMMAND --timeout T\n"
+	"      --health URL|COMMAND --probe COMMAND --timeout T --soak T\n"
 	"      --rss-percent N (20) --latency-percent N (10)\n"
 	"      --without-server: of a node where no server runs, the version alone\n"
 	"  confirm                  it stays\n"
@@ -37,6 +37,9 @@ static const char help[] =
 	"  status                   the state, and what is current\n"
 	"  gc                       remove versions that nobody has\n"
 	"  remove                   what apply has put there, and every version that no process has\n"
+	"  pull URL|FOLDER --signers FILE --confirm-within T\n"
+	"                           all of it by a signed release.json, when it is this node's turn;\n"
+	"                           the options of apply and gate\n"
 	"  recover                  take back what was not confirmed; --boot: restart nothing\n"
 	"\n"
 	"Everywhere: --format text|json, --root DIR (/opt/allocrun), --state DIR\n"
@@ -52,7 +55,7 @@ static const struct verb {
 	{ "stage", node_stage, true },    { "plan", node_plan, false },      { "apply", node_apply, true },
 	{ "gate", node_gate, true },      { "confirm", node_confirm, true }, { "revert", node_revert, true },
 	{ "status", node_status, false }, { "gc", node_gc, true },           { "recover", node_recover, true },
-	{ "remove", node_remove, true },
+	{ "remove", node_remove, true },  { "pull", node_pull, true },
 };
 
 static bool main_read_duration(const char *text, int64_t *ret)
@@ -72,6 +75,13 @@ static bool main_read_percent(const char *text, int64_t *ret)
 	const char *end;
 
 	return text_parse_i64(text, ret, &end) == 0 && !*end && *ret >= 0 && *ret <= 10000;
+}
+
+/* systemd's characters: a name stands in the text of a unit. */
+static bool main_is_unit(const char *name)
+{
+	return *name && *name != '-' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.\\@-")] == 0;
 }
 
 /* A text option's place; NULL: another kind. */
@@ -123,13 +133,15 @@ static bool main_take(struct mem *m, struct node_options *o, int option, const c
 		return main_read_duration(value, &o->confirm_within);
 	case 't':
 		return main_read_duration(value, &o->timeout);
+	case 'W':
+		return main_read_duration(value, &o->soak);
 	case 'R':
 		return main_read_percent(value, &o->rss_percent);
 	case 'L':
 		return main_read_percent(value, &o->latency_percent);
 	case 'u':
 		*MEM_PUSH(m, o->units, o->n_units) = value;
-		return *value && *value != '-' && !strchr(value, '/');
+		return main_is_unit(value);
 	case 'n':
 		o->no_systemd = true;
 		return true;
@@ -161,10 +173,12 @@ static int main_check(const struct node_options *o)
 {
 	const char *const folders[] = { o->root, o->state, o->etc, o->systemd };
 
-	if (!o->verb || !o->argument != (strcmp(o->verb, "stage") != 0) ||
-	    !o->confirm_within != (strcmp(o->verb, "apply") != 0)) {
+	if (!o->verb || !o->argument != !text_has_word("stage pull", o->verb) ||
+	    !o->confirm_within != !text_has_word("apply pull", o->verb) ||
+	    (strcmp(o->verb, "pull") == 0 && !o->signers)) {
 		fprintf(stderr,
-			"allocrun-node: a verb, stage with an artefact, apply with --confirm-within: see --help\n");
+			"allocrun-node: a verb; stage with an artefact, apply with --confirm-within, pull with both and "
+			"--signers: see --help\n");
 		return NODE_USAGE;
 	}
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
@@ -198,6 +212,7 @@ static int main_parse(struct mem *m, int argc, char **argv, struct node_options 
 		{ "format", 1, NULL, 'f' },
 		{ "confirm-within", 1, NULL, 'c' },
 		{ "timeout", 1, NULL, 't' },
+		{ "soak", 1, NULL, 'W' },
 		{ "rss-percent", 1, NULL, 'R' },
 		{ "latency-percent", 1, NULL, 'L' },
 		{ "unit", 1, NULL, 'u' },
@@ -251,7 +266,11 @@ static int main_run(struct node *n, const struct verb *verb)
 		return node_say(n, NODE_STUCK, "%s: %s: look at it, nothing is done meanwhile",
 				node_path(n, "rollout.json"), problem);
 	r = verb->is_locked ? main_check_owner(n) : NODE_DONE;
-	return r == NODE_DONE ? verb->run(n) : r;
+	r = r == NODE_DONE ? verb->run(n) : r;
+	/* What is said is what is on the disk, not what it would have been. */
+	if (r == NODE_REFUSED)
+		journal_read(n, &problem);
+	return r;
 }
 
 static int main_print(struct node *n, int code)

@@ -92,7 +92,7 @@ struct node_options {
 	const char *target, *sha256; /* of plan: the artefact that is to come */
 	const char **units;
 	size_t n_units;
-	int64_t confirm_within, timeout; /* seconds */
+	int64_t confirm_within, timeout, soak; /* seconds */
 	int64_t rss_percent, latency_percent;
 	bool is_json, no_systemd, is_deadman, is_boot, wants_tune, without_server;
 };
@@ -146,6 +146,8 @@ const char *run_first_line(struct mem *m, const char *out);
 int save_file(struct node *n, const char *path);
 /* A folder that is not there: it goes again, unless somebody else has put something into it. */
 int save_folder(struct node *n, const char *path);
+/* Copies that the journal on the disk does not name any more. */
+void save_tidy(struct node *n);
 /* Puts all back. -errno of the first that failed, *ret_path says which. */
 int save_restore(struct node *n, const char **ret_path);
 /* Do all stand as they were? */
@@ -157,11 +159,13 @@ int save_sync_folder(struct node *n, const char *path);
 
 /* --- units.c --- */
 struct unit_now {
-	bool is_active, is_masked, is_there;
+	bool is_active, is_between, is_masked, is_there; /* between: starting, stopping, or failing over and over */
 	int64_t restarts;
 	char *cgroup, *enablement;
 };
 int unit_look(struct node *n, const char *name, struct unit_now *ret);
+/* One that is between up and down would be neither restarted nor proved: refused. */
+int unit_check_settled(struct node *n, const char *name, const struct unit_now *now);
 int unit_restart(struct node *n, const char *name);
 int unit_reload_all(struct node *n);
 /* Enabled, disabled or masked as it was, where that has changed. */
@@ -201,7 +205,26 @@ int gate_measure(struct node *n, const char *probe, int64_t *ret_median_us, int6
 const char *gate_look_back(struct node *n);
 const char *gate_check_json(struct mem *m, const char *text, const char *prefix);
 
+/* --- stage.c --- */
+/* --signature holds for --sums; without --signature nothing is asked. */
+int stage_verify_signature(struct node *n);
+
+/* --- release.c --- */
+struct release_file {
+	char *name, *sha256; /* NULL: there is none */
+};
+struct release {
+	int64_t serial, permille; /* of the fleet that it is for by now */
+	bool is_halted;
+	char *version;
+	struct release_file artefact, policy;
+};
+/* For machines of this kind, as uname(2) says it. -EINVAL with the reason. */
+int release_parse(struct mem *m, const char *text, size_t size, const char *machine, struct release *ret,
+		  const char **ret_problem);
+
 /* --- the steps --- */
+int node_pull(struct node *n);
 int node_stage(struct node *n);
 int node_plan(struct node *n);
 int node_status(struct node *n);

@@ -70,6 +70,8 @@ static int plan_restarts(struct node *n, json_t *restarts)
 		r = unit_look(n, names[i], &now);
 		if (r == NODE_DONE && !now.is_there && i < n->o->n_units)
 			r = node_say(n, NODE_REFUSED, "%s: no such unit", names[i]);
+		if (r == NODE_DONE)
+			r = unit_check_settled(n, names[i], &now);
 		if (r == NODE_DONE && now.is_active && !now.is_masked)
 			json_array_append_new(restarts, json_text(names[i]));
 	}

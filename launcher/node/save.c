@@ -15,6 +15,8 @@
 
 #define SAVE_MAX (16 * 1024 * 1024)
 
+static const struct root machine = { .fd = AT_FDCWD, .live = true };
+
 int save_make_folder(const char *folder)
 {
 	struct mem m = MEM_INIT;
@@ -48,9 +50,7 @@ int save_sync_folder(struct node *n, const char *path)
 
 static int save_read(struct node *n, const char *path, char **ret_bytes, size_t *ret_size)
 {
-	const struct root root = { .fd = AT_FDCWD, .live = true };
-
-	return root_read(&root, n->m, path, SAVE_MAX, ret_bytes, ret_size);
+	return root_read(&machine, n->m, path, SAVE_MAX, ret_bytes, ret_size);
 }
 
 static int save_put(int fd, const char *bytes, size_t size)
@@ -130,6 +130,38 @@ static int save_look(struct node *n, const char *path, struct node_file *ret, ch
 	return 0;
 }
 
+/*
+ * A name that no copy has: those that lie there may be what the journal on the disk, of the change before, would put
+ * back if this run were killed now.
+ */
+static char *save_name(struct node *n, const char *folder, const char *path)
+{
+	for (size_t i = n->journal.n_files;; i++) {
+		char *name = mem_printf(n->m, "%zu-%s", i, text_basename(path));
+
+		if (access(mem_printf(n->m, "%s/%s", folder, name), F_OK) < 0)
+			return name;
+	}
+}
+
+void save_tidy(struct node *n)
+{
+	const char *folder = node_path(n, "backup");
+	char **names;
+
+	if (root_list(&machine, n->m, folder, "", &names) < 0)
+		return;
+	for (; *names; names++) {
+		bool is_named = false;
+
+		for (size_t i = 0; i < n->journal.n_files; i++)
+			is_named = is_named ||
+				   (n->journal.files[i].backup && strcmp(n->journal.files[i].backup, *names) == 0);
+		if (!is_named)
+			unlink(mem_printf(n->m, "%s/%s", folder, *names));
+	}
+}
+
 int save_file(struct node *n, const char *path)
 {
 	struct journal *j = &n->journal;
@@ -145,7 +177,7 @@ int save_file(struct node *n, const char *path)
 	}
 	r = save_look(n, path, &file, &bytes, &size);
 	if (r == 0 && bytes) {
-		file.backup = mem_printf(n->m, "%zu-%s", j->n_files, text_basename(path));
+		file.backup = save_name(n, folder, path);
 		r = save_make_folder(folder);
 		if (r == 0 && chmod(folder, 0700) < 0)
 			r = -errno;
@@ -167,12 +199,15 @@ int save_folder(struct node *n, const char *path)
 }
 
 /* What was not there. A folder that somebody has put something into stays. */
-static int save_remove(const char *path)
+static int save_remove(struct node *n, const char *path)
 {
 	int r = unlink(path) < 0 ? -errno : 0;
 
 	if (r == -EISDIR)
 		r = rmdir(path) < 0 && errno != ENOTEMPTY ? -errno : 0;
+	/* Gone on the disk, too, before the journal says so. */
+	if (r == 0)
+		r = save_sync_folder(n, text_dirname(n->m, path));
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
@@ -189,7 +224,7 @@ static int save_restore_one(struct node *n, const struct node_file *f)
 		return r;
 	}
 	if (!f->backup)
-		return save_remove(f->path);
+		return save_remove(n, f->path);
 	r = save_read(n, mem_printf(n->m, "%s/%s", node_path(n, "backup"), f->backup), &bytes, &size);
 	return r < 0 ? r : save_write(n, f->path, bytes, size, f->mode, f->uid, f->gid);
 }

@@ -19,7 +19,7 @@
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
-static int stage_verify_signature(struct node *n)
+int stage_verify_signature(struct node *n)
 {
 	const struct node_options *o = n->o;
 	/* ssh-keygen takes what is signed from its standard input alone. */
@@ -86,9 +86,10 @@ static bool stage_is_of_this_machine(const char *program)
 static int stage_unpack(struct node *n, const char *beside, char **ret_version)
 {
 	char *out = NULL, **names, *tree;
+	/* Before its first slash a colon would be another machine's, for tar. */
+	const char *artefact = *n->o->argument == '/' ? n->o->argument : mem_printf(n->m, "./%s", n->o->argument);
 	int r = run_program(n->m,
-			    (const char *const[]){ "tar", "-xzf", n->o->argument, "-C", beside, "--no-same-owner",
-						   NULL },
+			    (const char *const[]){ "tar", "-xzf", artefact, "-C", beside, "--no-same-owner", NULL },
 			    STAGE_SECONDS, &out);
 
 	if (r != 0)

@@ -66,6 +66,9 @@ static int switch_note_unit(struct node *n, const char *name, bool is_asked_for)
 	if (!now.is_there)
 		return is_asked_for ? node_say(n, NODE_REFUSED, "%s: no such unit: nothing was changed", name) :
 				      NODE_DONE;
+	r = unit_check_settled(n, name, &now);
+	if (r != NODE_DONE)
+		return r;
 	unit.was_active = now.is_active && !now.is_masked;
 	unit.enablement = now.enablement;
 	unit.restarts = now.restarts;
@@ -213,12 +216,15 @@ int node_apply(struct node *n)
 	r = switch_note_units(n);
 	if (r == NODE_DONE)
 		r = switch_save(n);
+	if (r != NODE_DONE)
+		return r;
 	j->state = NODE_APPLIED;
 	/* The journal is ahead of the change, and the way back is armed before there is one. */
-	if (r == NODE_DONE)
-		r = journal_write(n);
-	if (r == NODE_DONE)
+	r = journal_write(n);
+	if (r == NODE_DONE) {
+		save_tidy(n);
 		r = deadman_arm(n);
+	}
 	if (r == NODE_DONE)
 		r = switch_files(n);
 	if (r == NODE_DONE && n->o->wants_tune)
@@ -296,9 +302,11 @@ int node_revert(struct node *n)
 	return switch_back(n);
 }
 
+/* Not what is confirmed: that is nobody's to take back but by its own word. */
 int node_recover(struct node *n)
 {
-	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING)
+	if (n->journal.state == NODE_APPLIED || n->journal.state == NODE_GATED || n->journal.state == NODE_REVERTING ||
+	    n->journal.state == NODE_STAGED)
 		return node_revert(n);
 	/* Killed between its last word and the end of the timer. */
 	if (n->journal.state != NODE_STATE_STUCK)

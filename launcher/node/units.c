@@ -36,7 +36,8 @@ int unit_look(struct node *n, const char *name, struct unit_now *ret)
 	enablement = strstr(out, "UnitFileState=");
 	enablement = enablement ? text_dup_line(n->m, enablement + strlen("UnitFileState=")) : "";
 	*ret = (struct unit_now){
-		.is_active = strstr(out, "ActiveState=active\n") != NULL,
+		.is_active = strstr(out, "ActiveState=active\n") || strstr(out, "ActiveState=reloading\n"),
+		.is_between = strstr(out, "ActiveState=activating\n") || strstr(out, "ActiveState=deactivating\n"),
 		.is_masked = strstr(out, "LoadState=masked\n") != NULL,
 		.is_there = !strstr(out, "LoadState=not-found\n"),
 		.restarts = restarts,
@@ -44,6 +45,15 @@ int unit_look(struct node *n, const char *name, struct unit_now *ret)
 		.enablement = *enablement ? mem_strdup(n->m, enablement) : NULL,
 	};
 	return NODE_DONE;
+}
+
+int unit_check_settled(struct node *n, const char *name, const struct unit_now *now)
+{
+	return now->is_between && !now->is_masked ?
+		       node_say(n, NODE_REFUSED,
+				"%s: is starting or stopping: wait until it is active or down; nothing was changed",
+				name) :
+		       NODE_DONE;
 }
 
 int unit_restart(struct node *n, const char *name)

@@ -97,6 +97,118 @@ in_background() {
   untouched 1
 }
 
+# other_machine FILE: the artefact, its programs of ELF's machine 183.
+other_machine() {
+  local tree=$BATS_TEST_TMPDIR/other
+  mkdir -p "$tree"
+  tar -xzf "$shared/0.1.0.tar.gz" -C "$tree"
+  for program in allocrun allocrun-node; do
+    printf '\267' | dd of="$tree/allocrun-0.1.0/bin/$program" bs=1 seek=18 conv=notrunc 2>/dev/null
+  done
+  tar -C "$tree" -I 'gzip -1' -cf "$1" allocrun-0.1.0
+  rm -r "$tree"
+}
+
+# The one line is the node's or Ansible's; nothing of a transaction is there, and the server runs as it did.
+@test "faults: bad input for one node: one line, and nothing is half-applied" {
+  fleet=1
+  fleet_start 1
+  before=$(manifest "$prefix-1") pid=$(server_pid 1)
+  other_machine "$BATS_TEST_TMPDIR/other.tar.gz"
+  (cd "$BATS_TEST_TMPDIR" && sha256sum other.tar.gz >other.sums)
+  rollout 0.1.0 -e "allocrun_artefact=$BATS_TEST_TMPDIR/other.tar.gz" -e "allocrun_sums=$BATS_TEST_TMPDIR/other.sums"
+  refused "of another machine"
+  on "$prefix-1" sh -c 'test ! -e /opt/allocrun && ! ls /var/tmp/*.tar.gz 2>/dev/null'
+  # Another artefact than that of the last one, which has not ended.
+  rollout 0.1.0
+  refused "has not ended"
+  rollout 0.1.0 -e allocrun_abandon=true -e '{"allocrun_units": ["absent.service"]}'
+  [ "$status" -ne 0 ]
+  [[ $output$stderr == *"absent.service: no such unit"* ]]
+  is 1 staged none
+  on "$prefix-1" sh -c 'rm -r /opt/allocrun /var/lib/allocrun'
+  rollout 0.1.0 -e allocrun_soak=soon
+  refused "'soon' is no time"
+  # Neither known nor asked for.
+  cp "$work/known_hosts" "$BATS_TEST_TMPDIR/"
+  : >"$work/known_hosts"
+  rollout 0.1.0 -e "$(var ansible_ssh_args "-o ControlPath=none")"
+  refused "Host key verification failed"
+  cp "$BATS_TEST_TMPDIR/known_hosts" "$work/"
+  # Nobody has said how root is become.
+  on "$prefix-1" sh -c 'useradd -m ann && install -d -m 700 -o ann /home/ann/.ssh && install -m 600 -o ann /key.pub /home/ann/.ssh/authorized_keys'
+  rollout 0.1.0 -e ansible_user=ann -e ansible_become=true -e ansible_become_method=su -e ansible_become_timeout=3
+  [ "$status" -ne 0 ]
+  [[ $output$stderr == *[Pp]assword* || $output$stderr == *"privilege escalation"* ]]
+  rollout 0.1.0 -e ansible_user=ann
+  [ "$status" -ne 0 ]
+  on "$prefix-1" sh -c 'mv /usr/bin/python3 /usr/bin/kept && test ! -e /opt/allocrun/versions'
+  rollout 0.1.0
+  refused "/usr/bin/python3"
+  # The audit does without.
+  on "$prefix-1" sh -c 'mkdir -p /opt/allocrun && tar -xzf /t/0.1.0.tar.gz -C /opt/allocrun && ln -s allocrun-0.1.0 /opt/allocrun/current'
+  mkdir -p "$BATS_TEST_TMPDIR/reports"
+  playbook check -e "allocrun_reports=$BATS_TEST_TMPDIR/reports" -e "allocrun_junit=$BATS_TEST_TMPDIR/reports" -e allocrun_check_limit=4
+  [ "$status" -eq 0 ]
+  jq -e '.findings | length > 5' "$BATS_TEST_TMPDIR/reports/$prefix-1.json"
+  grep -q '<testsuite ' "$BATS_TEST_TMPDIR/reports/$prefix-1.xml"
+  on "$prefix-1" rm -r /opt/allocrun
+  playbook check
+  refused "/opt/allocrun/current/bin/allocrun"
+  [ "$(manifest "$prefix-1" | grep -v home)" = "$before" ]
+  [ "$(server_pid 1)" = "$pid" ]
+}
+
+@test "faults: a unit with a drop-in of its own, one that is down on purpose, a masked one" {
+  fleet_start 3
+  sed -i "s/^$prefix-2\$/& allocrun_without_server=true allocrun_health=\/bin\/true/; s/^$prefix-3\$/& allocrun_health=\/bin\/true/" "$work/inventory"
+  for i in 1 2 3; do
+    on "$prefix-$i" sh -c 'cd /etc/systemd/system && sed -i "s|/t/serve|/usr/bin/python3 -m http.server -b 127.0.0.1 8001|" srv.service && mkdir srv.service.d &&
+      printf "[Service]\nExecStart=\nExecStart=/usr/bin/python3 -m http.server -b 127.0.0.1 8000\n" >srv.service.d/override.conf &&
+      systemctl daemon-reload && systemctl restart srv'
+  done
+  on "$prefix-2" systemctl -q disable --now srv
+  on "$prefix-3" sh -c 'systemctl stop srv && mv /etc/systemd/system/srv.service /root/ && systemctl -q mask srv'
+  for i in 1 2 3; do was[i]=$(manifest "$prefix-$i"); done
+  printf '[units]\nsrv.service = on\n' >"$BATS_TEST_TMPDIR/units.conf"
+  playbook rollout -e "allocrun_artefact=$shared/0.1.0.tar.gz" -e "allocrun_policy=$BATS_TEST_TMPDIR/units.conf" -e '{"allocrun_waves": ["1", "1", "1"]}'
+  [ "$status" -ne 0 ]
+  # Behind allocrun, by the administrator's own words.
+  is 1 confirmed 0.1.0
+  on "$prefix-1" grep -q /opt/allocrun/versions/0.1.0/lib/allocrun/ "/proc/$(server_pid 1)/maps"
+  on "$prefix-1" curl -fsS -o /dev/null http://127.0.0.1:8000/
+  [ "$(state_of "$prefix-2")" = confirmed ]
+  [ "$(on "$prefix-2" sh -c 'systemctl is-active srv; systemctl is-enabled srv')" = $'inactive\ndisabled' ]
+  [[ $(lost) == *"nothing is proved"* ]]
+  [ "$(state_of "$prefix-3")" = reverted ]
+  [ "$(manifest "$prefix-3")" = "${was[3]}" ]
+  [ "$(on "$prefix-3" systemctl show -P LoadState srv)" = masked ]
+  playbook rollback
+  [ "$status" -eq 0 ]
+  for i in 1 2 3; do [ "$(manifest "$prefix-$i")" = "${was[i]}" ]; done
+  on "$prefix-1" sh -c "! grep -q allocrun /proc/$(server_pid 1)/maps"
+  on "$prefix-1" curl -fsS -o /dev/null http://127.0.0.1:8000/
+}
+
+@test "faults: a node starts anew between apply and the gate: back before its server starts, counted as lost, gone on with" {
+  fleet=2
+  fleet_start 2
+  before=$(manifest "$prefix-1")
+  rollout 0.1.0 -e "$(var allocrun_health 'test -e /root/once || { touch /root/once; systemctl poweroff; sleep 20; }')"
+  [ "$status" -ne 0 ]
+  [[ $output$stderr == *"UNREACHABLE"* ]]
+  untouched 2
+  until_true 100 sh -c "! podman --runtime runc exec $prefix-1 true"
+  podman --runtime runc start "$prefix-1" >/dev/null
+  is_up "$prefix-1"
+  on "$prefix-1" mkdir -p /run/sshd
+  is 1 reverted none
+  [ "$(manifest "$prefix-1")" = "$before" ]
+  rollout 0.1.0
+  [ "$status" -eq 0 ]
+  all_are confirmed 0.1.0
+}
+
 @test "faults: a canary that is not healthy, grows, or runs on glibc goes back, and nobody else is touched" {
   fleet=2
   fleet_start 2
@@ -179,6 +291,9 @@ GROWS
   rollout 0.2.0 -e "allocrun_folder=$work/other"
   [ "$status" -ne 0 ]
   [[ $output$stderr == *" by "*"0.1.0-"* ]]
+  playbook rollback
+  [ "$status" -ne 0 ]
+  [[ $output$stderr == *"lock: held by"*"0.1.0-"* ]]
   on "$prefix-1" touch /tmp/healthy
   wait "$controller"
   is 1 confirmed 0.1.0
@@ -198,6 +313,15 @@ GROWS
   rollout 0.1.0
   [ "$status" -eq 0 ]
   is 1 confirmed 0.1.0
+  # Refused on a node that has a version already: what was confirmed is not taken back.
+  other_machine "$BATS_TEST_TMPDIR/other.tar.gz"
+  (cd "$BATS_TEST_TMPDIR" && sha256sum other.tar.gz >other.sums)
+  pid=$(server_pid 1)
+  rollout 0.1.0 -e "allocrun_artefact=$BATS_TEST_TMPDIR/other.tar.gz" -e "allocrun_sums=$BATS_TEST_TMPDIR/other.sums"
+  [ "$status" -ne 0 ]
+  [[ $(lost) == *"is there, from other bytes"* ]]
+  is 1 confirmed 0.1.0
+  [ "$(server_pid 1)" = "$pid" ]
   # What the old one says to a word that it does not know.
   cat >"$shared/old" <<'OLD'
 #!/bin/sh
@@ -207,8 +331,30 @@ OLD
   on "$prefix-1" sh -c 'cd /opt/allocrun/versions/0.1.0/bin && mv allocrun real && install -m 755 /t/old allocrun'
   before=$(manifest "$prefix-1")
   printf '[units]\nsrv.service = on\n' >"$BATS_TEST_TMPDIR/new.conf"
-  rollout 0.2.0 -e "allocrun_policy=$BATS_TEST_TMPDIR/new.conf"
+  rollout 0.2.0 -e allocrun_abandon=true -e "allocrun_policy=$BATS_TEST_TMPDIR/new.conf"
   [ "$status" -ne 0 ]
   [[ $(lost) == *"version 0.1.0 cannot read it"* ]]
   [ "$(manifest "$prefix-1")" = "$before" ]
+}
+
+# Between two phases no run holds the node's lock: its owner's name is what the others see.
+@test "faults: a controller that pauses between two phases: another takes nothing of its back, and undrains nothing" {
+  fleet=1
+  fleet_start 1
+  in_background -e "$(var allocrun_health 'test ! -e /opt/allocrun/current || test -e /tmp/healthy')" -e allocrun_confirm_within=5m
+  until_true 300 on "$prefix-1" systemctl is-active -q allocrun-deadman.timer
+  kill -STOP -- "-$controller"
+  # What runs on the node ends: apply, or a gate that finds it healthy.
+  on "$prefix-1" touch /tmp/healthy
+  until_true 300 sh -c "podman --runtime runc exec $prefix-1 flock -n /var/lib/allocrun/rollout.lock true"
+  open=$(state_of "$prefix-1")
+  [[ $open == applied || $open == gated ]]
+  rollout 0.2.0 -e "allocrun_folder=$work/other" -e "$(var allocrun_undrain "touch $BATS_TEST_TMPDIR/undrained")"
+  [ "$status" -ne 0 ]
+  [[ $output$stderr == *" by "*"0.1.0-"* ]]
+  [ "$(state_of "$prefix-1")" = "$open" ]
+  [ ! -e "$BATS_TEST_TMPDIR/undrained" ]
+  kill -CONT -- "-$controller"
+  wait "$controller"
+  is 1 confirmed 0.1.0
 }

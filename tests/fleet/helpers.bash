@@ -101,7 +101,7 @@ fleet_start() {
   local i
   rm -rf "$work/state"
   for ((i = 1; i <= $1; i++)); do
-    start_host "$prefix-$i" --cap-add SYS_ADMIN --volume "$shared/allocrun-node:$node:ro" --volume "$work/key.pub:/key.pub:ro"
+    start_host "$prefix-$i" --cap-add SYS_ADMIN,SYS_PTRACE --volume "$shared/allocrun-node:$node:ro" --volume "$work/key.pub:/key.pub:ro"
   done
   : >"$work/known_hosts"
   {

@@ -72,3 +72,29 @@ places() {
   [ "$status" -eq 0 ]
   [[ $output == *'"changed": false'*'"state": "confirmed"'* ]]
 }
+
+@test "an artefact for another machine takes nothing away: the program that can go back stays; a refused artefact does not" {
+  local tree=$BATS_TEST_TMPDIR/allocrun-0.1.0
+  mkdir -p "$tree/bin"
+  cp "$NODE" "$tree/bin/"
+  # Of machine 183, as ELF has it.
+  printf '\267' | dd of="$tree/bin/allocrun-node" bs=1 seek=18 conv=notrunc 2>/dev/null
+  tar -C "$BATS_TEST_TMPDIR" -czf "$tree.tar.gz" allocrun-0.1.0
+  module "{\"verb\": \"stage\", \"artefact\": \"$tree.tar.gz\", $(places)}"
+  [ "$status" -ne 0 ]
+  [[ $output == *"it is of another machine than this"* ]]
+  cmp "$NODE" "${BATS_TEST_DIRNAME%/tests/fleet}/build/prefix/bin/allocrun-node"
+  [ ! -e "$tree.tar.gz" ]
+  [ "$(echo "$NODE"*)" = "$NODE" ]
+  module "{\"verb\": \"status\", $(places)}"
+  [ "$status" -eq 0 ]
+}
+
+@test "times are read before anything is done" {
+  module "{\"verb\": \"plan\", \"timeout\": \"soon\", $(places)}"
+  [ "$status" -ne 0 ]
+  [[ $output == *"timeout: 'soon' is no time"* ]]
+  module "{\"verb\": \"plan\", \"confirm_within\": \"10m\", \"soak\": \"600\", $(places)}"
+  [ "$status" -ne 0 ]
+  [[ $output == *"soak: 600 is not shorter than confirm_within, 10m"* ]]
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # allocrun-node in a real systemd container: bats tests/fleet/node.bats, about 80 s. Needs root and podman.
-# shellcheck disable=SC2016,SC2154 # for the shell inside; what helpers.bash sets
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # for the shell inside; what helpers.bash sets
 bats_require_minimum_version 1.5.0
 
 load helpers
@@ -15,7 +15,7 @@ setup_file() {
 setup() {
   [ "$(id -u)" -eq 0 ] || skip "needs root: containers"
   container=allocrun-test-node-$$-$BATS_TEST_NUMBER
-  start_host "$container" --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m --cap-add SYS_ADMIN
+  start_host "$container" --volume "$shared/allocrun-node:$node:ro" --tmpfs /small:size=3m --cap-add SYS_ADMIN,SYS_PTRACE
   is_up "$container"
 }
 
@@ -301,4 +301,191 @@ killed_in_apply() {
   inside "$node" confirm
   inside "$node" remove
   [ "$(manifest "$container")" = "$before" ]
+}
+
+@test "node: a unit that is starting or failing over and over is refused; what dies after its start is seen while it soaks" {
+  server "/bin/sleep 900"
+  inside sh -c 'cd /etc/systemd/system && printf "[Service]\nExecStart=/bin/false\nRestart=always\nRestartSec=60\n" >loop.service &&
+    systemctl daemon-reload && systemctl start --no-block loop'
+  until_true 100 inside sh -c 'systemctl show -P SubState loop | grep -q auto-restart'
+  inside "$node" stage /t/0.1.0.tar.gz
+  for verb in plan "apply --confirm-within 60s"; do
+    # shellcheck disable=SC2086 # words
+    run inside "$node" $verb --unit srv.service --unit loop.service
+    [ "$status" -eq 3 ]
+    [[ $output == *"loop.service: is starting or stopping"* ]]
+  done
+  state_is staged
+  inside test ! -e /opt/allocrun/current
+  run inside "$node" plan --unit $'srv.service\nExecStart=/bin/false'
+  [ "$status" -eq 2 ]
+  printf '#!/bin/sh\n[ -x /opt/allocrun/current/bin/allocrun ] || exec sleep 900\nexec /opt/allocrun/current/bin/allocrun -- sleep 4\n' >"$BATS_TEST_TMPDIR/dies"
+  chmod 755 "$BATS_TEST_TMPDIR/dies"
+  podman cp "$BATS_TEST_TMPDIR/dies" "$container:/root/dies"
+  server /root/dies
+  inside "$node" apply --confirm-within 60s --unit srv.service
+  inside "$node" gate
+  run inside "$node" gate --soak 10s
+  [ "$status" -eq 1 ]
+  [[ $output == *"srv.service is not active"* ]]
+  run inside "$node" confirm
+  [ "$status" -eq 3 ]
+  inside "$node" revert
+}
+
+# The timer's run waits for the lock while its change is taken back: the next change is not its business.
+@test "node: the timer of a change that was taken back does not reach the next one" {
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 1s
+  # It has no time to look while somebody else has the lock.
+  inside sh -c 'exec flock /var/lib/allocrun/rollout.lock sh -c "until systemctl -q is-active allocrun-deadman.service; do sleep 0.1; done
+    kill -STOP \$(systemctl show -P MainPID allocrun-deadman.service)"'
+  inside "$node" revert
+  inside "$node" apply --confirm-within 60s
+  inside pkill -CONT -f "revert --deadman" || true
+  inside sleep 1
+  state_is applied
+  run inside systemctl is-active allocrun-deadman.service
+  [ "$status" -ne 0 ]
+}
+
+@test "node: a version that a process maps under another name stays; half of a removed one is never taken for a version" {
+  for version in 0.1.0 0.2.0; do
+    inside "$node" stage "/t/$version.tar.gz"
+    inside "$node" apply --confirm-within 60s
+    inside "$node" gate --without-server
+    inside "$node" confirm
+  done
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  # As a container that mounts it elsewhere.
+  inside sh -c 'mkdir /mnt/v && unshare --mount sh -c "mount --bind /opt/allocrun/versions/0.1.0 /mnt/v && umount -l /opt/allocrun/versions 2>/dev/null
+    exec /mnt/v/bin/allocrun -- sleep 900" >/dev/null 2>&1 &'
+  until_true 100 inside sh -c 'grep -q /mnt/v/lib /proc/$(pgrep -x sleep)/maps'
+  inside sh -c '! grep -q versions/0.1.0 /proc/$(pgrep -x sleep)/maps'
+  [[ $(inside "$node" gc) == *"removed: none; kept: 0.1.0, 0.2.0"* ]]
+  inside sh -c 'kill $(pgrep -x sleep)'
+  until_true 100 inside sh -c '! pgrep -x sleep'
+  # What gc leaves when it is killed.
+  inside mv /opt/allocrun/versions/0.1.0 /opt/allocrun/versions/.removing
+  run inside "$node" apply --confirm-within 60s --target 0.1.0
+  [ "$status" -eq 3 ]
+  inside cp -a /opt/allocrun/versions/0.2.0 /opt/allocrun/versions/0.0.9
+  [[ $(inside "$node" gc) == *"removed: 0.0.9; kept: 0.2.0"* ]]
+  [ "$(inside ls -A /opt/allocrun/versions)" = 0.2.0 ]
+}
+
+# The journal on the disk is that of the change before until the new one is written.
+@test "node: killed while it keeps what is there, the change before can still be taken back byte for byte" {
+  inside sh -c 'mkdir -p /etc/allocrun/policy.d && echo "[launch]" >/etc/allocrun/policy.d/50-fleet.conf && chmod 600 /etc/allocrun/policy.d/50-fleet.conf'
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s --policy /t/good.conf
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  # No journal can be written any more: as if it were killed there.
+  inside sh -c 'echo "[launch]" >/tmp/next.conf; cp /var/lib/allocrun/rollout.json /tmp/j && mount --bind /tmp/j /var/lib/allocrun/rollout.json'
+  run inside "$node" apply --confirm-within 60s --policy /tmp/next.conf
+  [ "$status" -eq 4 ]
+  inside umount /var/lib/allocrun/rollout.json
+  state_is confirmed
+  inside "$node" revert
+  [ "$(manifest "$container")" = "$before" ]
+}
+
+# release SERIAL PERMILLE HALT VERSION: /tmp/r/release.json, signed by ours.
+release() {
+  inside sh -c 'cd /tmp/r && cp "/t/$4.tar.gz" . && cp /t/good.conf policy.conf && rm -f release.json.sig && sum() { sha256sum "$1" | cut -d" " -f1; } &&
+    printf "{\"release\": 1, \"serial\": %s, \"permille\": %s, \"halt\": %s, \"version\": \"%s\", \"artefacts\": {\"%s\": {\"file\": \"%s\", \"sha256\": \"%s\"}}, \"policy\": {\"file\": \"policy.conf\", \"sha256\": \"%s\"}}\n" \
+      "$1" "$2" "$3" "$4" "$(uname -m)" "$4.tar.gz" "$(sum "$4.tar.gz")" "$(sum policy.conf)" >release.json &&
+    ssh-keygen -q -Y sign -n allocrun -f /tmp/ours release.json 2>/dev/null' sh "$@"
+}
+
+# pull STATUS WORDS [OPTION]...
+pull() {
+  local wanted=$1 words=$2
+  shift 2
+  run inside "$node" pull "${source:-/tmp/r}" --signers /tmp/signers --confirm-within 60s --unit srv.service "$@"
+  [[ $status -eq $wanted && $output == *"$words"* ]] || { echo "$status: $output"; return 1; }
+  inside test ! -e /var/lib/allocrun/pull
+}
+
+@test "node: without a controller it takes a signed release in its turn, once, and none that is older" {
+  printf '#!/bin/sh\n[ -x /opt/allocrun/current/bin/allocrun ] || exec sleep 900\nexec /opt/allocrun/current/bin/allocrun -- sleep 900\n' >"$BATS_TEST_TMPDIR/serve"
+  chmod 755 "$BATS_TEST_TMPDIR/serve"
+  podman cp "$BATS_TEST_TMPDIR/serve" "$container:/root/serve"
+  server /root/serve
+  inside sh -c 'mkdir /tmp/r && cd /tmp && ssh-keygen -q -t ed25519 -N "" -f ours && echo "release $(cut -d" " -f1,2 ours.pub)" >signers'
+  place=$((16#$(inside sha256sum /etc/machine-id | cut -c1-8) % 1000))
+  release 1 "$place" false 0.1.0
+  pull 0 "not yet the turn of this node, $place of 1000"
+  release 1 1000 true 0.1.0
+  pull 0 "is halted"
+  state_is absent
+  release 1 $((place + 1)) false 0.1.0
+  inside sh -c 'cp /tmp/r/release.json /tmp/kept && echo >>/tmp/r/release.json'
+  pull 3 "its signature does not hold"
+  inside cp /tmp/kept /tmp/r/release.json
+  inside sh -c 'echo >>/tmp/r/0.1.0.tar.gz'
+  pull 4 "not the bytes that release.json names"
+  inside cp /t/0.1.0.tar.gz /tmp/r/
+  state_is absent
+  # What could not be fetched is tried again: nothing was changed.
+  pull 0 "version 0.1.0 confirmed"
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.1.0 ]
+  inside cmp /t/good.conf /etc/allocrun/policy.d/50-fleet.conf
+  pull 0 "release 1 is here"
+  confirmed=$(manifest "$container")
+  # Never healthy with the second one: taken back, and not tried again until there is another.
+  inside sh -c 'cd /tmp/r && exec python3 -m http.server -b 127.0.0.1 8080 >/dev/null 2>&1 &'
+  source=http://127.0.0.1:8080
+  until_true 50 inside curl -fsS -o /dev/null "$source/"
+  release 2 1000 false 0.2.0
+  pull 1 "health" --timeout 1s --health 'readlink /opt/allocrun/current | grep 0.1.0'
+  state_is reverted
+  [ "$(manifest "$container")" = "$confirmed" ]
+  inside systemctl is-active srv
+  began=$(inside systemctl show -P ExecMainStartTimestampMonotonic srv)
+  pull 1 "release 2 was tried, and is not tried again: health"
+  [ "$(inside systemctl show -P ExecMainStartTimestampMonotonic srv)" = "$began" ]
+  release 3 1000 false 0.2.0
+  pull 0 "version 0.2.0 confirmed"
+  # What a mirror has kept.
+  release 1 1000 false 0.1.0
+  pull 3 "release 1 is older than 3"
+  [ "$(inside readlink /opt/allocrun/current)" = versions/0.2.0 ]
+  # What somebody else has begun is theirs.
+  inside "$node" apply --confirm-within 60s --target 0.1.0 --owner ann
+  release 4 1000 false 0.2.0
+  pull 5 "by ann"
+  state_is applied
+}
+
+# A clock cannot be set in a container. What goes by it is the text of a deadline; the timer does not.
+@test "node: the clock may jump: the way back goes by the time that passes, and an artefact from the future is none the worse" {
+  inside sh -c 'cd /tmp && tar -xzf /t/0.1.0.tar.gz && find allocrun-0.1.0 -exec touch -h -d 2040-01-01 {} + && tar -czf 0.1.0.tar.gz allocrun-0.1.0'
+  inside "$node" stage /tmp/0.1.0.tar.gz
+  inside "$node" apply --confirm-within 60s
+  [[ $(inside systemctl show -P TimersMonotonic allocrun-deadman.timer) == *OnActiveUSec=1min* ]]
+  [ -z "$(inside systemctl show -P TimersCalendar allocrun-deadman.timer)" ]
+  # Its deadline is long over, by a clock that was set forward.
+  inside sed -i 's/"deadline": [0-9]*/"deadline": 1/' /var/lib/allocrun/rollout.json
+  inside "$node" gate --without-server
+  inside "$node" confirm
+  state_is confirmed
+}
+
+@test "node: a full disk at apply changes nothing that is not taken back" {
+  server "/bin/sleep 900"
+  inside sh -c 'mkdir -p /etc/allocrun/policy.d && mount -t tmpfs -o size=8k none /etc/allocrun/policy.d && { head -c 100000 /dev/zero >/etc/allocrun/policy.d/full 2>/dev/null || true; }'
+  before=$(manifest "$container")
+  inside "$node" stage /t/0.1.0.tar.gz
+  run inside "$node" apply --confirm-within 60s --policy /t/good.conf --unit srv.service
+  [ "$status" -eq 4 ]
+  [[ $output == *"No space left on device: revert takes it back"* ]]
+  inside "$node" recover
+  state_is reverted
+  [ "$(manifest "$container")" = "$before" ]
+  inside systemctl is-active srv
 }

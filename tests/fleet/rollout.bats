@@ -41,13 +41,29 @@ drift_is_seen() {
   on "$prefix-$fleet" mkdir -p /run/sshd
 }
 
+mark_time() {
+  for i in $(seq "$fleet"); do on "$prefix-$i" touch /mark; done
+}
+
+# Nothing of any node but what Ansible and systemd keep for themselves.
+nothing_is_newer() {
+  for i in $(seq "$fleet"); do
+    newer=$(on "$prefix-$i" find / -xdev -newer /mark ! -type d ! -path '/root/.ansible/*' ! -path '/var/log/*')
+    [ -z "$newer" ] || { echo "host $i: $newer"; return 1; }
+    newer=$(on "$prefix-$i" find /opt /etc /usr /var/lib /var/tmp -xdev -newer /mark -type d)
+    [ -z "$newer" ] || { echo "host $i: $newer"; return 1; }
+  done
+}
+
 @test "fleet: canary and waves to confirmed; the second run and check mode change nothing; drift is seen; back to nothing" {
   before=$(manifest "$prefix-1")
+  mark_time
   rollout 0.1.0 --check --diff
   [ "$status" -eq 0 ]
   [[ $output == *"changed="[1-9]* ]]
+  nothing_is_newer
+  [ ! -e "$work/state" ]
   [ "$(manifest "$prefix-1")" = "$before" ]
-  on "$prefix-1" test ! -e /opt/allocrun
   rollout 0.1.0
   [ "$status" -eq 0 ]
   all_are confirmed 0.1.0
@@ -59,9 +75,11 @@ drift_is_seen() {
   [ "$status" -eq 0 ]
   [[ $output != *"changed="[1-9]* ]]
   drift_is_seen
+  mark_time
   rollout 0.2.0 --check --diff
   [ "$status" -eq 0 ]
   [[ $output == *"+version: 0.2.0"* ]]
+  nothing_is_newer
   all_are confirmed 0.1.0
   playbook rollback
   [ "$status" -eq 0 ]

@@ -29,6 +29,7 @@ options:
   health: {description: "URL or command of the server's health.", type: str}
   probe: {description: Command whose time is compared with what it was before., type: str}
   timeout: {description: "How long C(gate) waits for the server.", type: str, default: 2m}
+  soak: {description: "How long C(gate) looks at it, again and again; else once.", type: str}
   rss_percent: {description: "How much more memory C(gate) lets through.", type: int, default: 20}
   latency_percent: {description: "How much more time C(gate) lets through.", type: int, default: 10}
   without_server: {description: The node has no server that could be proved., type: bool, default: false}
@@ -54,9 +55,11 @@ node:
 host: {description: O(host)., returned: always, type: str}
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import tarfile
 
 from ansible.module_utils.basic import AnsibleModule
@@ -69,8 +72,9 @@ OPTIONS = {
     "plan": ("target", "sha256", "policy"),
     "stage": ("sums", "signature", "signers", "owner"),
     "apply": ("target", "confirm_within", "policy", "owner", "health", "probe"),
-    "gate": ("owner", "health", "probe", "timeout", "rss_percent", "latency_percent"),
+    "gate": ("owner", "health", "probe", "timeout", "soak", "rss_percent", "latency_percent"),
     "confirm": ("owner",),
+    "recover": ("owner",),
 }
 SPEC = {
     "verb": {"required": True, "choices": ["plan", "stage", "apply", "gate", "confirm", "revert", "status", "gc",
@@ -78,7 +82,7 @@ SPEC = {
     "host": {}, "artefact": {"type": "path"}, "target": {}, "sha256": {}, "sums": {}, "signature": {}, "signers": {},
     "confirm_within": {"default": "10m"}, "policy": {"default": ""}, "tune": {"type": "bool", "default": False},
     "units": {"type": "list", "elements": "str", "default": []}, "owner": {}, "health": {}, "probe": {},
-    "timeout": {"default": "2m"}, "rss_percent": {"type": "int", "default": 20},
+    "timeout": {"default": "2m"}, "soak": {}, "rss_percent": {"type": "int", "default": 20},
     "latency_percent": {"type": "int", "default": 10}, "without_server": {"type": "bool", "default": False},
     "program": {"type": "path", "default": "/opt/allocrun/allocrun-node"},
     "extra": {"type": "list", "elements": "str", "default": []},
@@ -93,7 +97,7 @@ class Node:
         self.would = None
 
     def refuse(self, message, **more):
-        self.module.fail_json(msg=message, host=self.params["host"], **more)
+        self.module.fail_json(msg=message, host=self.params["host"], **{"rc": 1, **more})
 
     def text_file(self, name):
         path = os.path.join(self.module.tmpdir, name)
@@ -134,6 +138,13 @@ class Node:
                      "policy": {"before": None, "after": self.params["policy"] or None}, "restarts": self.params["units"]}
             return 0, dict(ABSENT, would=would)
 
+    def is_open(self):
+        try:
+            return self.plan()[1]["state"] in OPEN
+        except OSError:
+            # One that does not run takes nothing back: it is replaced.
+            return False
+
     def bring_program(self):
         """The artefact's own: the version that is there need not know the newer one's steps."""
         artefact, program = self.params["artefact"], self.params["program"]
@@ -150,7 +161,22 @@ class Node:
         with open(scratch, "wb") as file:
             file.write(data)
             os.fchmod(file.fileno(), 0o755)
+        self.try_program(scratch)
         os.rename(scratch, program)
+
+    def try_program(self, scratch):
+        """Of another machine it must not take the place of the one that can go back."""
+        try:
+            code, dummy, err = self.module.run_command([scratch, "--version"], handle_exceptions=False)
+        except OSError as error:
+            code, err = 126, error.strerror
+        if code != 0:
+            os.unlink(scratch)
+            with contextlib.suppress(OSError):
+                # Made for it, if nothing else is in there.
+                os.rmdir(os.path.dirname(scratch))
+            self.refuse(f"{self.params['artefact']}: its allocrun-node does not run here, it is of another machine than this: "
+                        f"{err.strip() or f'exit {code}'}")
 
     def would_change(self, before):
         verb, would = self.params["verb"], before.get("would") or {}
@@ -166,7 +192,8 @@ class Node:
     def run(self):
         """(code, answer, has something changed, or would it)"""
         verb = self.params["verb"]
-        if verb == "stage" and not self.module.check_mode:
+        # The program of an open change is what takes it back: it stays.
+        if verb == "stage" and not self.module.check_mode and not self.is_open():
             self.bring_program()
         code, before = self.plan()
         self.would = before.get("would")
@@ -177,8 +204,6 @@ class Node:
                 self.refuse(f"{self.params['program']}: is not there: stage an artefact first")
             return 0, before, False
         code, after = self.call("status" if verb == "drift" else verb)
-        if verb == "stage" and code == 0:
-            os.unlink(self.params["artefact"])
         # The gate only looks.
         return code, after, verb not in ("gate", "drift") and any(before[key] != after[key] for key in STATE)
 
@@ -191,6 +216,22 @@ class Node:
             return shorten(json.loads(out))
         except (OSError, ValueError, KeyError):
             return None
+
+
+def seconds_of(text):
+    match = re.fullmatch(r"([1-9][0-9]*)([smh]?)", text)
+    return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else None
+
+
+def check_times(node):
+    """Before anything is staged: a typo is no reason to restart a server, and to go back."""
+    times = {name: node.params[name] for name in ("confirm_within", "timeout", "soak") if node.params[name]}
+    for name, text in times.items():
+        if seconds_of(text) is None:
+            node.refuse(f"{name}: '{text}' is no time: seconds, or with s, m or h behind them")
+    if "soak" in times and seconds_of(times["soak"]) >= seconds_of(times["confirm_within"]):
+        node.refuse(f"soak: {times['soak']} is not shorter than confirm_within, {times['confirm_within']}: the node would go back "
+                    "before it can be confirmed")
 
 
 def digest(value):
@@ -224,10 +265,15 @@ def describe(side, would):
 def main():
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True, required_if=[("verb", "stage", ["artefact"])])
     node = Node(module)
+    check_times(node)
     try:
         code, answer, changed = node.run()
     except OSError as error:
         node.refuse(f"{error.filename or module.params['program']}: {error.strerror}")
+    finally:
+        # Refused as well as staged: a node is no place for artefacts that nobody asks for.
+        if module.params["verb"] == "stage" and not module.check_mode and os.path.isfile(module.params["artefact"]):
+            os.unlink(module.params["artefact"])
     result = {"changed": changed, "node": answer, "rc": code, "host": module.params["host"]}
     if module.params["verb"] == "apply" and node.would:
         result["diff"] = {side: describe(side, node.would) for side in ("before", "after")}

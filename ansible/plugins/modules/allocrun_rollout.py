@@ -12,7 +12,8 @@ description:
     that were unreachable, which Ansible does not; C(done) and C(failed) write the journal; C(end) sums it up.
 author: allocrun (@allocrun)
 options:
-  action: {description: The step., type: str, required: true, choices: [begin, wave, done, failed, end]}
+  action: {description: "The step; C(claim) is for what is done beside roll-outs, named by O(message).", type: str,
+           required: true, choices: [begin, claim, wave, done, failed, end]}
   folder: {description: "Where C(rollout.jsonl) and the lock lie.", type: path, default: ~/.local/state/allocrun}
   artefact: {description: "The tarball, as launcher/package/tarballs makes it.", type: path}
   sums: {description: Checksums that list the artefact., type: path}
@@ -67,7 +68,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 SPEC = {
-    "action": {"required": True, "choices": ["begin", "wave", "done", "failed", "end"]},
+    "action": {"required": True, "choices": ["begin", "claim", "wave", "done", "failed", "end"]},
     "folder": {"type": "path", "default": "~/.local/state/allocrun"},
     **{name: {"type": "path"} for name in ("artefact", "sums", "signature", "signers", "policy")},
     "group": {"default": "allocrun"}, "groups": {"type": "dict", "default": {}},
@@ -286,7 +287,15 @@ class Journal:
             os.unlink(self.lock_path)
 
 
+# After them a roll-out is not gone on with.
+ENDS = ("end", "abandoned", "claimed")
+
+
 # --- actions ------------------------------------------------------------------------
+
+def owner_of(what):
+    return f"{pwd.getpwuid(os.getuid()).pw_name}@{platform.node()}:{what}"
+
 
 def begin(params, journal):
     fleet, groups = params["groups"].get(params["group"]), params["groups"]
@@ -302,13 +311,13 @@ def begin(params, journal):
     waves = waves[:params["stop"] or len(waves)]
     what = {"target": target, "sha256": digest, "policy_sha256": sha256_of(params["policy"]) if params["policy"] else None}
     last = journal.current()
-    is_open = bool(last) and not any(event["event"] in ("end", "abandoned") for event in last)
+    is_open = bool(last) and not any(event["event"] in ENDS for event in last)
     resumes = is_open and all(last[0].get(key) == value for key, value in what.items())
     if is_open and not resumes and not params["abandon"]:
         raise Refused(f"{journal.path}: the roll-out of {last[0]['target']} has not ended: run that again, or set "
                       "allocrun_abandon=true")
-    user = pwd.getpwuid(os.getuid()).pw_name
-    owner = last[0]["owner"] if resumes else f"{user}@{platform.node()}:{target}-{secrets.token_hex(4)}"
+    # Given up, its name lives on: what it has staged on nodes is now ours.
+    owner = last[0]["owner"] if is_open else owner_of(f"{target}-{secrets.token_hex(4)}")
     journal.lock(owner)
     if is_open and not resumes:
         journal.add("abandoned", owner=last[0]["owner"])
@@ -316,6 +325,14 @@ def begin(params, journal):
     return {"owner": owner, "target": target, "sha256": digest, "resumes": resumes,
             "hosts": [host for wave in waves for host in wave], "serial": [len(wave) for wave in waves],
             "changed": False}
+
+
+def claim(params, journal):
+    """Nothing else is at work; a roll-out that has not ended ends here."""
+    owner = owner_of(params["message"] or "by hand")
+    journal.lock(owner)
+    journal.add("claimed", owner=owner, message=params["message"])
+    return {"owner": owner}
 
 
 def wave(params, journal):
@@ -355,7 +372,7 @@ def end(params, journal):
     return {"lost": lost}
 
 
-ACTIONS = {"begin": begin, "wave": wave, "done": done, "failed": failed, "end": end}
+ACTIONS = {"begin": begin, "claim": claim, "wave": wave, "done": done, "failed": failed, "end": end}
 
 
 def main():
