@@ -33,17 +33,11 @@ static int hook_read(struct mem *m, char **ret, size_t *ret_size)
 
 static int hook_write(struct mem *m, const char *bytes, size_t size)
 {
-	while (size) {
-		ssize_t n = retry_write(STDOUT_FILENO, bytes, size);
+	int r = retry_write_all(STDOUT_FILENO, bytes, size);
 
-		if (n < 0) {
-			commands_complain(m, "--oci-hook: standard output cannot be written to: %s", strerror((int)-n));
-			return EXIT_LAUNCHER;
-		}
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	if (r < 0)
+		commands_complain(m, "--oci-hook: standard output cannot be written to: %s", strerror(-r));
+	return r < 0 ? EXIT_LAUNCHER : 0;
 }
 
 int cmd_oci_hook(struct mem *m, struct options *options)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "util/path.h"
+#include "util/replace.h"
 #include "util/text.h"
 
 #define DEADMAN "allocrun-deadman"
@@ -50,7 +51,7 @@ static char *deadman_unit_text(struct node *n)
 static int deadman_write_unit(struct node *n)
 {
 	const char *path = deadman_unit_path(n), *link = deadman_link_path(n), *text = deadman_unit_text(n);
-	int r = save_make_folder(text_dirname(n->m, link));
+	int r = replace_make_folder(text_dirname(n->m, link));
 
 	if (r == 0)
 		r = save_write(n, path, text, strlen(text), 0644, 0, 0);

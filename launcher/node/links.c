@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "util/path.h"
+#include "util/replace.h"
 #include "util/text.h"
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
@@ -48,7 +49,7 @@ static int links_walk(struct node *n, const char *folder, enum links_step step)
 
 	if (root_list(&machine, n->m, from, "", &names) < 0)
 		return 0;
-	r = step == LINKS_MAKE ? save_make_folder(to) : save_folder(n, to);
+	r = step == LINKS_MAKE ? replace_make_folder(to) : save_folder(n, to);
 	for (; r == 0 && *names; names++) {
 		const char *file = mem_printf(n->m, "%s/%s", from, *names),
 			   *path = mem_printf(n->m, "%s/%s", to, *names);

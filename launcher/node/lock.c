@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/replace.h"
 #include "util/retry.h"
 
 /* Between two looks at a lock that is held: 0.1 s. */
@@ -34,7 +35,7 @@ int node_lock(struct node *n)
 	const char *name;
 	int r, fd;
 
-	save_make_folder(n->o->state);
+	replace_make_folder(n->o->state);
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return node_say(n, NODE_FAILED, "%s: %s: run as root", path, strerror(errno));

@@ -154,7 +154,6 @@ int save_restore(struct node *n, const char **ret_path);
 bool save_is_restored(struct node *n);
 int save_write(struct node *n, const char *path, const char *bytes, size_t size, mode_t mode, uid_t uid, gid_t gid);
 int save_link(struct node *n, const char *path, const char *target);
-int save_make_folder(const char *path);
 int save_sync_folder(struct node *n, const char *path);
 
 /* --- units.c --- */

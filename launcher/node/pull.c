@@ -224,7 +224,7 @@ int node_pull(struct node *n)
 	if (j->state == NODE_STATE_STUCK)
 		return node_say(n, NODE_STUCK, "stuck: %s", j->reason ? j->reason : "see the journal");
 	replace_remove(folder);
-	r = save_make_folder(n->o->state);
+	r = replace_make_folder(n->o->state);
 	if (r == 0 && mkdir(folder, 0700) < 0)
 		r = -errno;
 	if (r < 0)

@@ -10,31 +10,13 @@
 #include <unistd.h>
 
 #include "util/path.h"
+#include "util/replace.h"
 #include "util/retry.h"
 #include "util/text.h"
 
 #define SAVE_MAX (16 * 1024 * 1024)
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
-int save_make_folder(const char *folder)
-{
-	struct mem m = MEM_INIT;
-	char *path = mem_strdup(&m, folder);
-	int r = 0;
-
-	for (char *slash = path; slash && r == 0;) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			r = -errno;
-		if (slash)
-			*slash = '/';
-	}
-	mem_free_all(&m);
-	return r;
-}
 
 int save_sync_folder(struct node *n, const char *path)
 {
@@ -53,19 +35,6 @@ static int save_read(struct node *n, const char *path, char **ret_bytes, size_t 
 	return root_read(&machine, n->m, path, SAVE_MAX, ret_bytes, ret_size);
 }
 
-static int save_put(int fd, const char *bytes, size_t size)
-{
-	while (size) {
-		ssize_t written = retry_write(fd, bytes, size);
-
-		if (written < 0)
-			return (int)written;
-		bytes += written;
-		size -= (size_t)written;
-	}
-	return 0;
-}
-
 /* Beside the path: what ends there is a whole file of this mode and owner, or the old one. */
 int save_write(struct node *n, const char *path, const char *bytes, size_t size, mode_t mode, uid_t uid, gid_t gid)
 {
@@ -77,7 +46,7 @@ int save_write(struct node *n, const char *path, const char *bytes, size_t size,
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	r = save_put(fd, bytes, size);
+	r = retry_write_all(fd, bytes, size);
 	/* chown takes setuid bits away: the mode comes behind it. */
 	if (r == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		r = -errno;
@@ -178,7 +147,7 @@ int save_file(struct node *n, const char *path)
 	r = save_look(n, path, &file, &bytes, &size);
 	if (r == 0 && bytes) {
 		file.backup = save_name(n, folder, path);
-		r = save_make_folder(folder);
+		r = replace_make_folder(folder);
 		if (r == 0 && chmod(folder, 0700) < 0)
 			r = -errno;
 		if (r == 0)

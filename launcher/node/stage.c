@@ -165,7 +165,7 @@ int node_stage(struct node *n)
 		return r;
 	/* Of one that was killed: only who holds the lock comes here. */
 	replace_remove(beside);
-	r = save_make_folder(beside);
+	r = replace_make_folder(beside);
 	if (r < 0)
 		return node_say(n, NODE_FAILED, "%s: %s", beside, strerror(-r));
 	r = stage_unpack(n, beside, &version);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/path.h"
+#include "util/replace.h"
 #include "util/text.h"
 
 static const struct root machine = { .fd = AT_FDCWD, .live = true };
@@ -119,7 +120,7 @@ static int switch_files(struct node *n)
 	if (n->o->policy) {
 		r = root_read(&machine, n->m, n->o->policy, 256 * 1024, &bytes, &size);
 		if (r == 0)
-			r = save_make_folder(text_dirname(n->m, fragment));
+			r = replace_make_folder(text_dirname(n->m, fragment));
 		if (r == 0)
 			r = save_write(n, fragment, bytes, size, 0644, 0, 0);
 	}

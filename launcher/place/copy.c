@@ -107,17 +107,11 @@ static int copy_bytes(int from, int to)
 {
 	char chunk[COPY_CHUNK];
 	ssize_t n;
+	int r = 0;
 
-	while ((n = retry_read(from, chunk, sizeof chunk)) > 0) {
-		for (ssize_t done = 0; done < n;) {
-			ssize_t written = retry_write(to, chunk + done, (size_t)(n - done));
-
-			if (written < 0)
-				return (int)written;
-			done += written;
-		}
-	}
-	return (int)n;
+	while (r == 0 && (n = retry_read(from, chunk, sizeof chunk)) != 0)
+		r = n < 0 ? (int)n : retry_write_all(to, chunk, (size_t)n);
+	return r;
 }
 
 /* A new file of this name with the bytes of `from`. */

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,33 +186,13 @@ void tune_state_plan(struct mem *m, const struct tune_facts *facts, const struct
 	}
 }
 
-/* As mkdir -p. */
-static int state_make_folder(const char *folder)
-{
-	struct mem m = MEM_INIT;
-	char *path = mem_strdup(&m, folder);
-	int r = 0;
-
-	for (char *slash = path; slash && r == 0;) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			r = -errno;
-		if (slash)
-			*slash = '/';
-	}
-	mem_free_all(&m);
-	return r;
-}
-
 int tune_state_lock(const char *folder, int64_t wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = STATE_LOCK_PAUSE_NS };
 	const int64_t end = clock_now_ms() + wait_ms;
 	struct mem m = MEM_INIT;
 	/* On a read-only file system mkdir(2) says so even of what is there. */
-	int r = state_make_folder(folder), fd;
+	int r = replace_make_folder(folder), fd;
 
 	fd = open(mem_printf(&m, "%s/" TUNE_LOCK_FILE, folder), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	r = fd >= 0 ? 0 : r < 0 ? r : -errno;

@@ -17,17 +17,7 @@
 
 static int output_write_all(int fd, const char *text)
 {
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		ssize_t n = retry_write(fd, text, left);
-
-		if (n < 0)
-			return (int)n;
-		text += n;
-		left -= (size_t)n;
-	}
-	return 0;
+	return retry_write_all(fd, text, strlen(text));
 }
 
 /* A signal that was pending before we blocked it belongs to the command. */

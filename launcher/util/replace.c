@@ -124,3 +124,22 @@ int replace_file(struct mem *m, const char *path, const char *text)
 
 	return r < 0 ? r : replace_end(&replacement, output_write(replacement.fd, text));
 }
+
+int replace_make_folder(const char *folder)
+{
+	struct mem m = MEM_INIT;
+	char *path = mem_strdup(&m, folder);
+	int r = 0;
+
+	for (char *slash = path; slash && r == 0;) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			r = -errno;
+		if (slash)
+			*slash = '/';
+	}
+	mem_free_all(&m);
+	return r;
+}

@@ -22,6 +22,8 @@ int replace_end(struct replacement *r, int error);
 
 /* What stands for `path` until it is whole: in the same folder, and of a name that no "*.prom" takes up. */
 char *replace_temporary(struct mem *m, const char *path);
+/* As mkdir -p: what is missing of it, mode 755 less the umask. -errno, and what was made until then stays. */
+int replace_make_folder(const char *folder);
 /* The file or the folder with all that is in it. */
 void replace_remove(const char *path);
 /*

@@ -38,4 +38,20 @@ static inline ssize_t retry_write(int fd, const void *bytes, size_t size)
 	return n < 0 ? -errno : n;
 }
 
+/* All of them, in as many calls as that takes. 0, or -errno after some of them. */
+static inline int retry_write_all(int fd, const void *bytes, size_t size)
+{
+	const char *next = bytes;
+
+	while (size > 0) {
+		ssize_t n = retry_write(fd, next, size);
+
+		if (n < 0)
+			return (int)n;
+		next += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
 #endif
