@@ -13,7 +13,6 @@
 
 #define GATE_PROBES 5
 #define GATE_PROBE_SECONDS 60
-#define GATE_LOOK_BACK_SECONDS 60
 #define GATE_PAUSE_NS 500000000
 /* Between two looks while it soaks. */
 #define GATE_SOAK_PAUSE_SECONDS 2
@@ -262,6 +261,7 @@ int node_gate(struct node *n)
 		j->health = mem_strdup(n->m, n->o->health);
 	if (n->o->probe)
 		j->probe = mem_strdup(n->m, n->o->probe);
+	j->patience = n->o->timeout;
 	if (!current || strcmp(current, j->version) != 0)
 		no = "another version is current";
 	if (!no)
@@ -288,5 +288,5 @@ const char *gate_look_back(struct node *n)
 		if (!now.is_active && !now.is_masked)
 			return mem_printf(n->m, "%s is not active", unit->name);
 	}
-	return n->journal.health ? gate_health(n, n->journal.health, GATE_LOOK_BACK_SECONDS) : NULL;
+	return n->journal.health ? gate_health(n, n->journal.health, n->journal.patience) : NULL;
 }

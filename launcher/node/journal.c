@@ -150,6 +150,7 @@ int journal_parse(struct mem *m, const char *text, size_t size, struct journal *
 	j.probe = json_dup_text(m, json, "probe");
 	j.boot_id = json_dup_text(m, json, "boot_id");
 	j.deadline = journal_number(json, "deadline", 0);
+	j.patience = journal_number(json, "patience", 0);
 	*ret_problem = journal_parse_lists(m, json, &j);
 	if (!*ret_problem && ((j.version && !journal_is_name(j.version)) || (j.before && !journal_is_name(j.before))))
 		*ret_problem = "a version that is no folder's name";
@@ -226,6 +227,7 @@ json_t *journal_json(const struct journal *j)
 	journal_add_text(o, "probe", j->probe);
 	journal_add_text(o, "boot_id", j->boot_id);
 	json_object_set_new(o, "deadline", json_integer(j->deadline));
+	json_object_set_new(o, "patience", json_integer(j->patience));
 	for (size_t i = 0; i < j->n_files; i++)
 		json_array_append_new(files, journal_file_json(&j->files[i]));
 	for (size_t i = 0; i < j->n_units; i++)

@@ -27,7 +27,7 @@ static const char help[] =
 	"      --target VERSION --sha256 SUM: of an artefact, staged or not\n"
 	"  apply --confirm-within T switch, restart active units; goes back after T\n"
 	"      --target VERSION --policy FILE --tune --unit UNIT... --owner WHO\n"
-	"      --health URL|COMMAND --probe COMMAND\n"
+	"      --health URL|COMMAND --probe COMMAND --timeout T\n"
 	"  gate                     is it proved, and as well as before?\n"
 	"      --health URL|COMMAND --probe COMMAND --timeout T --soak T\n"
 	"      --rss-percent N (20) --latency-percent N (10)\n"

@@ -74,6 +74,7 @@ struct journal {
 	char *reason;     /* of the last no */
 	char *health;     /* a URL or a command; NULL */
 	char *probe;      /* NULL */
+	int64_t patience; /* seconds that a server is given until it is healthy, the old version's as well */
 	int64_t deadline; /* seconds since 1970, for people: the timer itself is monotonic */
 	struct node_file *files;
 	size_t n_files;

@@ -213,6 +213,7 @@ int node_apply(struct node *n)
 	j->is_whole = false;
 	j->health = n->o->health ? mem_strdup(n->m, n->o->health) : j->health;
 	j->probe = n->o->probe ? mem_strdup(n->m, n->o->probe) : j->probe;
+	j->patience = n->o->timeout;
 	j->deadline = time(NULL) + n->o->confirm_within;
 	r = switch_note_units(n);
 	if (r == NODE_DONE)

@@ -87,6 +87,19 @@ static void prometheus_add_reasons(struct buffer *b, const struct live_facts *li
 	}
 }
 
+/* The kernel's own figures, of allocators that keep none as well. */
+static void prometheus_add_resident(struct buffer *b, const struct live_facts *live)
+{
+	prometheus_head(b, "allocrun_process_resident_bytes", "gauge", "Resident memory of the process, by kind.");
+	for (size_t i = 0; i < live->n_processes; i++) {
+		const struct live_process *p = &live->processes[i];
+
+		prometheus_add(b, "allocrun_process_resident_bytes", p, ",kind=\"anonymous\"", p->status.rss_anon);
+		prometheus_add(b, "allocrun_process_resident_bytes", p, ",kind=\"file\"", p->status.rss_file);
+		prometheus_add(b, "allocrun_process_resident_bytes", p, ",kind=\"shared\"", p->status.rss_shmem);
+	}
+}
+
 static void prometheus_add_processes(struct buffer *b, const struct live_facts *live)
 {
 	prometheus_head(b, "allocrun_heap_known", "gauge", "1 where the allocator's counters could be read, else 0.");
@@ -96,6 +109,7 @@ static void prometheus_add_processes(struct buffer *b, const struct live_facts *
 	for (size_t i = 0; i < live->n_processes; i++)
 		prometheus_add(b, "allocrun_process_threads", &live->processes[i], "",
 			       live->processes[i].status.n_threads);
+	prometheus_add_resident(b, live);
 	prometheus_head(b, "allocrun_purge_thread", "gauge", "1 for the state that the purge thread is in.");
 	for (size_t i = 0; i < live->n_processes; i++) {
 		const struct live_process *p = &live->processes[i];

@@ -94,6 +94,36 @@ PY
   done
 }
 
+# No Grafana is to be had here: Grafana's own schema of what a dashboard and each kind of panel has stands for it.
+@test "collection: Grafana's schema knows all that the dashboard says" {
+  "$repo/build/fleet/venv/bin/python" - "$repo/ansible/roles/monitor/files/allocrun-dashboard.json" <<'PY'
+import json, sys
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+def lost(said, read, path=""):
+    # What is not there any more, or another, when the schema's types have read it.
+    if isinstance(said, dict) and isinstance(read, dict):
+        for key, value in said.items():
+            yield from lost(value, read.get(key), f"{path}/{key}")
+    elif isinstance(said, list) and isinstance(read, list) and len(said) == len(read):
+        for i, value in enumerate(said):
+            yield from lost(value, read[i], f"{path}/{i}")
+    elif said != read:
+        yield path, said, read
+
+def look(board):
+    return list(lost(board, json.loads(JSONEncoder().encode(Dashboard.from_json(board)))))
+
+plugins.register_default_plugins()
+with open(sys.argv[1], encoding="utf-8") as file:
+    board = json.load(file)
+assert not look(board), look(board)
+assert look(dict(board, titel="x"))
+PY
+}
+
 # decide OPTIONS-AS-JSON: what the controller's module says.
 decide() { run ansible localhost -c local -m allocrun.fleet.allocrun_rollout -a "$1"; }
 

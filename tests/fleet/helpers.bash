@@ -96,12 +96,12 @@ SERVE
   printf '[Service]\nExecStart=/t/serve\n[Install]\nWantedBy=multi-user.target\n' >"$shared/srv.service"
 }
 
-# fleet_start N: hosts $prefix-1 ..., each with its server, and $work/inventory.
+# fleet_start N [OPTION]...: hosts $prefix-1 ..., each with its server, and $work/inventory.
 fleet_start() {
   local i
   rm -rf "$work/state"
   for ((i = 1; i <= $1; i++)); do
-    start_host "$prefix-$i" --cap-add SYS_ADMIN,SYS_PTRACE --volume "$shared/allocrun-node:$node:ro" --volume "$work/key.pub:/key.pub:ro"
+    start_host "$prefix-$i" "${@:2}" --cap-add SYS_ADMIN,SYS_PTRACE --volume "$shared/allocrun-node:$node:ro" --volume "$work/key.pub:/key.pub:ro"
   done
   : >"$work/known_hosts"
   {

@@ -63,7 +63,7 @@ server() {
   run_on 'systemd-analyze verify --man=no /usr/local/lib/systemd/system/{allocrun-*.*,allocrun@.service,run-allocrun.mount} 2>&1'
   expect_out_is ""
   local unit
-  for unit in allocrun-tune allocrun-check allocrun@x; do
+  for unit in allocrun-tune allocrun-check allocrun-stat allocrun@x; do
     run_on 'systemd-analyze security --no-pager --threshold=29 "$1"' "$unit.service"
   done
 }
@@ -110,9 +110,21 @@ server() {
   expect_out "--output: '/nowhere/x.prom' cannot be written"
 }
 
-@test "units: the timer is one that runs" {
-  run_on 'systemctl start allocrun-check.timer; systemctl list-timers --no-pager --no-legend allocrun-check.timer; systemctl stop allocrun-check.timer'
+@test "units: what heaps hold, and the resident memory of servers, goes to the textfile folder" {
+  server
+  start_unit t-server
+  run_on 'systemctl start allocrun-stat; cat /var/lib/prometheus/node-exporter/allocrun-heap.prom'
+  expect_match "$ran" 'allocrun_heap_bytes[{]pid="[0-9]+",process="notifier",kind="dirty"[}] [0-9]+' "$out"
+  expect_match "$ran" 'allocrun_process_resident_bytes[{]pid="[0-9]+",process="notifier",kind="anonymous"[}] [1-9]' "$out"
+  # None runs: no failure, and no series.
+  run_on 'systemctl stop t-server; systemctl start allocrun-stat; cat /var/lib/prometheus/node-exporter/allocrun-heap.prom'
+  expect_equal "series" 0 "$(grep -c notifier <<<"$out" || true)"
+}
+
+@test "units: the timers are ones that run" {
+  run_on 'systemctl start allocrun-check.timer allocrun-stat.timer; systemctl list-timers --no-pager --no-legend "allocrun-*"; systemctl stop allocrun-check.timer allocrun-stat.timer'
   expect_out allocrun-check.service
+  expect_out allocrun-stat.service
 }
 
 @test "units: the node is not set up where its files cannot be written, and that is no failure" {

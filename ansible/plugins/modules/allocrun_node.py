@@ -28,7 +28,7 @@ options:
   owner: {description: Who does this; another's open change is refused., type: str}
   health: {description: "URL or command of the server's health.", type: str}
   probe: {description: Command whose time is compared with what it was before., type: str}
-  timeout: {description: "How long C(gate) waits for the server.", type: str, default: 2m}
+  timeout: {description: "How long a server may take to be healthy, also that of the version before.", type: str, default: 2m}
   soak: {description: "How long C(gate) looks at it, again and again; else once.", type: str}
   rss_percent: {description: "How much more memory C(gate) lets through.", type: int, default: 20}
   latency_percent: {description: "How much more time C(gate) lets through.", type: int, default: 10}
@@ -71,7 +71,7 @@ STATE = ("state", "version", "sha256", "current", "whole")
 OPTIONS = {
     "plan": ("target", "sha256", "policy"),
     "stage": ("sums", "signature", "signers", "owner"),
-    "apply": ("target", "confirm_within", "policy", "owner", "health", "probe"),
+    "apply": ("target", "confirm_within", "policy", "owner", "health", "probe", "timeout"),
     "gate": ("owner", "health", "probe", "timeout", "soak", "rss_percent", "latency_percent"),
     "confirm": ("owner",),
     "recover": ("owner",),
