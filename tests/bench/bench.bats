@@ -113,7 +113,7 @@ expect_sane() {
   run "$bench/pool" --quick --only pool --out "$out"
   [[ $status -eq 0 && -e $out/pool-64.json && -e $out/pool-4096.json ]]
   run "$bench/pool" --scan --quick --only 'list,pool' --out "$out"
-  json pool-8 '[.contenders[].median.walk_ns > 0] | all'
+  json scan-8 '[.contenders[].median.walk_ns > 0] | all'
   run "$bench/pool" --shards --quick --out "$out"
   json shards-8-2 '[.contenders[].median | .lookups_per_s > 0 and .held_worst_us > 0] | all'
   run "$bench/pool" 256 --quick --only nobody --out "$out"

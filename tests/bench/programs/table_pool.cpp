@@ -361,6 +361,8 @@ void run_pool(const work &w, const char *form)
 	t.gather();
 	t.stamp_first(w.rows / 10);
 	t.evict_and_refill("evict_oldest_ns", "refill_oldest_ns");
+	t.stamp_anew(30);
+	t.evict_and_refill("evict_30_ns", "refill_30_ns");
 	t.stamp_anew(10);
 	t.evict_and_refill("evict_ns", "refill_ns");
 	t.evict_with_maps();
