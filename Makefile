@@ -282,6 +282,8 @@ torture: build packages-cli ## launches side by side, failing system calls and k
 
 torture-peaks: build packages-bench ## a second peak under a memory limit, ten shapes beside the rivals: ten minutes
 	@tests/torture/peaks
+torture-purge: packages-build packages-cli ## the purge thread under ThreadSanitizer for ten minutes
+	@STORMS=10 ROUNDS=20 bats allocator/tests/tsan.bats
 
 bench: bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
@@ -322,5 +324,5 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 .PHONY: help build launcher pool allocators manuals manual-checks schema presets completions licences systemd demo check check-lint check-unit \
-	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks bench bench-alloc bench-pool bench-launch install uninstall \
+	check-fuzz check-pool check-torture check-allocator check-matrix check-cli check-check check-systemd check-bench check-package check-numa check-images check-fleet check-vllm unit-objects unit-programs unit-list always format analyze coverage compdb goldens fuzz torture torture-walk torture-peaks torture-purge bench bench-alloc bench-pool bench-launch install uninstall \
 	package sign images clean

@@ -7,7 +7,7 @@
  */
 #include "heap.h"
 
-/* What an arena's decay was before a thread held it; and the parts that are held. */
+/* What an arena's decay was before a thread held it; and the parts that are held, at which others look. */
 static ssize_t heap_decay_before[PURGE_PARTS];
 static bool heap_held[PURGE_PARTS];
 
@@ -43,7 +43,7 @@ static bool heap_look(unsigned part, struct purge_part *ret)
 
 	if (!arena)
 		return false;
-	ret->is_held = heap_held[part];
+	ret->is_held = __atomic_load_n(&heap_held[part], __ATOMIC_RELAXED);
 	ret->used = pa_shard_nactive(&arena->pa_shard) << LG_PAGE;
 	ret->kept = ecache_npages_get(&arena->pa_shard.pac.ecache_dirty) << LG_PAGE;
 	return true;
@@ -143,7 +143,7 @@ static void heap_hold(unsigned part)
 	if (decay != opt_dirty_decay_ms && !(decay == 0 && part == narenas_auto))
 		return;
 	heap_decay_before[part] = decay;
-	heap_held[part] = true;
+	__atomic_store_n(&heap_held[part], true, __ATOMIC_RELAXED);
 	pac_decay_ms_set(TSDN_NULL, &arena->pa_shard.pac, extent_state_dirty, -1, PAC_PURGE_NEVER);
 }
 

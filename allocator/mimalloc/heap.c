@@ -8,10 +8,11 @@
  */
 #include "heap.h"
 
-/* A user who purges at once, or never, wants no thread. */
+/* A user who purges at once, or never, wants no thread; and arenas that the exit unmaps are not for one to look at. */
 static bool heap_is_ours(void)
 {
-	return mi_option_get(mi_option_purge_delay) > 0 && mi_option_get(mi_option_arena_purge_mult) > 0;
+	return mi_option_get(mi_option_purge_delay) > 0 && mi_option_get(mi_option_arena_purge_mult) > 0 &&
+	       !mi_option_is_enabled(mi_option_destroy_on_exit);
 }
 
 static unsigned heap_parts(void)

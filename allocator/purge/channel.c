@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process' side of channel.h: made by the purge thread when it begins, and of no use to anybody else. */
+/* The process' side of channel.h: made by the purge thread when it begins, and of no use to anybody else. Included
+ * by purge.c, whose step lock it takes. */
 #include "channel.h"
 
 #include <errno.h>
@@ -76,7 +77,10 @@ static int channel_open(const char *name, unsigned flags, struct channel_file *r
 	return 0;
 }
 
-/* Silent where it cannot be had: then nobody can tell the thread anything. */
+/*
+ * Silent where it cannot be had: then nobody can tell the thread anything. Under the step lock, as all that
+ * opens: the child of a fork can only close what was written down.
+ */
 static void channel_begin(pid_t pid)
 {
 	struct purge_channel *page;
@@ -114,20 +118,29 @@ static bool channel_rings(void)
 	return channel.page && __atomic_load_n(&channel.page->asked, __ATOMIC_ACQUIRE) != channel.answered;
 }
 
+static void channel_drop_dump(void)
+{
+	pthread_mutex_lock(&purge.step);
+	channel_close(&channel.dump);
+	pthread_mutex_unlock(&purge.step);
+}
+
 /* -errno, or 0 and the number of a descriptor from which it can be read. */
 static int64_t channel_dump(uint64_t *ret_value)
 {
 	char path[sizeof "/proc/self/fd/" + 3 * sizeof(int)];
 	int r;
 
+	pthread_mutex_lock(&purge.step);
 	channel_close(&channel.dump);
 	r = channel_open(PURGE_DUMP_NAME, 0, &channel.dump);
+	pthread_mutex_unlock(&purge.step);
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", channel.dump.fd);
 	r = heap_profile(HEAP_PROFILE_DUMP, path);
 	if (r < 0)
-		channel_close(&channel.dump);
+		channel_drop_dump();
 	else
 		*ret_value = (uint64_t)channel.dump.fd;
 	return r;
@@ -151,7 +164,7 @@ static int64_t channel_obey(uint64_t verb, const uint64_t *options, uint64_t *re
 	case PURGE_VERB_PROFILE_DUMP:
 		return channel_dump(ret_value);
 	case PURGE_VERB_DUMP_READ:
-		channel_close(&channel.dump);
+		channel_drop_dump();
 		return 0;
 	default:
 		return -ENOSYS;

@@ -32,9 +32,10 @@ static bool option_is_possible(const struct option_row *row, uint64_t value)
 	return value >= row->least && value <= row->most;
 }
 
+/* One at a time is read by threads that allocate. */
 static void option_write(struct purge_options *options, const struct option_row *row, uint64_t value)
 {
-	memcpy((char *)options + row->offset, &(unsigned){ (unsigned)value }, sizeof(unsigned));
+	__atomic_store_n((unsigned *)(void *)((char *)options + row->offset), (unsigned)value, __ATOMIC_RELAXED);
 }
 
 /* All that are not 0, in the order of the rows; false: one is out of its range, and none is set. */

@@ -31,8 +31,6 @@
 #define PURGE_FUTEX_WAIT 0
 #define PURGE_FUTEX_WAKE 1
 
-#include "channel.c"
-
 /* About 3 ms of madvise: what a fork, or a thread that needs room, may have to wait. */
 #define STEP_BYTES ((size_t)8 << 20)
 /* How often a process that is growing is looked at; and a thread that sleeps is woken by so much garbage. */
@@ -58,9 +56,11 @@ static struct {
 	uint64_t limits_ns; /* when the limits were last looked for */
 } purge = { .step = PTHREAD_MUTEX_INITIALIZER, .bell = &purge.own_bell };
 
+#include "channel.c"
+
 static void hook_set(bool *hook, bool is_set)
 {
-	__atomic_store_n(hook, is_set, __ATOMIC_RELAXED);
+	__atomic_store_n(hook, is_set, __ATOMIC_RELEASE);
 }
 
 static uint64_t now_ns(clockid_t clock)
@@ -187,10 +187,14 @@ static void purge_show_options(void)
 
 static bool purge_change_options(const uint64_t *values)
 {
-	bool is_changed = options_change(&purge.options, values);
+	bool is_changed;
 
+	/* All of them or none, in the child of a fork too. */
+	pthread_mutex_lock(&purge.step);
+	is_changed = options_change(&purge.options, values);
 	figures.changes += is_changed;
 	purge_show_options();
+	pthread_mutex_unlock(&purge.step);
 	return is_changed;
 }
 
@@ -316,6 +320,9 @@ static void purge_count_given(size_t bytes)
 
 	if (__atomic_add_fetch(&purge.given, bytes, __ATOMIC_RELAXED) < COUNT_BYTES)
 		return;
+	/* Whose bell it is was decided before the hook was set: where it is not any more, the bell has rung. */
+	if (!__atomic_load_n(&purge_hooks.giving, __ATOMIC_ACQUIRE))
+		return;
 	hook_set(&purge_hooks.giving, false);
 	__atomic_store_n(purge.bell, 0, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, purge.bell, PURGE_FUTEX_WAKE, 1, NULL, NULL, 0);
@@ -338,7 +345,9 @@ static void *purge_run(void *unused)
 	(void)unused;
 
 	prctl(PR_SET_NAME, "allocrun-purge");
+	pthread_mutex_lock(&purge.step);
 	channel_begin(purge.pid);
+	pthread_mutex_unlock(&purge.step);
 	if (channel.page)
 		__atomic_store_n(&purge.bell, &channel.page->bell, __ATOMIC_RELEASE);
 	memset(&state, 0, sizeof state);
@@ -394,7 +403,7 @@ static int purge_make_thread(size_t stack)
  */
 static void purge_count_taken(size_t bytes)
 {
-	size_t most = (size_t)purge.options.heap_mb << 20;
+	size_t most = (size_t)__atomic_load_n(&purge.options.heap_mb, __ATOMIC_RELAXED) << 20;
 
 	if (__atomic_add_fetch(&purge.taken, bytes, __ATOMIC_RELAXED) < COUNT_BYTES && bytes < COUNT_BYTES)
 		return;
@@ -402,8 +411,9 @@ static void purge_count_taken(size_t bytes)
 	/* Between vfork and exec this memory is the parent's: getpid() tells, for it is asked of the kernel. */
 	if (purge_held() + bytes < most || syscall(SYS_getpid) != purge.pid)
 		return;
-	hook_set(&purge_hooks.taking, false);
-	hook_set(&purge_hooks.wanted, true);
+	/* Others may have counted as far, and the thread of one of them be made by now: it is one. */
+	if (__atomic_exchange_n(&purge_hooks.taking, false, __ATOMIC_ACQ_REL))
+		hook_set(&purge_hooks.wanted, true);
 }
 
 /*
@@ -447,7 +457,7 @@ static void purge_after_fork_parent(void)
 /* The thread is the parent's: back to the decay, and to counting. It costs what narenas costs. */
 static void purge_after_fork_child(void)
 {
-	purge.step = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_unlock(&purge.step);
 	purge.bell = &purge.own_bell;
 	channel_forget();
 	if (!purge.options.is_on)
