@@ -283,7 +283,7 @@ torture: build packages-cli ## launches side by side, failing system calls and k
 torture-peaks: build packages-bench ## a second peak under a memory limit, ten shapes beside the rivals: ten minutes
 	@tests/torture/peaks
 torture-purge: packages-build packages-cli ## the purge thread under ThreadSanitizer for ten minutes
-	@STORMS=10 ROUNDS=20 bats allocator/tests/tsan.bats
+	@STORMS=15 ROUNDS=20 bats allocator/tests/tsan.bats
 
 bench: bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
 bench-alloc: build packages-bench packages-vllm ## the allocators side by side; BENCH='a c' for some of them
