@@ -296,7 +296,7 @@ torture: build packages-cli ## launches side by side, failing system calls and k
 torture-peaks: build packages-bench ## a second peak under a memory limit, ten shapes beside the rivals: ten minutes
 	@tests/torture/peaks
 torture-purge: packages-build packages-cli ## the purge thread under ThreadSanitizer for ten minutes
-	@STORMS=10 ROUNDS=20 bats allocator/tests/tsan.bats
+	@STORMS=15 ROUNDS=20 bats allocator/tests/tsan.bats
 
 bench: bench-user bench-launch bench-alloc bench-pool ## all benchmarks: tables, goals, pictures (two hours)
 bench-user: build packages-bench ## allocbench's demo, what a user would see: the table of README.md, in three minutes

@@ -39,7 +39,7 @@ static int heap_profile(enum heap_profile what, const char *path);
 
 /*
  * Nothing is purged by the clock while a thread lives that knows better; without one, the
- * decay of the options is in force. (From the child of a fork: no lock is held there.)
+ * decay of the options is in force. (From the child of a fork, under the step lock.)
  */
 static void heap_hold(unsigned part);
 static void heap_release_all(void);

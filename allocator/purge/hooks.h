@@ -12,11 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Written by the purge code alone. All false: a process that asked for no purge thread. */
-static struct purge_hooks {
+/* Written by the purge code alone. All false: a process that asked for no purge thread. In .data: see purge.c. */
+__attribute__((section(".data"), aligned(64))) static struct purge_hooks {
 	bool taking;  /* no thread yet: somebody counts the pages handed out */
 	bool wanted;  /* a thread is to be started by the next who is at a safe place */
-	bool giving;  /* the thread sleeps: somebody counts the pages that come back */
+	bool giving;  /* the thread sleeps, or nobody has settled in: somebody counts the pages that come back */
 	bool limited; /* there is a memory limit: new memory is counted against it */
 } purge_hooks;
 

@@ -40,7 +40,9 @@
 /* glibc wants room for its TLS there too; where this is too little, its own default is taken. */
 #define STACK_BYTES ((size_t)256 << 10)
 
-__attribute__((used)) static struct purge_figures allocrun_purge_figures;
+/* With a value, as all that the child of a fork writes at once: then it lies in .data, a page or two, and each page is
+ * a fault of 3 us. */
+__attribute__((used)) static struct purge_figures allocrun_purge_figures = { .limit = UINT64_MAX };
 #define figures allocrun_purge_figures
 
 static struct {
@@ -54,6 +56,7 @@ static struct {
 	ssize_t budget;     /* bytes of new memory until somebody looks at the limits again */
 	ssize_t granted;    /* what it was then */
 	uint64_t limits_ns; /* when the limits were last looked for */
+	bool is_unsettled;  /* in the child of a fork: its arenas are as the parent's thread left them */
 } purge = { .step = PTHREAD_MUTEX_INITIALIZER, .bell = &purge.own_bell };
 
 #include "channel.c"
@@ -274,6 +277,28 @@ static void purge_find_limits(void)
 	errno = error;
 }
 
+/* --- the child of a fork --------------------------------------------------------------- */
+
+/*
+ * Back to the decay, at the first pages that the child takes or gives back: most children exec or end
+ * before that, and a fork must cost them little.
+ */
+static void purge_settle(void)
+{
+	int error = errno;
+
+	if (!__atomic_load_n(&purge.is_unsettled, __ATOMIC_ACQUIRE))
+		return;
+	pthread_mutex_lock(&purge.step);
+	if (purge.is_unsettled) {
+		heap_release_all();
+		hook_set(&purge_hooks.giving, false);
+		__atomic_store_n(&purge.is_unsettled, false, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&purge.step);
+	errno = error;
+}
+
 /* --- the thread ---------------------------------------------------------------------- */
 
 static void purge_look(const struct purge_state *state, struct purge_look *look)
@@ -318,6 +343,7 @@ static void purge_count_given(size_t bytes)
 {
 	int error = errno;
 
+	purge_settle();
 	if (__atomic_add_fetch(&purge.given, bytes, __ATOMIC_RELAXED) < COUNT_BYTES)
 		return;
 	/* Whose bell it is was decided before the hook was set: where it is not any more, the bell has rung. */
@@ -405,6 +431,7 @@ static void purge_count_taken(size_t bytes)
 {
 	size_t most = (size_t)__atomic_load_n(&purge.options.heap_mb, __ATOMIC_RELAXED) << 20;
 
+	purge_settle();
 	if (__atomic_add_fetch(&purge.taken, bytes, __ATOMIC_RELAXED) < COUNT_BYTES && bytes < COUNT_BYTES)
 		return;
 	__atomic_store_n(&purge.taken, 0, __ATOMIC_RELAXED);
@@ -454,7 +481,7 @@ static void purge_after_fork_parent(void)
 	pthread_mutex_unlock(&purge.step);
 }
 
-/* The thread is the parent's: back to the decay, and to counting. It costs what narenas costs. */
+/* The thread is the parent's: back to counting, and soon to the decay. */
 static void purge_after_fork_child(void)
 {
 	pthread_mutex_unlock(&purge.step);
@@ -463,10 +490,10 @@ static void purge_after_fork_child(void)
 	if (!purge.options.is_on)
 		return;
 	/* Whatever the state says: the thread holds arenas before its maker has said that it runs. */
-	heap_release_all();
+	purge.is_unsettled = true;
 	purge.pid = (pid_t)syscall(SYS_getpid);
 	purge.taken = 0;
-	hook_set(&purge_hooks.giving, false);
+	hook_set(&purge_hooks.giving, true);
 	hook_set(&purge_hooks.wanted, false);
 	hook_set(&purge_hooks.taking, true);
 	figures = (struct purge_figures){ .version = PURGE_FIGURES_VERSION,

@@ -160,3 +160,10 @@ expect_sane() {
   run "$root/build/bench/programs/storm" thread=1
   [ "$status" -ne 0 ]
 }
+
+@test "bench: fork has each heap with and without the thread" {
+  run "$bench/fork" --rounds 1 --forks 2
+  [ "$status" -eq 0 ]
+  [ "$(grep -c '^jemalloc, thread .*[1-9]' <<<"$output")" -eq 2 ]
+  [ "$(grep -c '^mimalloc: the thread adds ' <<<"$output")" -eq 2 ]
+}

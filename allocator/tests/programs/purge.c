@@ -131,6 +131,26 @@ static void ends_well(pid_t pid)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+/* Does the allocator's own clock purge: all of its arenas, or none? (mimalloc does not tell.) */
+static void goes_by_clock(int is_wanted)
+{
+	unsigned arenas;
+	size_t size = sizeof arenas;
+
+	if (!mallctl)
+		return;
+	CHECK(mallctl("arenas.narenas", &arenas, &size, NULL, 0) == 0);
+	for (unsigned i = 0; i < arenas; i++) {
+		ssize_t decay;
+		size_t decay_size = sizeof decay;
+		char name[64];
+
+		snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", i);
+		if (mallctl(name, &decay, &decay_size, NULL, 0) == 0)
+			CHECK((decay != -1) == is_wanted);
+	}
+}
+
 static void test_small(void)
 {
 	int purging;
@@ -149,9 +169,14 @@ static void test_idle(size_t size)
 	use(PEAK_MIB, size);
 	CHECK(has_purge_thread());
 	comes_down_to(before + PEAK_MIB / 8);
+	goes_by_clock(0);
 	pid = fork();
 	if (pid == 0) {
 		CHECK(!has_purge_thread());
+		/* Its first pages: from then on, until it has a thread of its own. */
+		use(4, 16000);
+		CHECK(!has_purge_thread());
+		goes_by_clock(1);
 		use(PEAK_MIB, size);
 		CHECK(has_purge_thread());
 		comes_down_to(before + PEAK_MIB / 8);
