@@ -118,14 +118,14 @@ def measure_all(store: Store, plan: dict[str, Any], task: measure.Task, arms: li
         print(f"allocbench: {plan['rounds']} rounds give figures, no verdicts: {len(arms)} arms and "
               f"{len(plan['metrics'])} metrics need {fewest}", file=sys.stderr)
     experiment.run(store, plan, task, arms)
-    from . import summary  # with scipy, which takes a second to load
+    from . import summary  # with numpy, which a start that ends early does not need
     print(summary.text(summary.read(store)))
     print(f"\n{store.folder}: allocbench report {store.folder} --html FILE draws it")
     return 0
 
 
 def report(chosen: argparse.Namespace) -> int:
-    Store(chosen.folder).meta()  # before what takes a second to load
+    Store(chosen.folder).meta()  # before what takes its time to load
     from . import summary
     found = summary.read(Store(chosen.folder))
     if chosen.html:

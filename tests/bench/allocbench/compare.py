@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy
-from scipy import stats
 
 from .arms import AGAIN, BASE
 from .errors import UsageError
@@ -27,6 +26,7 @@ def verdict(before: numpy.ndarray, after: numpy.ndarray, less_is_better: bool) -
     change = float(numpy.mean(after) - numpy.mean(before))
     if min(len(before), len(after)) < FEWEST:
         return math.exp(change), f"too few rounds for a verdict: {FEWEST} of each are needed"
+    from scipy import stats
     if numpy.ptp(before) == 0 and numpy.ptp(after) == 0:
         low = high = change
     else:

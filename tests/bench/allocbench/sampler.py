@@ -25,7 +25,7 @@ class Sampler:
         self.begun, self.phase = time.monotonic(), "start"
         self.rss: list[tuple[float, float]] = []              # (seconds, MiB)
         self._tree: list[int] = []
-        self.cpu_s, self.problem = 0.0, ""
+        self.cpu_s, self._last_look_s, self.problem = 0.0, 0.0, ""
         self._out = open(out, "w", encoding="utf-8")
         self._over, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -50,6 +50,7 @@ class Sampler:
     def look(self, is_mark: bool = True) -> dict[str, Any]:
         """Now, whatever it costs: when the server is ready, and after each idle phase."""
         with self._lock, self._counted() as sample:
+            before = time.thread_time()
             self._tree = self.server.tree()
             memory = procfs.memory(self._tree)
             sample |= {name: round(value, 3) for name, value in memory.as_mib().items()} | self._counters(is_mark)
@@ -58,6 +59,7 @@ class Sampler:
             if self._tree:
                 self.rss.append((sample["at"], sample["rss_mib"]))
                 self._write(sample)
+            self._last_look_s = time.thread_time() - before
             return sample
 
     def count(self) -> dict[str, Any]:
@@ -91,9 +93,9 @@ class Sampler:
             self.problem = f"{self._out.name}: {e.strerror}"
 
     def _run(self) -> None:
-        """A glance each time, a look as often as its share allows, marks counted."""
+        """A glance each time, a look as often as its share allows, marks and the next one counted."""
         while not self._over.wait(SHORTEST_S):
-            if self.cpu_s <= SHARE * (time.monotonic() - self.begun):
+            if self.cpu_s + 2 * self._last_look_s <= SHARE * (time.monotonic() - self.begun):
                 self.look(False)
             else:
                 self._glance()

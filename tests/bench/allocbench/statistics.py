@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
-from scipy import stats
 
 from .arms import AGAIN, BASE
 from .figures import METRICS
@@ -66,6 +65,7 @@ def interval(differences: numpy.ndarray) -> tuple[float, float]:
         return -math.inf, math.inf
     if numpy.ptp(differences) == 0:
         return float(differences[0]), float(differences[0])
+    from scipy import stats  # takes a second to load, and one round has no use for it
     found = stats.ttest_1samp(differences, 0.0).confidence_interval(0.95)
     return float(found.low), float(found.high)
 
@@ -80,6 +80,7 @@ def detectable(spread: float, n: int) -> float:
 @functools.cache
 def reaches(alpha: float) -> numpy.ndarray:
     """In standard deviations, by number of rounds up to MOST: what is found with 80 % power."""
+    from scipy import stats
     n = numpy.arange(2, MOST + 1)
     return (stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(0.8, n - 1)) / numpy.sqrt(n)
 
@@ -158,7 +159,7 @@ def judge(one: Comparison, floor: NoiseFloor | None, fewest: int) -> None:
     effect = math.log(one.ratio)
     beyond = max(abs(one.low - 1), abs(one.high - 1))
     spread = float(numpy.log(one.ratios).std(ddof=1)) if one.rounds > 1 else 0.0
-    one.needed = rounds_for(effect, spread, fewest) if effect else MOST
+    one.needed = rounds_for(effect, spread, fewest) if effect and one.rounds > 1 else MOST
     if floor and not floor.is_fit:
         one.word, one.verdict = "unfit", "this machine is unfit: glibc differs from itself"
     elif one.rounds < fewest:

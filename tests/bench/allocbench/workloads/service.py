@@ -212,8 +212,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def serve_in_workers(service):
-    """All listen on one socket; who ends the parent ends them."""
-    workers = []
+    """All listen on one socket, none before all are there; who ends the parent ends them."""
+    workers, (wait, all_there) = [], os.pipe()
 
     def end(*_):
         for pid in workers:
@@ -222,9 +222,12 @@ def serve_in_workers(service):
     for _ in range(WORKERS):
         pid = os.fork()
         if pid == 0:
+            os.close(all_there)
+            os.read(wait, 1)
             service.serve()
         workers.append(pid)
     signal.signal(signal.SIGTERM, end)
+    os.close(all_there)
     for pid in workers:
         os.waitpid(pid, 0)
 
