@@ -44,7 +44,7 @@ until_true() {
   return 1
 }
 
-is_up() { until_true 150 on "$1" systemctl is-active -q multi-user.target; }
+is_up() { until_true 600 on "$1" systemctl is-active -q multi-user.target; }
 
 # server COMMAND: the unit srv.service, active.
 server() {

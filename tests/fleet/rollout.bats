@@ -14,7 +14,7 @@ setup_file() {
   fleet_artefacts "$shared"
   fleet_controller "$work"
   # A systemd of a host takes five of them, and twenty hosts more than a kernel gives root as it comes.
-  cp "$watches" "$BATS_FILE_TMPDIR/watches"
+  cat "$watches" >"$BATS_FILE_TMPDIR/watches"
   [ "$fleet" -le 4 ] || [ "$(<"$watches")" -ge 512 ] || echo 512 >"$watches"
 }
 
