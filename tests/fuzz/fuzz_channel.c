@@ -4,6 +4,7 @@
  * input writes anywhere in it while the thread obeys, and while a client asks.
  */
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -21,6 +22,11 @@
 #define PURGE_FUTEX_WAKE 1
 #include "purge/options.c"
 
+static struct {
+	struct purge_options options;
+	pthread_mutex_t step;
+} purge = { .step = PTHREAD_MUTEX_INITIALIZER };
+
 static int heap_profile(enum heap_profile what, const char *path)
 {
 	FUZZ_CHECK(what <= HEAP_PROFILE_DUMP && (what == HEAP_PROFILE_DUMP) == (path != NULL));
@@ -29,7 +35,6 @@ static int heap_profile(enum heap_profile what, const char *path)
 
 #include "purge/channel.c"
 
-static struct purge_options options;
 static size_t given;
 
 static size_t purge_everything(void)
@@ -39,7 +44,7 @@ static size_t purge_everything(void)
 
 static bool purge_change_options(const uint64_t *values)
 {
-	return options_change(&options, values);
+	return options_change(&purge.options, values);
 }
 
 static void check_thread(void)
@@ -53,9 +58,9 @@ static void check_thread(void)
 	status = channel.page->status;
 	FUZZ_CHECK(channel.answered == asked && channel.page->answered == asked && !channel_rings());
 	FUZZ_CHECK(status == 0 || status == -ENOSYS || status == -EINVAL);
-	FUZZ_CHECK(options.window_ms >= 100 && options.window_ms <= 3600000 && options.idle_ms >= 50 &&
-		   options.idle_ms <= 3600000 && options.busy_percent >= 1 && options.busy_percent <= 100 &&
-		   options.heap_mb >= 1 && options.heap_mb <= 1048576);
+	FUZZ_CHECK(purge.options.window_ms >= 100 && purge.options.window_ms <= 3600000 &&
+		   purge.options.idle_ms >= 50 && purge.options.idle_ms <= 3600000 && purge.options.busy_percent >= 1 &&
+		   purge.options.busy_percent <= 100 && purge.options.heap_mb >= 1 && purge.options.heap_mb <= 1048576);
 }
 
 /* Who asks has no time: what it believes is what lies there. */
@@ -71,7 +76,7 @@ static void check_client(const uint8_t *data)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	options = purge_options_read("on");
+	purge.options = purge_options_read("on");
 	if (!channel.page)
 		channel_begin(getpid());
 	FUZZ_CHECK(channel.page);

@@ -79,7 +79,9 @@ static void test_prometheus(void **state)
 	process.heap = NULL;
 	text = report_stat_prometheus(&pool, &report);
 	assert_has(text, "allocrun_heap_known{pid=\"4711\",process=\"na\\\"me");
-	assert_null(strstr(text, "kind="));
+	assert_null(strstr(text, "allocrun_heap_bytes{"));
+	/* The kernel's figures are there for every allocator. */
+	assert_has(text, ",kind=\"anonymous\"} 40960\n");
 }
 
 static void test_json(void **state)
