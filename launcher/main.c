@@ -64,13 +64,12 @@ static size_t main_seed(void)
 static int main_unfold_shim(struct mem *m, int *argc, char ***argv)
 {
 	const char *name = shim_name((const char *)getauxval(AT_EXECFN), *argc ? (*argv)[0] : NULL);
-	const struct root live = { .fd = AT_FDCWD, .live = true };
 	char **words, *path = NULL;
 	int r;
 
 	if (!name)
 		return 0;
-	r = command_find(&live, m, (const char *const *)environ, name, &path);
+	r = command_find(&root_machine, m, (const char *const *)environ, name, &path);
 	if (r < 0) {
 		commands_complain(m, "'%s': %s on PATH, besides the shim of this name", name,
 				  r == -ENOENT ? "not found" : strerror(-r));

@@ -153,12 +153,11 @@ static bool record_turn_to_runtime(struct mem *m, struct record *record)
 
 int record_publish(struct mem *m, struct record *record, const char *text)
 {
-	const struct root live = { .fd = AT_FDCWD, .live = true };
 	int r;
 
 	if (!record->path)
 		return 0;
-	if (!record->is_shared && !record_is_local(m, &live, record->path))
+	if (!record->is_shared && !record_is_local(m, &root_machine, record->path))
 		return record_ask(m, record, text);
 	r = record_write(m, record, text);
 	if (r < 0 && record->is_shared && record_turn_to_runtime(m, record))

@@ -187,10 +187,9 @@ static int capture_all(struct capture *c, const struct root_record *record, cons
 /* A pipe has been read to its end by the time that it is copied. */
 static int capture_policy(struct capture *c, const char *policy, const char **ret_problem)
 {
-	const struct root live = { .fd = AT_FDCWD, .live = true };
 	struct stat st;
 	char *text;
-	int r = root_stat(&live, policy, &st);
+	int r = root_stat(&root_machine, policy, &st);
 
 	if (r == 0 && !S_ISREG(st.st_mode)) {
 		*ret_problem = mem_printf(c->m,
@@ -199,7 +198,7 @@ static int capture_policy(struct capture *c, const char *policy, const char **re
 		return -EINVAL;
 	}
 	if (r == 0)
-		r = root_read(&live, c->m, policy, CAPTURE_FILE_MAX, &text, NULL);
+		r = root_read(&root_machine, c->m, policy, CAPTURE_FILE_MAX, &text, NULL);
 	if (r == 0)
 		r = capture_text(c, CAPTURE_POLICY, text);
 	if (r < 0)

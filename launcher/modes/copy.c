@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocrun --copy-to DIR: its own tree into a volume, by an init container that has nothing else. */
-#include <fcntl.h>
 #include <signal.h>
 
 #include "modes/modes.h"
@@ -9,8 +8,7 @@
 
 int cmd_copy(struct mem *m, struct options *options)
 {
-	const struct root live = { .fd = AT_FDCWD, .live = true };
-	const char *prefix = catalog_find_prefix(&live, m);
+	const char *prefix = catalog_find_prefix(&root_machine, m);
 	struct copy_result result;
 
 	if (!prefix) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocrun --oci-hook: the config.json of a container, from standard input to standard output. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,8 +41,7 @@ static int hook_write(struct mem *m, const char *bytes, size_t size)
 
 int cmd_oci_hook(struct mem *m, struct options *options)
 {
-	const struct root live = { .fd = AT_FDCWD, .live = true };
-	const char *prefix = catalog_find_prefix(&live, m), *why = NULL;
+	const char *prefix = catalog_find_prefix(&root_machine, m), *why = NULL;
 	char *config, *injected = NULL;
 	size_t size;
 	int r = hook_read(m, &config, &size);

@@ -19,8 +19,6 @@ struct shims {
 	const char *target; /* what the links say */
 };
 
-static const struct root shims_root = { .fd = AT_FDCWD, .live = true };
-
 static char *shims_path(const struct shims *s, const char *name)
 {
 	return mem_printf(s->m, "%s/%s", s->folder, name);
@@ -34,9 +32,9 @@ static bool shims_is_foreign(const struct shims *s, const char *path)
 
 	if (lstat(path, &st) < 0)
 		return errno != ENOENT && errno != ENOTDIR;
-	if (shim_is_launcher(&shims_root, path))
+	if (shim_is_launcher(&root_machine, path))
 		return false;
-	return stat(path, &st) == 0 || root_readlink(&shims_root, path, target, sizeof target) < 0 ||
+	return stat(path, &st) == 0 || root_readlink(&root_machine, path, target, sizeof target) < 0 ||
 	       strcmp(text_basename(target), text_basename(s->target)) != 0;
 }
 
@@ -60,7 +58,7 @@ static const char *shims_find_target(struct mem *m, const char *folder)
 	const char *prefix, *up = "";
 	size_t length;
 
-	if (root_readlink(&shims_root, "/proc/self/exe", self, sizeof self) < 0)
+	if (root_readlink(&root_machine, "/proc/self/exe", self, sizeof self) < 0)
 		return NULL;
 	prefix = text_dirname(m, text_dirname(m, self));
 	length = strlen(prefix);
@@ -83,7 +81,7 @@ static int shims_put(const struct shims *s, const char *name)
 		return 1;
 	if (errno != EEXIST)
 		return -errno;
-	if (root_readlink(&shims_root, path, was, sizeof was) < 0 || strcmp(was, s->target) == 0)
+	if (root_readlink(&root_machine, path, was, sizeof was) < 0 || strcmp(was, s->target) == 0)
 		return 0;
 	unlink(temporary);
 	if (symlink(s->target, temporary) < 0)
@@ -109,11 +107,11 @@ static const char *const *shims_list(struct mem *m, const char *folder)
 	char **names;
 	size_t n = 0;
 
-	if (root_list(&shims_root, m, folder, "", &names) == 0) {
+	if (root_list(&root_machine, m, folder, "", &names) == 0) {
 		for (; *names; names++) {
 			char *path = mem_printf(m, "%s/%s", folder, *names);
 
-			if (!text_starts_with(*names, "allocrun") && shim_is_launcher(&shims_root, path))
+			if (!text_starts_with(*names, "allocrun") && shim_is_launcher(&root_machine, path))
 				*MEM_PUSH(m, found, n) = *names;
 		}
 	}

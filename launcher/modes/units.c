@@ -18,8 +18,6 @@
 
 #define GENERATOR "allocrun-generator"
 
-static const struct root units_root = { .fd = AT_FDCWD, .live = true };
-
 /* --- where allocrun is ------------------------------------------------------------- */
 
 static bool units_is_own(const char *path)
@@ -52,11 +50,12 @@ static char *units_find_program(struct mem *m)
 	const char *executed = (const char *)getauxval(AT_EXECFN);
 	char target[PATH_MAX], *path = executed ? mem_strdup(m, executed) : NULL;
 
-	if (executed && root_readlink(&units_root, executed, target, sizeof target) == 0)
+	if (executed && root_readlink(&root_machine, executed, target, sizeof target) == 0)
 		path = units_follow(m, executed, target);
 	if (path && *path == '/' && strcmp(text_basename(path), "allocrun") == 0 && units_is_own(path))
 		return path;
-	return root_readlink(&units_root, "/proc/self/exe", target, sizeof target) == 0 ? mem_strdup(m, target) : NULL;
+	return root_readlink(&root_machine, "/proc/self/exe", target, sizeof target) == 0 ? mem_strdup(m, target) :
+											    NULL;
 }
 
 /* -EINVAL: it cannot be named in a unit. */
@@ -105,7 +104,7 @@ bool commands_is_generator(const char *name)
 /* Always 0: what is not understood keeps no service from its start. */
 int cmd_generator(struct mem *m, int argc, char **argv)
 {
-	struct options o = { .check_ids = runner_list_ids(m, checks), .root = units_root };
+	struct options o = { .check_ids = runner_list_ids(m, checks), .root = root_machine };
 	struct units_launcher launcher;
 	struct unit_decision *decisions;
 	const char *error = "";
@@ -118,7 +117,7 @@ int cmd_generator(struct mem *m, int argc, char **argv)
 	}
 	if (options_switch_off((const char *const *)environ))
 		return 0;
-	if (policy_file_load(m, &units_root, &o, &error) < 0 || o.policy_problem) {
+	if (policy_file_load(m, &root_machine, &o, &error) < 0 || o.policy_problem) {
 		generator_say(m, NULL,
 			      mem_printf(m, "no unit was changed: %s", o.policy_problem ? o.policy_problem : error));
 		return 0;
@@ -129,7 +128,7 @@ int cmd_generator(struct mem *m, int argc, char **argv)
 		generator_say(m, NULL, "no unit was changed: allocrun's own path cannot be written in a unit");
 		return 0;
 	}
-	decisions = units_decide(&units_root, m, &o.unit_policy, &launcher, &n);
+	decisions = units_decide(&root_machine, m, &o.unit_policy, &launcher, &n);
 	generator_write(m, argv[3], decisions, n);
 	return 0;
 }

@@ -15,8 +15,6 @@
 #define DEADMAN_RECOVER "allocrun-node-recover.service"
 #define DEADMAN_SECONDS 30
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 static char *deadman_unit_path(struct node *n)
 {
 	return mem_printf(n->m, "%s/system/" DEADMAN_RECOVER, n->o->systemd);
@@ -97,7 +95,7 @@ static int deadman_keep_program(struct node *n)
 	const char *own = node_own_path(n);
 	size_t size;
 	char *bytes;
-	int r = root_read(&machine, n->m, "/proc/self/exe", 64 * 1024 * 1024, &bytes, &size);
+	int r = root_read(&root_machine, n->m, "/proc/self/exe", 64 * 1024 * 1024, &bytes, &size);
 
 	if (r == 0)
 		r = save_write(n, own, bytes, size, 0755, geteuid(), getegid());

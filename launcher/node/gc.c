@@ -16,15 +16,13 @@
 #define GC_ENVIRON_MAX (8 * 1024 * 1024)
 #define GC_MAPS_MAX (64 * 1024 * 1024)
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 /* What cannot be read may name it: kept. Who has ended meanwhile names nothing. */
 static bool gc_names(struct mem *m, const char *pid, const char *file, size_t max, const char *const *marks)
 {
 	bool is_named = false;
 	char *text;
 	size_t size;
-	int r = root_read(&machine, m, mem_printf(m, "/proc/%s/%s", pid, file), max, &text, &size);
+	int r = root_read(&root_machine, m, mem_printf(m, "/proc/%s/%s", pid, file), max, &text, &size);
 
 	if (r < 0)
 		return r != -ENOENT && r != -ESRCH;
@@ -39,14 +37,16 @@ static void gc_mark_files(struct mem *m, const char *folder, const char ***marks
 	char **names;
 	struct stat st;
 
-	if (root_list(&machine, m, folder, "", &names) < 0)
+	if (root_list(&root_machine, m, folder, "", &names) < 0)
 		return;
 	for (; *names; names++) {
 		const char *path = mem_printf(m, "%s/%s", folder, *names);
 
-		if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		if (lstat(path, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
 			gc_mark_files(m, path, marks, count);
-		else if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		else if (S_ISREG(st.st_mode))
 			*MEM_PUSH(m, *marks, *count) = mem_printf(m, " %02x:%02x %llu ", major(st.st_dev),
 								  minor(st.st_dev), (unsigned long long)st.st_ino);
 	}
@@ -63,7 +63,7 @@ static bool gc_is_used(const char *path)
 	*MEM_PUSH(&m, marks, count) = mem_printf(&m, "%s/", path);
 	gc_mark_files(&m, path, &marks, &count);
 	*MEM_PUSH(&m, marks, count) = NULL;
-	if (root_list(&machine, &m, "/proc", "", &pids) < 0)
+	if (root_list(&root_machine, &m, "/proc", "", &pids) < 0)
 		is_used = true;
 	for (; !is_used && *pids; pids++) {
 		struct mem one = MEM_INIT;
@@ -97,7 +97,7 @@ int node_gc(struct node *n)
 	const char *current = node_current(n), *kept = NULL, *gone = NULL;
 	char **names;
 
-	if (root_list(&machine, n->m, mem_printf(n->m, "%s/versions", n->o->root), "", &names) < 0)
+	if (root_list(&root_machine, n->m, mem_printf(n->m, "%s/versions", n->o->root), "", &names) < 0)
 		return node_say(n, NODE_DONE, "no versions");
 	for (; *names; names++) {
 		const char *path = node_version_path(n, *names);

@@ -3,7 +3,6 @@
 #include "node/node.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -249,11 +248,10 @@ char *journal_print(struct mem *m, const struct journal *j)
 
 int journal_read(struct node *n, const char **ret_problem)
 {
-	const struct root root = { .fd = AT_FDCWD, .live = true };
 	const char *path = node_path(n, "rollout.json");
 	size_t size;
 	char *text;
-	int r = root_read(&root, n->m, path, JOURNAL_MAX, &text, &size);
+	int r = root_read(&root_machine, n->m, path, JOURNAL_MAX, &text, &size);
 
 	if (r == -ENOENT || r == -ENOTDIR) {
 		n->journal = (struct journal){ .state = NODE_ABSENT };

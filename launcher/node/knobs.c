@@ -16,14 +16,13 @@
 /* What --tune knows of earlier runs belongs to the values. */
 #define KNOBS_STATE "/var/lib/allocrun/tune.json"
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 static char *knobs_boot_id(struct node *n)
 {
 	char *id;
 
-	return root_read_record(&machine, n->m, "/proc/sys/kernel/random/boot_id", &id) == 0 ? text_dup_line(n->m, id) :
-											       NULL;
+	return root_read_record(&root_machine, n->m, "/proc/sys/kernel/random/boot_id", &id) == 0 ?
+		       text_dup_line(n->m, id) :
+		       NULL;
 }
 
 /* What the dry run would change, as it is now. */

@@ -12,8 +12,6 @@
 #include "util/replace.h"
 #include "util/text.h"
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 static const char *const links_folders[] = { "system-generators", "system" };
 
 /* For who types it, and for units that name no folder. */
@@ -26,7 +24,7 @@ static bool links_is_ours(struct node *n, const char *path)
 	const char *current = mem_printf(n->m, "%s/", node_current_path(n));
 	char target[4096];
 
-	return root_readlink(&machine, path, target, sizeof target) == 0 && text_starts_with(target, current);
+	return root_readlink(&root_machine, path, target, sizeof target) == 0 && text_starts_with(target, current);
 }
 
 /* The generator is the launcher under another name: it writes into its drop-ins where this link leads. */
@@ -34,7 +32,7 @@ static const char *links_target(struct node *n, const char *file, const char *fo
 {
 	char target[4096];
 
-	if (strcmp(folder, "system-generators") == 0 && root_readlink(&machine, file, target, sizeof target) == 0)
+	if (strcmp(folder, "system-generators") == 0 && root_readlink(&root_machine, file, target, sizeof target) == 0)
 		return mem_printf(n->m, "%s/bin/%s", node_current_path(n), text_basename(target));
 	return mem_printf(n->m, "%s/lib/systemd/%s/%s", node_current_path(n), folder, name);
 }
@@ -47,7 +45,7 @@ static int links_walk(struct node *n, const char *folder, enum links_step step)
 	char **names;
 	int r;
 
-	if (root_list(&machine, n->m, from, "", &names) < 0)
+	if (root_list(&root_machine, n->m, from, "", &names) < 0)
 		return 0;
 	r = step == LINKS_MAKE ? replace_make_folder(to) : save_folder(n, to);
 	for (; r == 0 && *names; names++) {
@@ -105,7 +103,7 @@ static void links_remove_below(struct node *n, const char *path)
 	char **names;
 	struct stat st;
 
-	if (root_list(&machine, n->m, path, "", &names) < 0)
+	if (root_list(&root_machine, n->m, path, "", &names) < 0)
 		return;
 	for (; *names; names++) {
 		const char *entry = mem_printf(n->m, "%s/%s", path, *names);

@@ -2,7 +2,6 @@
 /* Where things lie, and what is said. */
 #include "node/node.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 
 #include "util/path.h"
@@ -35,10 +34,9 @@ char *node_current_path(const struct node *n)
 
 char *node_current(const struct node *n)
 {
-	const struct root root = { .fd = AT_FDCWD, .live = true };
 	char target[4096];
 
-	return root_readlink(&root, node_current_path(n), target, sizeof target) < 0 ?
+	return root_readlink(&root_machine, node_current_path(n), target, sizeof target) < 0 ?
 		       NULL :
 		       mem_strdup(n->m, text_basename(target));
 }

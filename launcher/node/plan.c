@@ -12,14 +12,12 @@
 
 #define PLAN_POLICY_MAX (256 * 1024)
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 static char *plan_read(struct node *n, const char *path, size_t *ret_size)
 {
 	char *text = NULL;
 
 	*ret_size = 0;
-	return path && root_read(&machine, n->m, path, PLAN_POLICY_MAX, &text, ret_size) == 0 ? text : NULL;
+	return path && root_read(&root_machine, n->m, path, PLAN_POLICY_MAX, &text, ret_size) == 0 ? text : NULL;
 }
 
 bool plan_policy_stands(struct node *n)
@@ -42,8 +40,8 @@ static bool plan_is_there(struct node *n, const char *version, bool *ret_is_othe
 	bool is_there = version && access(node_version_path(n, version), F_OK) == 0;
 
 	*ret_is_other = is_there && n->o->sha256 &&
-			(root_read(&machine, n->m, mem_printf(n->m, "%s/.artefact", node_version_path(n, version)), 256,
-				   &known, NULL) < 0 ||
+			(root_read(&root_machine, n->m, mem_printf(n->m, "%s/.artefact", node_version_path(n, version)),
+				   256, &known, NULL) < 0 ||
 			 strcmp(known, n->o->sha256) != 0);
 	return is_there;
 }

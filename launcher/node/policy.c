@@ -3,7 +3,6 @@
 #include "node/node.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "audit/runner.h"
@@ -16,14 +15,12 @@
 #define POLICY_SECONDS 30
 #define POLICY_TEMPLATE "@.service"
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 static int policy_take(struct node *n, struct options *o, const char *path)
 {
 	const char *error;
 	size_t size;
 	char *text;
-	int r = root_read(&machine, n->m, path, POLICY_MAX, &text, &size);
+	int r = root_read(&root_machine, n->m, path, POLICY_MAX, &text, &size);
 
 	if (r < 0)
 		return node_say(n, NODE_REFUSED, "%s: %s", path, strerror(-r));
@@ -39,9 +36,9 @@ static int policy_take_all(struct node *n, struct options *o)
 	bool is_taken = !n->o->policy;
 	char **names = NULL;
 	struct stat st;
-	int r = root_stat(&machine, first, &st) < 0 ? NODE_DONE : policy_take(n, o, first);
+	int r = root_stat(&root_machine, first, &st) < 0 ? NODE_DONE : policy_take(n, o, first);
 
-	root_list(&machine, n->m, folder, "", &names);
+	root_list(&root_machine, n->m, folder, "", &names);
 	for (; r == NODE_DONE && names && *names; names++) {
 		const char *end = strrchr(*names, '.');
 		bool is_own = strcmp(*names, own) == 0;

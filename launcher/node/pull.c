@@ -3,7 +3,6 @@
 #include "node/node.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -20,8 +19,6 @@
 #define PULL_RELEASE "release.json"
 #define PULL_RELEASE_MAX (256 * 1024)
 #define PULL_FETCH_SECONDS 1800
-
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
 /* What this node remembers of the release that it tried last. */
 struct pull_memory {
@@ -59,7 +56,7 @@ static int pull_fetch_file(struct node *n, const struct release_file *file)
 
 	if (r != NODE_DONE)
 		return r;
-	r = digest_file(&machine, n->m, pull_path(n, file->name), &sum);
+	r = digest_file(&root_machine, n->m, pull_path(n, file->name), &sum);
 	if (r < 0)
 		return node_say(n, NODE_FAILED, "%s: %s", file->name, strerror(-r));
 	return strcmp(sum, file->sha256) == 0 ?
@@ -90,7 +87,7 @@ static int pull_read_release(struct node *n, struct release *ret)
 	n->o = o;
 	if (r != NODE_DONE)
 		return r;
-	r = root_read(&machine, n->m, pull_path(n, PULL_RELEASE), PULL_RELEASE_MAX, &text, &size);
+	r = root_read(&root_machine, n->m, pull_path(n, PULL_RELEASE), PULL_RELEASE_MAX, &text, &size);
 	if (r == 0)
 		r = uname(&name) < 0 ? -errno : release_parse(n->m, text, size, name.machine, ret, &problem);
 	return r < 0 ? node_say(n, NODE_REFUSED, PULL_RELEASE ": %s", problem ? problem : strerror(-r)) : NODE_DONE;
@@ -102,7 +99,7 @@ static struct pull_memory pull_remember(struct node *n)
 	CLEANUP_JSON json_t *json = NULL;
 	char *text;
 
-	if (root_read(&machine, n->m, node_path(n, "pull.json"), PULL_RELEASE_MAX, &text, NULL) < 0)
+	if (root_read(&root_machine, n->m, node_path(n, "pull.json"), PULL_RELEASE_MAX, &text, NULL) < 0)
 		return ret;
 	json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_integer(json_object_get(json, "serial")))
@@ -130,7 +127,7 @@ static int64_t pull_place(struct node *n)
 	uint64_t number;
 	char *sum;
 
-	if (digest_file(&machine, n->m, "/etc/machine-id", &sum) < 0)
+	if (digest_file(&root_machine, n->m, "/etc/machine-id", &sum) < 0)
 		return -1;
 	sum[8] = '\0';
 	return text_parse_u64(sum, 16, &number, NULL) < 0 ? -1 : (int64_t)(number % 1000);

@@ -16,8 +16,6 @@
 
 #define SAVE_MAX (16 * 1024 * 1024)
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 int save_sync_folder(struct node *n, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
@@ -32,7 +30,7 @@ int save_sync_folder(struct node *n, const char *path)
 
 static int save_read(struct node *n, const char *path, char **ret_bytes, size_t *ret_size)
 {
-	return root_read(&machine, n->m, path, SAVE_MAX, ret_bytes, ret_size);
+	return root_read(&root_machine, n->m, path, SAVE_MAX, ret_bytes, ret_size);
 }
 
 /* Beside the path: what ends there is a whole file of this mode and owner, or the old one. */
@@ -118,7 +116,7 @@ void save_tidy(struct node *n)
 	const char *folder = node_path(n, "backup");
 	char **names;
 
-	if (root_list(&machine, n->m, folder, "", &names) < 0)
+	if (root_list(&root_machine, n->m, folder, "", &names) < 0)
 		return;
 	for (; *names; names++) {
 		bool is_named = false;

@@ -17,8 +17,6 @@
 #define STAGE_SECONDS 600
 #define STAGE_PREFIX "allocrun-"
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 int stage_verify_signature(struct node *n)
 {
 	const struct node_options *o = n->o;
@@ -31,7 +29,7 @@ int stage_verify_signature(struct node *n)
 		return NODE_DONE;
 	if (!o->signers || !o->sums)
 		return node_say(n, NODE_USAGE, "--signature wants --sums and --signers as well");
-	r = root_read(&machine, n->m, o->signers, 256 * 1024, &signers, NULL);
+	r = root_read(&root_machine, n->m, o->signers, 256 * 1024, &signers, NULL);
 	if (r < 0)
 		return node_say(n, NODE_REFUSED, "%s: %s", o->signers, strerror(-r));
 	end = signers + strcspn(signers, " \t\n");
@@ -53,7 +51,7 @@ static int stage_verify_sum(struct node *n, const char *sha256)
 
 	if (!n->o->sums)
 		return NODE_DONE;
-	r = root_read(&machine, n->m, n->o->sums, 1024 * 1024, &sums, NULL);
+	r = root_read(&root_machine, n->m, n->o->sums, 1024 * 1024, &sums, NULL);
 	if (r < 0)
 		return node_say(n, NODE_REFUSED, "%s: %s", n->o->sums, strerror(-r));
 	for (const char *line = sums; line; line = text_next_line(line)) {
@@ -95,7 +93,7 @@ static int stage_unpack(struct node *n, const char *beside, char **ret_version)
 	if (r != 0)
 		return node_say(n, NODE_REFUSED, "%s: cannot be unpacked: %s", n->o->argument,
 				r < 0 ? strerror(-r) : run_first_line(n->m, out));
-	r = root_list(&machine, n->m, beside, STAGE_PREFIX, &names);
+	r = root_list(&root_machine, n->m, beside, STAGE_PREFIX, &names);
 	if (r < 0 || !names[0] || names[1] || !names[0][strlen(STAGE_PREFIX)])
 		return node_say(n, NODE_REFUSED,
 				"%s: no artefact of allocrun: it has no single folder allocrun-VERSION",
@@ -129,7 +127,7 @@ static int stage_keep(struct node *n, const char *beside, const char *version, c
 	int r;
 
 	if (lstat(place, &st) == 0) {
-		if (root_read(&machine, n->m, mark, 256, &known, NULL) == 0 && strcmp(known, sha256) == 0)
+		if (root_read(&root_machine, n->m, mark, 256, &known, NULL) == 0 && strcmp(known, sha256) == 0)
 			return NODE_DONE;
 		return node_say(n, NODE_REFUSED, "%s: is there, from other bytes: give the release another version",
 				place);
@@ -155,7 +153,7 @@ int node_stage(struct node *n)
 	    j->state == NODE_STATE_STUCK)
 		return node_say(n, j->state == NODE_STATE_STUCK ? NODE_STUCK : NODE_REFUSED,
 				"version %s is %s: confirm or revert it first", j->version, node_state_names[j->state]);
-	r = digest_file(&machine, n->m, n->o->argument, &sha256);
+	r = digest_file(&root_machine, n->m, n->o->argument, &sha256);
 	if (r < 0)
 		return node_say(n, NODE_REFUSED, "%s: %s", n->o->argument, strerror(-r));
 	r = stage_verify_signature(n);

@@ -13,8 +13,6 @@
 #include "util/replace.h"
 #include "util/text.h"
 
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
-
 /* Does the version take the policy? */
 static int switch_try_policy(struct node *n, const char *version, const char *policy)
 {
@@ -118,7 +116,7 @@ static int switch_files(struct node *n)
 	int r = 0;
 
 	if (n->o->policy) {
-		r = root_read(&machine, n->m, n->o->policy, 256 * 1024, &bytes, &size);
+		r = root_read(&root_machine, n->m, n->o->policy, 256 * 1024, &bytes, &size);
 		if (r == 0)
 			r = replace_make_folder(text_dirname(n->m, fragment));
 		if (r == 0)
@@ -180,7 +178,7 @@ static int switch_aim(struct node *n)
 	if (j->state == NODE_APPLIED || j->state == NODE_GATED || j->state == NODE_REVERTING)
 		return node_say(n, NODE_REFUSED, "version %s is %s: confirm or revert it first", j->version,
 				node_state_names[j->state]);
-	if (root_read(&machine, n->m, mem_printf(n->m, "%s/.artefact", node_version_path(n, target)), 256, &sha256,
+	if (root_read(&root_machine, n->m, mem_printf(n->m, "%s/.artefact", node_version_path(n, target)), 256, &sha256,
 		      NULL) < 0)
 		return node_say(n, NODE_REFUSED, "version %s is not there: stage it first", target);
 	j->version = mem_strdup(n->m, target);

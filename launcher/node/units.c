@@ -3,7 +3,6 @@
 #include "node/node.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "util/path.h"
@@ -11,8 +10,6 @@
 
 #define UNIT_ASK_SECONDS 30
 #define UNIT_START_SECONDS 900
-
-static const struct root machine = { .fd = AT_FDCWD, .live = true };
 
 int unit_look(struct node *n, const char *name, struct unit_now *ret)
 {
@@ -122,13 +119,13 @@ int64_t unit_rss(struct node *n, const char *cgroup)
 	const char *end;
 
 	for (size_t i = 0; cgroup && !pids && i < sizeof mounts / sizeof *mounts; i++)
-		root_read(&machine, n->m, mem_printf(n->m, "%s%s/cgroup.procs", mounts[i], cgroup), PATH_READ_MAX,
+		root_read(&root_machine, n->m, mem_printf(n->m, "%s%s/cgroup.procs", mounts[i], cgroup), PATH_READ_MAX,
 			  &pids, NULL);
 	if (!pids)
 		return NODE_NOTHING;
 	for (const char *line = pids; line && text_parse_i64(line, &pid, &end) == 0; line = text_next_line(line)) {
 		rss = 0;
-		if (root_read(&machine, n->m, mem_printf(n->m, "/proc/%lld/status", (long long)pid), PATH_READ_MAX,
+		if (root_read(&root_machine, n->m, mem_printf(n->m, "/proc/%lld/status", (long long)pid), PATH_READ_MAX,
 			      &status, NULL) == 0)
 			text_read_kib(status, "VmRSS", &rss);
 		sum += rss > 0 ? rss : 0;
@@ -141,7 +138,7 @@ int64_t unit_oom_kills(struct node *n, const char *cgroup)
 	char *events, *found;
 	int64_t count = NODE_NOTHING;
 
-	if (!cgroup || root_read(&machine, n->m, mem_printf(n->m, "/sys/fs/cgroup%s/memory.events", cgroup),
+	if (!cgroup || root_read(&root_machine, n->m, mem_printf(n->m, "/sys/fs/cgroup%s/memory.events", cgroup),
 				 PATH_READ_MAX, &events, NULL) < 0)
 		return NODE_NOTHING;
 	found = strstr(events, "\noom_kill ");

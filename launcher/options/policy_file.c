@@ -316,8 +316,7 @@ static int policy_load_defaults(struct mem *m, const struct root *root, struct o
 
 static int policy_load_named(struct mem *m, struct options *o, const char **ret_error)
 {
-	const struct root live = { .fd = AT_FDCWD, .live = true };
-	int r = policy_file_read(m, &live, o, o->policy, ret_error);
+	int r = policy_file_read(m, &root_machine, o, o->policy, ret_error);
 
 	if (r == 0)
 		r = policy_verify(m, o, ret_error);

@@ -31,8 +31,6 @@ struct copy {
 	size_t n_made;
 };
 
-static const struct root copy_root = { .fd = AT_FDCWD, .live = true };
-
 static int copy_fail(struct copy *c, const char *path, int r, const char *problem)
 {
 	c->result->path = mem_strdup(c->m, path);
@@ -68,10 +66,11 @@ static int copy_list(struct copy *c)
 	size_t start = strlen(c->prefix) + 1;
 	char *sums;
 
-	catalog_read(&copy_root, &copy_root, c->m, c->prefix, &request, NULL, &catalog);
+	catalog_read(&root_machine, &root_machine, c->m, c->prefix, &request, NULL, &catalog);
 	if (catalog.problem)
 		return copy_fail(c, c->prefix, -EINVAL, catalog.problem);
-	if (root_read(&copy_root, c->m, mem_printf(c->m, "%s/SHA256SUMS", c->prefix), COPY_SUMS_MAX, &sums, NULL) == 0)
+	if (root_read(&root_machine, c->m, mem_printf(c->m, "%s/SHA256SUMS", c->prefix), COPY_SUMS_MAX, &sums, NULL) ==
+	    0)
 		c->sums = sums;
 	for (size_t i = 0; i < catalog.n_builds; i++) {
 		if (catalog.builds[i].is_bundled)
@@ -118,7 +117,7 @@ static int copy_bytes(int from, int to)
 static int copy_write(struct copy *c, const char *from, const char *to)
 {
 	struct stat st;
-	int source = root_openat(&copy_root, from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), target, r;
+	int source = root_openat(&root_machine, from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), target, r;
 
 	if (source < 0)
 		return copy_fail(c, from, source, NULL);
@@ -146,7 +145,7 @@ static bool copy_is(const struct copy *c, const char *path, const char *sha256)
 {
 	char *digest;
 
-	return digest_file(&copy_root, c->m, path, &digest) == 0 && strcmp(digest, sha256) == 0;
+	return digest_file(&root_machine, c->m, path, &digest) == 0 && strcmp(digest, sha256) == 0;
 }
 
 static int copy_stage(struct copy *c, struct copy_file *file)
@@ -155,7 +154,7 @@ static int copy_stage(struct copy *c, struct copy_file *file)
 	const char *to = mem_printf(c->m, "%s/%s", c->folder, file->name);
 	char *digest, *temporary;
 	struct stat st;
-	int r = digest_file(&copy_root, c->m, from, &digest);
+	int r = digest_file(&root_machine, c->m, from, &digest);
 
 	if (r < 0)
 		return copy_fail(c, from, r, NULL);

@@ -18,6 +18,8 @@
 #include "util/retry.h"
 #include "util/text.h"
 
+const struct root root_machine = { .fd = AT_FDCWD, .live = true };
+
 /* What fits on the stack; the longest lists of CPUs that kernels print do. */
 #define PATH_READ_SMALL (32 * 1024)
 /* A folder with more names than this is no folder of /proc or /sys that we know. */

@@ -40,6 +40,9 @@ struct root_record {
 /* The largest /proc or /sys file that is believed; more is -EFBIG, "unknown". */
 #define PATH_READ_MAX (256 * 1024)
 
+/* The machine that the program runs on. */
+extern const struct root root_machine;
+
 /* sysroot NULL: the live machine. -errno when it cannot be opened. */
 int root_open(const char *sysroot, struct root *ret);
 void root_close(struct root *root);
