@@ -11,6 +11,7 @@
  * the second time in the child of a fork that was made before there were threads: there the sanitizer still looks; in
  * children of a process with threads it only follows.
  */
+#include "../programs/check.h"
 #include "channel.h"
 
 #include <dirent.h>
@@ -50,15 +51,6 @@ extern void je_dallocx(void *, int);
 extern void *allocate(size_t);
 extern void release(void *);
 extern void *resize(void *, size_t);
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: failed: %s (errno: %s)\n", __FILE__, __LINE__, #condition, \
-				strerror(errno)); \
-			_exit(1); \
-		} \
-	} while (0)
 
 static unsigned seed;
 static size_t rounds, forks;

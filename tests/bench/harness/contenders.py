@@ -5,7 +5,7 @@ import fnmatch
 import shlex
 import subprocess
 
-from allocbench.arms import PINNED, tunables
+from allocbench import arms
 from allocbench.arms import Arm as Contender
 from benchmarks import ROOT
 
@@ -30,7 +30,7 @@ def built_in() -> list[Contender]:
     return [
         Contender("glibc", ()),
         Contender("glibc-2-arenas", ("MALLOC_ARENA_MAX=2",)),
-        Contender("glibc-pinned", (tunables(PINNED),)),
+        arms.built_in("glibc-pinned", str(ALLOCRUN)),
         of_distribution("jemalloc-debian", "libjemalloc.so.2"),
         of_distribution("tcmalloc", "libtcmalloc_minimal.so.4"),
         of_distribution("mimalloc-debian", "libmimalloc.so.2"),

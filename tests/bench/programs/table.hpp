@@ -119,6 +119,20 @@ struct latencies {
 	}
 };
 
+// What both kinds of tables do with their rows, once they are loaded and looked up.
+template <typename Table> void evict_and_mark(Table &t, const work &w)
+{
+	t.gather();
+	t.stamp_first(w.rows / 10);
+	t.evict_and_refill("evict_oldest_ns", "refill_oldest_ns");
+	t.stamp_anew(30);
+	t.evict_and_refill("evict_30_ns", "refill_30_ns");
+	t.stamp_anew(10);
+	t.evict_and_refill("evict_ns", "refill_ns");
+	t.evict_with_maps();
+	t.mark_dirty();
+}
+
 void run_pool(const work &w, const char *form);
 
 #endif

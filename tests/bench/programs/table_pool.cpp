@@ -358,15 +358,7 @@ void run_pool(const work &w, const char *form)
 	t.walk_in_pieces();
 	if (w.what == work::SCAN)
 		return;
-	t.gather();
-	t.stamp_first(w.rows / 10);
-	t.evict_and_refill("evict_oldest_ns", "refill_oldest_ns");
-	t.stamp_anew(30);
-	t.evict_and_refill("evict_30_ns", "refill_30_ns");
-	t.stamp_anew(10);
-	t.evict_and_refill("evict_ns", "refill_ns");
-	t.evict_with_maps();
-	t.mark_dirty();
+	evict_and_mark(t, w);
 	t.keep_most_recent();
 	t.give_back_halves();
 }
