@@ -40,7 +40,8 @@ python_tools() {
 
 # --- running -----------------------------------------------------------------
 
-bounded() { timeout -k 5 300 "$@"; }
+# $patience: seconds, for what takes longer.
+bounded() { timeout -k 5 "${patience:-300}" "$@"; }
 
 # attempt COMMAND...: runs it bounded, without input. Leaves $status, $out, $err. Where
 # COMMAND is one of the functions below, that one sees to the bound.

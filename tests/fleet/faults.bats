@@ -7,10 +7,7 @@ load helpers
 
 setup_file() {
   [ "$(id -u)" -eq 0 ] || return 0
-  "$repo/tests/images/base" fleet
-  export shared=$BATS_FILE_TMPDIR/t work=$BATS_FILE_TMPDIR/w
-  fleet_artefacts "$shared"
-  fleet_controller "$work"
+  fleet_file
 }
 
 setup() {

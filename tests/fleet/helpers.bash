@@ -61,6 +61,15 @@ manifest() {
 state_of() { on "$1" "$node" status --format json | jq -r .state; }
 state_is() { [ "$(state_of "$container")" = "$1" ]; }
 
+# fleet_file: in setup_file, what all tests of a file share: the hosts' image, $shared with the artefacts, $work with
+# a controller.
+fleet_file() {
+  "$repo/tests/images/base" fleet
+  export shared=$BATS_FILE_TMPDIR/t work=$BATS_FILE_TMPDIR/w
+  fleet_artefacts "$shared"
+  fleet_controller "$work"
+}
+
 # --- the controller and its hosts: $work, $prefix, $fleet ------------------------
 
 # fleet_controller FOLDER: ansible, the built collection, a key.

@@ -9,10 +9,8 @@ watches=/proc/sys/fs/inotify/max_user_instances
 
 setup_file() {
   [ "$(id -u)" -eq 0 ] || return 0
-  "$repo/tests/images/base" fleet
-  export shared=$BATS_FILE_TMPDIR/t work=$BATS_FILE_TMPDIR/w fleet=${FLEET_HOSTS:-4}
-  fleet_artefacts "$shared"
-  fleet_controller "$work"
+  export fleet=${FLEET_HOSTS:-4}
+  fleet_file
   # A systemd of a host takes five of them, and twenty hosts more than a kernel gives root as it comes.
   cat "$watches" >"$BATS_FILE_TMPDIR/watches"
   [ "$fleet" -le 4 ] || [ "$(<"$watches")" -ge 512 ] || echo 512 >"$watches"

@@ -7,12 +7,9 @@ load helpers
 
 setup_file() {
   [ "$(id -u)" -eq 0 ] || return 0
-  "$repo/tests/images/base" fleet
   "$repo/tests/vllm/setup" >&2
   "$repo/build/vllm/venv/bin/python" -B "$repo/tests/vllm/model.py" >&2
-  export shared=$BATS_FILE_TMPDIR/t work=$BATS_FILE_TMPDIR/w
-  fleet_artefacts "$shared"
-  fleet_controller "$work"
+  fleet_file
 }
 
 setup() {

@@ -54,14 +54,14 @@ inspect() { podman image inspect --format "$1" "$image"; }
   cp -a "$root/build/sources" "$root/build/allocator" "$BATS_TEST_TMPDIR/elsewhere/"
   mkdir -p "$copy/build"
   mv "$BATS_TEST_TMPDIR/elsewhere/sources" "$BATS_TEST_TMPDIR/elsewhere/allocator" "$copy/build/"
-  (umask 077 && cd / && timeout -k 5 1800 env -u SOURCE_DATE_EPOCH "$copy/images/build" --tag localhost/allocrun-test-again allocrun >"$BATS_TEST_TMPDIR/log" 2>&1) ||
+  (umask 077 && cd / && patience=1800 bounded env -u SOURCE_DATE_EPOCH "$copy/images/build" --tag localhost/allocrun-test-again allocrun >"$BATS_TEST_TMPDIR/log" 2>&1) ||
     fails "images/build elsewhere" "success" "$(tail -n 5 "$BATS_TEST_TMPDIR/log")"
   expect_equal "digest" "$digest" "$(podman image inspect --format '{{.Digest}}' localhost/allocrun-test-again)"
   podman rmi localhost/allocrun-test-again >/dev/null
 }
 
 @test "image: for aarch64, what is in it is for aarch64" {
-  timeout -k 5 1800 "$root/images/build" --machine aarch64 --tag localhost/allocrun-test-aarch64 allocrun >"$BATS_TEST_TMPDIR/log" 2>&1 ||
+  patience=1800 bounded "$root/images/build" --machine aarch64 --tag localhost/allocrun-test-aarch64 allocrun >"$BATS_TEST_TMPDIR/log" 2>&1 ||
     fails "images/build --machine aarch64" "success" "$(tail -n 5 "$BATS_TEST_TMPDIR/log")"
   expect_equal "machine" arm64 "$(podman image inspect --format '{{.Architecture}}' localhost/allocrun-test-aarch64)"
   mkdir "$BATS_TEST_TMPDIR/tree"
