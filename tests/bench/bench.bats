@@ -162,7 +162,7 @@ expect_sane() {
 }
 
 @test "bench: fork has each heap with and without the thread" {
-  run "$bench/fork" --rounds 1 --forks 2
+  run "$bench/fork" --starts 1 --rounds 1 --forks 2
   [ "$status" -eq 0 ]
   [ "$(grep -c '^jemalloc, thread .*[1-9]' <<<"$output")" -eq 2 ]
   [ "$(grep -c '^mimalloc: the thread adds ' <<<"$output")" -eq 2 ]
