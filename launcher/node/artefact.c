@@ -3,6 +3,7 @@
  * of it. */
 #include "node/node.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,10 +77,22 @@ static int artefact_run(struct node *n, const char *script, const char *path, co
 			   ARTEFACT_SECONDS, ret_out);
 }
 
+/* A full disk is what tar says second: first how little of a file it has written. */
+static const char *artefact_find_reason(struct mem *m, const char *out)
+{
+	for (const char *line = out; line; line = text_next_line(line)) {
+		const char *one = run_first_line(m, line);
+
+		if (strstr(one, strerror(ENOSPC)))
+			return one;
+	}
+	return run_first_line(m, out);
+}
+
 static int artefact_say_broken(struct node *n, int r, const char *out)
 {
 	return node_say(n, NODE_REFUSED, "%s: cannot be unpacked: %s", n->o->argument,
-			r < 0 ? strerror(-r) : run_first_line(n->m, out));
+			r < 0 ? strerror(-r) : artefact_find_reason(n->m, out));
 }
 
 /* A warning before it is no reason to stop. NULL: not said. */
