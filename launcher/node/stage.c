@@ -161,7 +161,7 @@ int node_stage(struct node *n)
 	if (r != NODE_DONE)
 		return r;
 	r = stage_unpack(n, beside, &artefact, &tree);
-	if (r == NODE_DONE)
+	if (r == NODE_DONE && tree)
 		r = stage_keep(n, tree, artefact.version, sha256);
 	replace_remove(beside);
 	if (r != NODE_DONE)
