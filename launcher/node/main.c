@@ -21,7 +21,7 @@ static const char help[] =
 	"Usage: allocrun-node VERB [OPTION]...\n"
 	"Change the allocrun of this node as one transaction that can always be taken back.\n"
 	"\n"
-	"  stage ARTEFACT           unpack a verified tarball beside the others\n"
+	"  stage ARTEFACT           verify a tarball, .deb or .rpm, and unpack it\n"
 	"      --sums FILE --signature FILE --signers FILE\n"
 	"  plan                     what apply would do with its options; writes nothing\n"
 	"      --target VERSION --sha256 SUM: of an artefact, staged or not\n"

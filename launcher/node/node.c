@@ -3,6 +3,7 @@
 #include "node/node.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "util/path.h"
 #include "util/text.h"
@@ -49,4 +50,10 @@ char *node_fragment_path(const struct node *n)
 char *node_own_path(const struct node *n)
 {
 	return mem_printf(n->m, "%s/allocrun-node", n->o->root);
+}
+
+bool node_is_name(const char *name)
+{
+	return name && *name && *name != '.' && *name != '-' && strlen(name) < 200 &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-")] == 0;
 }

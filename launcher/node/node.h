@@ -116,6 +116,8 @@ char *node_current_path(const struct node *n);
 /* The version that the link "current" names; NULL: none. */
 char *node_current(const struct node *n);
 char *node_fragment_path(const struct node *n); /* of the policy, below policy.d */
+/* Of a version, of a file beside others: no folder, and nothing that a program takes for an option or a machine. */
+bool node_is_name(const char *name);
 /* The program itself, as the timer and the start of the machine run it: no version's end takes it away. */
 char *node_own_path(const struct node *n);
 
@@ -204,6 +206,22 @@ int gate_measure(struct node *n, const char *probe, int64_t *ret_median_us, int6
 /* NULL: healthy again, as far as the old version can be asked. */
 const char *gate_look_back(struct node *n);
 const char *gate_check_json(struct mem *m, const char *text, const char *prefix);
+
+/* --- artefact.c --- */
+struct artefact_kind;
+struct artefact {
+	const char *path; /* the verb's argument, as no other program takes it for an option or a machine */
+	const struct artefact_kind *kind;
+	char *version;
+};
+/* What the verb's argument is, whether all is here that unpacks it, what a package says of itself. Writes nothing. */
+int artefact_open(struct node *n, struct artefact *ret);
+/* Into the folder, which is empty: the tree, as PREFIX has it, and its version. What is half done is the caller's. */
+int artefact_unpack(struct node *n, struct artefact *a, const char *folder, char **ret_tree);
+
+/* --- tree.c --- */
+/* Folders, plain files, and links that stay in it: else a line. */
+int tree_check(struct node *n, const char *tree);
 
 /* --- stage.c --- */
 /* --signature holds for --sums; without --signature nothing is asked. */

@@ -10,13 +10,6 @@
 
 #define RELEASE_VERSION 1
 
-/* Of a file beside the release: no folder, and nothing that a program takes for an option or a machine. */
-static bool release_is_file(const char *name)
-{
-	return name && *name && *name != '.' && *name != '-' && strlen(name) < 200 &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-")] == 0;
-}
-
 static bool release_is_sum(const char *sum)
 {
 	return sum && strlen(sum) == 64 && strspn(sum, "0123456789abcdef") == 64;
@@ -26,7 +19,7 @@ static const char *release_read_file(struct mem *m, const json_t *o, struct rele
 {
 	ret->name = json_dup_text(m, o, "file");
 	ret->sha256 = json_dup_text(m, o, "sha256");
-	return release_is_file(ret->name) && release_is_sum(ret->sha256) ? NULL : "a file without name and sha256";
+	return node_is_name(ret->name) && release_is_sum(ret->sha256) ? NULL : "a file without name and sha256";
 }
 
 static bool release_read_number(const json_t *json, const char *key, int64_t most, int64_t *ret)
@@ -58,7 +51,7 @@ int release_parse(struct mem *m, const char *text, size_t size, const char *mach
 		return -EINVAL;
 	r.is_halted = json_is_true(json_object_get(json, "halt"));
 	r.version = json_dup_text(m, json, "version");
-	if (!release_is_file(r.version))
+	if (!node_is_name(r.version))
 		*ret_problem = "no version";
 	else if (!json_object_get(json_object_get(json, "artefacts"), machine))
 		*ret_problem = mem_printf(m, "no artefact for %s", machine);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,9 +14,6 @@
 #include "util/path.h"
 #include "util/replace.h"
 #include "util/text.h"
-
-#define STAGE_SECONDS 600
-#define STAGE_PREFIX "allocrun-"
 
 int stage_verify_signature(struct node *n)
 {
@@ -81,29 +79,28 @@ static bool stage_is_of_this_machine(const char *program)
 	return is_same;
 }
 
-static int stage_unpack(struct node *n, const char *beside, char **ret_version)
+/*
+ * What one that was killed has left goes: only who holds the lock comes here. Its tar may still be at work, in a folder
+ * whose name ours is not.
+ */
+static int stage_unpack(struct node *n, const char *beside, struct artefact *artefact, char **ret_tree)
 {
-	char *out = NULL, **names, *tree;
-	/* Before its first slash a colon would be another machine's, for tar. */
-	const char *artefact = *n->o->argument == '/' ? n->o->argument : mem_printf(n->m, "./%s", n->o->argument);
-	int r = run_program(n->m,
-			    (const char *const[]){ "tar", "-xzf", artefact, "-C", beside, "--no-same-owner", NULL },
-			    STAGE_SECONDS, &out);
+	char *folder = mem_printf(n->m, "%s/XXXXXX", beside);
+	int r;
 
-	if (r != 0)
-		return node_say(n, NODE_REFUSED, "%s: cannot be unpacked: %s", n->o->argument,
-				r < 0 ? strerror(-r) : run_first_line(n->m, out));
-	r = root_list(&root_machine, n->m, beside, STAGE_PREFIX, &names);
-	if (r < 0 || !names[0] || names[1] || !names[0][strlen(STAGE_PREFIX)])
-		return node_say(n, NODE_REFUSED,
-				"%s: no artefact of allocrun: it has no single folder allocrun-VERSION",
-				n->o->argument);
-	tree = mem_printf(n->m, "%s/%s", beside, names[0]);
-	if (!stage_is_of_this_machine(mem_printf(n->m, "%s/bin/allocrun", tree)))
+	replace_remove(beside);
+	r = replace_make_folder(beside);
+	if (r == 0 && !mkdtemp(folder))
+		r = -errno;
+	if (r < 0)
+		return node_say(n, NODE_FAILED, "%s: %s", beside, strerror(-r));
+	r = artefact_unpack(n, artefact, folder, ret_tree);
+	if (r == NODE_DONE)
+		r = tree_check(n, *ret_tree);
+	if (r == NODE_DONE && !stage_is_of_this_machine(mem_printf(n->m, "%s/bin/allocrun", *ret_tree)))
 		return node_say(n, NODE_REFUSED, "%s: of another machine than this: take the artefact for this one",
 				n->o->argument);
-	*ret_version = names[0] + strlen(STAGE_PREFIX);
-	return NODE_DONE;
+	return r;
 }
 
 /* The rename must not reach the disk before the bytes. Of this file system alone: others may have much to write. */
@@ -118,9 +115,8 @@ static int stage_sync(const char *tree)
 	return r;
 }
 
-static int stage_keep(struct node *n, const char *beside, const char *version, const char *sha256)
+static int stage_keep(struct node *n, const char *tree, const char *version, const char *sha256)
 {
-	const char *tree = mem_printf(n->m, "%s/" STAGE_PREFIX "%s", beside, version);
 	const char *place = node_version_path(n, version), *mark = mem_printf(n->m, "%s/.artefact", place);
 	char *known;
 	struct stat st;
@@ -146,7 +142,8 @@ int node_stage(struct node *n)
 {
 	const char *beside = mem_printf(n->m, "%s/versions/.staging", n->o->root);
 	struct journal *j = &n->journal;
-	char *sha256, *version = NULL;
+	struct artefact artefact;
+	char *sha256, *tree = NULL;
 	int r;
 
 	if (j->state == NODE_APPLIED || j->state == NODE_GATED || j->state == NODE_REVERTING ||
@@ -159,25 +156,22 @@ int node_stage(struct node *n)
 	r = stage_verify_signature(n);
 	if (r == NODE_DONE)
 		r = stage_verify_sum(n, sha256);
-	if (r != NODE_DONE)
-		return r;
-	/* Of one that was killed: only who holds the lock comes here. */
-	replace_remove(beside);
-	r = replace_make_folder(beside);
-	if (r < 0)
-		return node_say(n, NODE_FAILED, "%s: %s", beside, strerror(-r));
-	r = stage_unpack(n, beside, &version);
 	if (r == NODE_DONE)
-		r = stage_keep(n, beside, version, sha256);
+		r = artefact_open(n, &artefact);
+	if (r != NODE_DONE)
+		return r;
+	r = stage_unpack(n, beside, &artefact, &tree);
+	if (r == NODE_DONE && tree)
+		r = stage_keep(n, tree, artefact.version, sha256);
 	replace_remove(beside);
 	if (r != NODE_DONE)
 		return r;
-	if (node_current(n) && strcmp(node_current(n), version) == 0 && j->state == NODE_CONFIRMED)
-		return node_say(n, NODE_DONE, "version %s is confirmed: nothing to do", version);
+	if (node_current(n) && strcmp(node_current(n), artefact.version) == 0 && j->state == NODE_CONFIRMED)
+		return node_say(n, NODE_DONE, "version %s is confirmed: nothing to do", artefact.version);
 	*j = (struct journal){ .state = NODE_STAGED,
-			       .version = version,
+			       .version = artefact.version,
 			       .sha256 = sha256,
 			       .owner = n->o->owner ? mem_strdup(n->m, n->o->owner) : NULL };
 	r = journal_write(n);
-	return r == NODE_DONE ? node_say(n, NODE_DONE, "version %s staged", version) : r;
+	return r == NODE_DONE ? node_say(n, NODE_DONE, "version %s staged", artefact.version) : r;
 }

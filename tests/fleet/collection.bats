@@ -44,7 +44,7 @@ setup_file() {
 @test "collection: each module's documentation says what its code takes" {
   for module in allocrun_node allocrun_rollout allocrun_drift; do
     ansible-doc -t module -j "allocrun.fleet.$module" >"$BATS_TEST_TMPDIR/doc"
-    "$repo/build/fleet/venv/bin/python" - "$repo/ansible/plugins/modules/$module.py" "$BATS_TEST_TMPDIR/doc" <<'PY'
+    PYTHONPATH=$BATS_FILE_TMPDIR "$repo/build/fleet/venv/bin/python" - "$repo/ansible/plugins/modules/$module.py" "$BATS_TEST_TMPDIR/doc" <<'PY'
 import importlib.util, json, sys
 spec = importlib.util.spec_from_file_location("module", sys.argv[1])
 module = importlib.util.module_from_spec(spec)

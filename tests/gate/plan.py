@@ -26,7 +26,8 @@ TIERS = {
     "check": ["prefix", "roots"],
     "systemd": ["prefix", "roots"],
     "vllm": ["prefix", "venv"],
-    "package": ["packages"],
+    # On nodes, too: tests/fleet/artefacts.bats.
+    "package": ["packages", "hosts", "ansible"],
     # What goes into an image is packed, the aarch64 tarball is looked at.
     "images": ["packages", "roots", "venv"],
     "fleet": ["prefix", "hosts", "ansible"],

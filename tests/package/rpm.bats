@@ -81,3 +81,13 @@ teardown() { end_root; }
   [ "$status" -ne 0 ] || fails "rpm -e" "no /run/allocrun" "$out"
   expect_equal "what is left" "etc/allocrun/policy.conf" "$(changed)"
 }
+
+# By tests/fleet/artefacts.bats what the .deb leaves; that one's units need a systemd.
+@test "rpm: removed beside a fleet's versions it leaves their journal and the launch records" {
+  needs_mounts "a root of its own"
+  make_root
+  rpm_in_root -i "$(rpm_of "$native")"
+  in_root sh -c 'mkdir -p /opt/allocrun/versions/0.0.9 /var/lib/allocrun /run/allocrun && echo {} | tee /var/lib/allocrun/rollout.json >/run/allocrun/1.json'
+  rpm_in_root -e allocrun
+  in_root test -s /var/lib/allocrun/rollout.json -a -s /run/allocrun/1.json || fails "rpm -e" "the fleet's own" "it is gone"
+}

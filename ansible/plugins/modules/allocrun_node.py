@@ -15,7 +15,7 @@ options:
   verb: {description: "The step; C(drift) asks for the state and for what C(allocrun --check) finds.", type: str,
          required: true, choices: [plan, stage, apply, gate, confirm, revert, status, gc, recover, remove, drift]}
   host: {description: "The node's name, which is returned.", type: str}
-  artefact: {description: "The tarball, on the node; C(stage) removes it behind itself.", type: path}
+  artefact: {description: "The tarball, the .deb or the .rpm, on the node; C(stage) removes it behind itself.", type: path}
   target: {description: "The artefact's version; for C(plan) and C(apply), else that which was staged last.", type: str}
   sha256: {description: The artefact's checksum. Another artefact is refused., type: str}
   sums: {description: Text of the checksums that list the artefact., type: str}
@@ -60,9 +60,9 @@ import hashlib
 import json
 import os
 import re
-import tarfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.allocrun.fleet.plugins.module_utils.artefact import Broken, read_program
 
 TEXTS = ("sums", "signature", "signers", "policy")
 OPEN = ("applied", "gated", "reverting")
@@ -151,11 +151,9 @@ class Node:
         if self.params["sha256"] and self.module.sha256(artefact) != self.params["sha256"]:
             self.refuse(f"{artefact}: other bytes than those that were verified: push it again")
         try:
-            with tarfile.open(artefact) as tar:
-                member = next(m for m in tar if m.isfile() and m.name.endswith("/bin/allocrun-node"))
-                data = tar.extractfile(member).read()
-        except (OSError, EOFError, StopIteration, tarfile.TarError) as error:
-            self.refuse(f"{artefact}: no artefact with allocrun-node: {error or 'it is not in there'}")
+            dummy, data = read_program(artefact, "allocrun-node")
+        except Broken as error:
+            self.refuse(str(error))
         os.makedirs(os.path.dirname(program), mode=0o755, exist_ok=True)
         scratch = program + ".new"
         with open(scratch, "wb") as file:

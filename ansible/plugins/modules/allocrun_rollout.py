@@ -15,7 +15,7 @@ options:
   action: {description: "The step; C(claim) is for what is done beside roll-outs, named by O(message).", type: str,
            required: true, choices: [begin, claim, wave, done, failed, end]}
   folder: {description: "Where C(rollout.jsonl) and the lock lie.", type: path, default: ~/.local/state/allocrun}
-  artefact: {description: "The tarball, as launcher/package/tarballs makes it.", type: path}
+  artefact: {description: "The tarball, the .deb or the .rpm, as make package makes them.", type: path}
   sums: {description: Checksums that list the artefact., type: path}
   signature: {description: Signature of O(sums)., type: path}
   signers: {description: "Allowed signers; see ssh-keygen(1).", type: path}
@@ -61,11 +61,11 @@ import pwd
 import re
 import secrets
 import subprocess
-import tarfile
 import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.allocrun.fleet.plugins.module_utils.artefact import Broken, read_program
 
 SPEC = {
     "action": {"required": True, "choices": ["begin", "claim", "wave", "done", "failed", "end"]},
@@ -139,16 +139,16 @@ def try_policy(launcher, policy):
 def read_artefact(artefact, policy):
     """Its version; the policy is tried with its launcher."""
     try:
-        with tarfile.open(artefact) as tar, tempfile.TemporaryDirectory() as folder:
-            member = next(m for m in tar if m.isfile() and re.fullmatch(r"allocrun-[^/]+/bin/allocrun", m.name))
-            launcher = os.path.join(folder, "allocrun")
-            with open(launcher, "wb") as file:
-                file.write(tar.extractfile(member).read())
-            os.chmod(launcher, 0o755)
-            try_policy(launcher, policy)
-            return member.name.split("/")[0][len("allocrun-"):]
-    except (EOFError, StopIteration, tarfile.TarError) as error:
-        raise Refused(f"{artefact}: no artefact of allocrun: {error or 'it has no bin/allocrun'}") from error
+        version, data = read_program(artefact, "allocrun")
+    except Broken as error:
+        raise Refused(str(error)) from error
+    with tempfile.TemporaryDirectory() as folder:
+        launcher = os.path.join(folder, "allocrun")
+        with open(launcher, "wb") as file:
+            file.write(data)
+        os.chmod(launcher, 0o755)
+        try_policy(launcher, policy)
+    return version
 
 
 # --- waves ----------------------------------------------------------------------
