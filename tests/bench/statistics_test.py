@@ -3,9 +3,13 @@
     build/bench/venv/bin/python tests/bench/statistics_test.py
 """
 import math
+import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -17,9 +21,10 @@ from scipy import stats
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from allocbench import cgroup, compare, profile, readings, statistics, symbols, watch  # noqa: E402
+from allocbench import arms, cgroup, cli, compare, errors, kept, loads, measure  # noqa: E402
+from allocbench import profile, readings, sampler, statistics, symbols, watch  # noqa: E402
 from allocbench.figures import percentile  # noqa: E402
-from allocbench.hypotheses import rounds_needed  # noqa: E402
+from allocbench.hypotheses import ALPHA, rounds_needed  # noqa: E402
 from allocbench.phases import Phase, parse  # noqa: E402
 
 ARMS = ["glibc", "glibc-again", "glibc-pinned", "glibc-2-arenas", "balanced"]
@@ -161,6 +166,75 @@ class Watched(unittest.TestCase):
         self.assertAlmostEqual(watch.quantile(0.75, before, after), 0.15)
         self.assertIsNone(watch.quantile(0.5, before, before))
         self.assertEqual(watch.quantile(0.99, {}, {"0.1": 0.0, "+Inf": 3.0}), 0.1)  # beyond the last bound nobody knows
+
+    def test_a_week_of_looks_needs_no_gigabytes(self):
+        """Every pair of 60,000 looks would be one number of 14 GiB."""
+        code = "import sys, statistics_test as t, resource; resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)); " \
+               "print(t.watch.slope(t.Watched.days(3, 60000)))"
+        done = subprocess.run([sys.executable, "-B", "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True,
+                              check=False, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        self.assertEqual(done.stdout, "steady: +3.00 MiB an hour\n", done.stderr[-300:])
+
+    def test_what_wanders_without_a_trend_seldom_grows(self):
+        """A look is much like the one before: a thousand of them are not a thousand pieces of evidence."""
+        chance, named = numpy.random.default_rng(3), 0
+        for _ in range(60):
+            level, rows = 0.0, []
+            for i in range(4000):
+                level = 0.98 * level + chance.normal(0, 10)
+                rows.append({"at": i * 10.0, "pss_mib": 1000 + level})
+            named += watch.slope(rows).startswith(("grows", "shrinks"))
+        self.assertLessEqual(named, 9)
+
+    def test_a_clock_that_is_set_bends_no_slope(self):
+        rows = [{**row, "up": row["at"]} for row in self.days(30)]
+        for row in rows[300:]:
+            row["at"] += 1e9
+        self.assertRegex(watch.slope(rows), r"^grows by (29|30)\.\d+ to (30|31)\.")
+
+    def test_the_piece_of_a_line_costs_a_look_and_not_the_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "watch.jsonl")
+            path.write_text('{"arm": "a", "processes": 1, "first": 1, "since": 2}\n{"arm": "a", "proce')
+            watch.end_piece(path)
+            with open(path, "a", encoding="utf-8") as out:
+                out.write('{"arm": "a", "processes": 1, "first": 1, "since": 3}\n')
+            self.assertEqual([row["since"] for row in watch.read(path)["a"]], [2, 3])
+
+    def test_a_process_counts_once_though_it_and_its_parent_listen(self):
+        below = {10: [11, 12], 11: [12]}
+        with mock.patch.multiple(watch.procfs, listeners=lambda _: [10, 11], descendants=lambda pid: below[pid]):
+            self.assertEqual(sorted(watch.tree_of("port", "80")), [10, 11, 12])
+
+    def test_systemd_holds_a_sockets_services_and_is_none_of_them(self):
+        below = {1: [20, 30], 20: [21]}
+        with mock.patch.multiple(watch.procfs, listeners=lambda _: [1, 20], descendants=lambda pid: below[pid]):
+            self.assertEqual(watch.tree_of("port", "80"), [20, 21])
+        with mock.patch.multiple(watch.procfs, listeners=lambda _: [1], descendants=lambda pid: below[pid]):
+            self.assertEqual(watch.tree_of("port", "80"), [1, 20, 30])  # a container's first process
+
+    def test_a_number_that_is_given_anew_is_not_the_server(self):
+        begun = {os.getpid(): 5}
+        with mock.patch.object(watch.procfs, "begun", begun.get):
+            one = watch.Target("mine", "", str(os.getpid()))
+            self.assertIn(os.getpid(), one.tree())
+            begun[os.getpid()] = 6
+            self.assertEqual(one.tree(), [])
+
+    def test_what_cannot_be_asked_is_left_out_of_a_look(self):
+        self.assertEqual(watch.in_heap([os.getpid()], "/nowhere/allocrun"), {})
+        with mock.patch.object(watch.subprocess, "run", side_effect=subprocess.TimeoutExpired("allocrun", 60)):
+            self.assertEqual(watch.in_heap([os.getpid()], "allocrun"), {})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def answer():
+                link = listener.accept()[0]
+                link.recv(4096)
+                link.sendall(b"what?\r\n\r\n")
+                link.close()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            self.assertEqual(watch.first_tokens(f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"), {})
+            thread.join()
 
     def test_only_the_last_life_counts(self):
         rows = self.days(5, 10) + [{**row, "first": 4712} for row in self.days(0, 3)] + self.days(1, 4)
