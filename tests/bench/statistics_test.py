@@ -94,10 +94,31 @@ class Statistics(unittest.TestCase):
 
     def test_the_smallest_difference_is_found_as_often_as_promised(self):
         """The noise floor of glibc against itself, one comparison: 80 % power."""
-        reach = statistics.detectable(0.02, 10)
-        found = sum(stats.ttest_1samp(self.chance.normal(math.log1p(reach), 0.02, 10), 0).pvalue <= 0.05
+        reach = statistics.detectable(0.02, 10, 1)
+        found = sum(stats.ttest_1samp(self.chance.normal(math.log1p(reach), 0.02, 10), 0).pvalue <= ALPHA
                     for _ in range(2000))
         self.assertAlmostEqual(found / 2000, 0.8, delta=0.03)
+
+    def test_a_difference_as_large_as_the_report_names_gets_a_verdict_among_all_comparisons(self):
+        reach = statistics.detectable(0.02 * math.sqrt(2), 11, 9)  # glibc and its twin scatter both
+        planted = {("balanced", "cpu_per_request"): reach}
+        found = sum(words(rounds(self.chance, 11, 0.02, planted=planted), "balanced", "cpu_per_request").word == "worse"
+                    for _ in range(60))
+        self.assertGreaterEqual(found, 42)
+
+    def test_as_many_rounds_as_it_says_are_enough(self):
+        planted = {("balanced", "idle_pss"): 0.08}
+        needed = statistics.rounds_for(math.log(1.08), 0.04 * math.sqrt(1.5), 10, 9)
+        found = sum(words(rounds(self.chance, needed, 0.04, planted=planted), "balanced", "idle_pss").word == "worse"
+                    for _ in range(60))
+        self.assertGreaterEqual(found, 42, needed)
+
+    def test_what_has_no_figure_in_a_round_is_said_to_be_not_judged(self):
+        made = rounds(self.chance, 10)
+        made[3]["balanced"]["cpu_per_request"] = 0.0
+        found = statistics.compare(made, ARMS, METRICS)
+        self.assertEqual(found["not_judged"], [("balanced", "cpu_per_request")])
+        self.assertEqual(len(found["comparisons"]), 8)
 
     def test_the_permutation_test_is_scipys(self):
         for n in (2, 5, 9):

@@ -92,7 +92,8 @@ def in_heap(pids: list[int], allocrun: str) -> dict[str, float]:
 
 def look(name: str, tree: list[int], url: str | None, allocrun: str) -> dict[str, Any]:
     memory, counters, (first, since) = procfs.memory(tree), procfs.count(0, tree, False), procfs.oldest(tree)
-    row = {"at": round(time.time(), 3), "up": round(time.clock_gettime(time.CLOCK_BOOTTIME), 3), "arm": name, "processes": len(tree), "first": first, "since": since,
+    row = {"at": round(time.time(), 3), "up": round(time.clock_gettime(time.CLOCK_BOOTTIME), 3),
+           "arm": name, "processes": len(tree), "first": first, "since": since,
            "rss_mib": round(memory.rss / 1024, 3), "pss_mib": round(memory.pss / 1024, 3),
            "anonymous_mib": round(memory.anonymous / 1024, 3), "cpu_s": round(counters.user_s + counters.system_s, 2)}
     if memory.unreadable:
