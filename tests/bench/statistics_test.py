@@ -311,6 +311,81 @@ class Groups(unittest.TestCase):
             group.remove()
 
 
+    def test_what_others_have_left_and_cannot_go_costs_no_group(self):
+        with self.kernel([self.own]):
+            inner = self.own / "allocbench-999999999" / "servers-own"
+            inner.mkdir(parents=True)
+            with mock.patch.object(Path, "rmdir", side_effect=OSError(16, "busy")):
+                group = cgroup.make_below({"": self.own})
+            self.assertIsNotNone(group)
+            group.remove()
+            cgroup.make_below({"": self.own}).remove()
+            self.assertEqual(list(self.own.rglob("allocbench-*")), [])  # nor is it kept for ever
+
+
+class Sampled(unittest.TestCase):
+    """A real tree, looked at from outside."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_what_a_child_took_that_nobody_waits_for_is_not_lost(self):
+        burn = "import os, sys, time\n" \
+               "if os.fork() == 0:\n  while time.process_time() < 0.3: pass\n  os._exit(0)\n" \
+               "print(os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT), flush=True)\ntime.sleep(600)"
+        log = self.folder / "log"
+        with kept.Kept("it", [sys.executable, "-c", burn], dict(os.environ), log, grace=1) as server:
+            while "waitid_result" not in log.read_text():
+                self.assertFalse(server.has_ended(0.02))
+            with sampler.Sampler(server, None, self.folder / "samples", mock.Mock(drain=lambda _: Counter())) as one:
+                mark = one.count()
+        self.assertEqual(mark["processes"], 1)
+        self.assertGreaterEqual(mark["user_s"] + mark["system_s"], 0.25)
+
+    def test_samples_are_taken_from_the_kernel_before_its_rings_are_full(self):
+        drained = []
+        profile_ = mock.Mock(drain=lambda tree: drained.append(tree) or Counter())
+        with sampler.Sampler(mock.Mock(), None, self.folder / "samples", profile_) as one:
+            one._glance()
+            self.assertEqual(drained, [])
+            one._drained -= 60
+            one._glance()
+            one._glance()
+            self.assertEqual(len(drained), 1)
+
+    def test_an_address_of_nowhere_asks_for_the_maps_once(self):
+        asked = []
+        one = profile.Profile.__new__(profile.Profile)
+        one.rings, one._maps, one._fresh = [mock.Mock(drain=lambda into: into[7].extend((10, 20, 30)))], {}, set()
+        with mock.patch.object(profile, "maps_of", lambda pid: asked.append(pid) or [(15, 25, "code")]):
+            self.assertEqual(one.drain([7]), Counter({"?": 2, "code": 1}))
+        self.assertEqual(asked, [7])
+
+
+class Words(unittest.TestCase):
+    """The command line, as far as it needs no server."""
+
+    def test_a_launcher_that_was_named_is_the_one_or_none(self):
+        with self.assertRaisesRegex(errors.UsageError, "no allocrun at /nowhere/allocrun"):
+            arms.find_allocrun("/nowhere/allocrun")
+
+    def test_a_metric_that_is_named_twice_is_one(self):
+        self.assertEqual(cli.the_metrics("idle_pss,start,idle_pss"), ["idle_pss", "start"])
+
+    def test_each_round_and_phase_has_a_seed_of_its_own(self):
+        phases = parse("warm:1,burst:1,trickle:1,burst:2,steady:1")
+        seeds = {loads.seed_of(phase, f"{seed}:{number}") for phase in phases for seed in range(4) for number in range(40)}
+        self.assertEqual(len(seeds), 5 * 4 * 40)
+        self.assertLess(max(seeds), 1 << 31)
+
+    def test_a_working_set_that_is_no_number_is_said(self):
+        task = mock.Mock(in_use="/")
+        for said in (b'{"in_use": "12"}', b'{"in_use": [1]}', b'[]', b'so much'):
+            with mock.patch.object(measure, "get", lambda *_, said=said: (200, said)), self.assertRaises(errors.BenchError):
+                measure.in_use(task, 1)
+
+
 class Malloc(unittest.TestCase):
     """Where malloc lies in a glibc."""
 
@@ -346,6 +421,17 @@ class Readings(unittest.TestCase):
         good, bad = readings.parse(text)
         self.assertEqual((good.latency, good.ttft, good.tpot, good.error), (1.5, 0.2, 0.01, None))
         self.assertEqual(bad.error, "refused")
+
+    def test_how_long_it_sent_is_what_the_load_says_and_not_how_long_it_ran(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "load.json")
+            path.write_text('{"ttfts": [0.5], "itls": [[]], "duration": 2.5}')
+            self.assertEqual(readings.read(path).duration, 2.5)
+            path.write_text('{"ttfts": [0.5], "itls": [[]]}')
+            self.assertIsNone(readings.read(path).duration)
+            path.write_text('{"requests": [{"latency": 1, "ttft": NaN, "tokens": 3}]}')
+            with self.assertRaises(errors.BenchError):
+                readings.read(path)
 
     def test_aiperf(self):
         line = """{"metadata": {}, "metrics": {"request_latency": {"value": 900.0, "unit": "ms"},
