@@ -435,12 +435,15 @@ PYTHON
 @test "allocbench: wrong words are refused in one line" {
   for words in '--arms balanced' '--arms glibc,nobody' '--phases idle:1' '--phases burst:x' '--metrics speed' \
     '--load vllm' '--load true' '--rounds 0' '--rounds many' '--bodies /nowhere' '--ready soon' '--ready log:[' '--port 70000' \
-    '--cool nan' '--allocrun /nowhere' '--phases burst:5@inf' '--phases burst:5,idle:inf' '--phases burst:5,warm:5' \
-    "--arm a='" "--load '{out}"; do
+    '--cool nan' '--allocrun /nowhere' '--phases burst:5@inf' '--phases burst:5,idle:inf' '--phases burst:5,warm:5'; do
     # shellcheck disable=SC2086 # options and their values
     allocbench run "${few[@]}" $words -- "${server[@]}"
     fails 125 "" || { echo "$words"; return 1; }
   done
+  allocbench run "${few[@]}" --arm "a='" -- "${server[@]}"
+  fails 125 "arm a: ': no closing quotation"
+  allocbench run "${few[@]}" --load "'{out}" -- "${server[@]}"
+  fails 125 "--load: '{out}: no closing quotation"
   allocbench run
   fails 125 "which server?"
   allocbench report /nowhere
