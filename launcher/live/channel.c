@@ -231,7 +231,8 @@ const char *channel_describe_error(struct mem *m, int error)
 {
 	switch (error) {
 	case -ENXIO:
-		return "its purge thread cannot be reached: an older build, or it has closed all its descriptors";
+		return "its purge thread cannot be reached: a heap below 32 MB has none yet; else the build is older, or it has "
+		       "closed all its descriptors";
 	case -EACCES:
 	case -EPERM:
 		return "the kernel does not let this user; ask as the server's user, or as root";

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "known/inheritance.h"
 #include "program/catalog.h"
 #include "util/retry.h"
 #include "util/text.h"
@@ -77,6 +78,7 @@ static int copy_list(struct copy *c)
 			copy_add(c, catalog.builds[i].path + start, catalog.builds[i].sha256);
 	}
 	copy_add(c, "lib/allocrun/probe", NULL);
+	copy_add(c, INHERITANCE_FILE, NULL);
 	copy_add(c, "lib/allocrun/manifest.json", NULL);
 	copy_add(c, "bin/allocrun", NULL);
 	return 0;

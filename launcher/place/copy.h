@@ -15,11 +15,11 @@ struct copy_result {
 };
 
 /*
- * Copies what a run needs of the tree at `prefix` (the launcher, the probe, the manifest, the builds that it
- * names) to `folder`, which is made if missing. All of it is written under temporary names, read back and
- * compared with the SHA-256 of manifest.json and, where the tree has it, SHA256SUMS; then each gets its name
- * by a rename, the launcher last: whoever finds a launcher there finds all that belongs to it. -errno with
- * ret->path and ret->problem: what was written is away again.
+ * Copies what a run needs of the tree at `prefix` (the launcher, the probe, children.so, the manifest, the
+ * builds that it names) to `folder`, which is made if missing. All of it is written under temporary names, read back
+ * and compared with the SHA-256 of manifest.json and, where the tree has it, SHA256SUMS; then each gets its name by a
+ * rename, the launcher last: whoever finds a launcher there finds all that belongs to it. -errno with ret->path and
+ * ret->problem: what was written is away again.
  */
 int copy_tree(struct mem *m, const char *prefix, const char *folder, struct copy_result *ret);
 

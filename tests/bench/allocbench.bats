@@ -190,11 +190,16 @@ complete_words() {
 
 @test "allocbench: a command is a load: it is told the port and where to write" {
   printf '%s\n' 'import json, sys, urllib.request' 'urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/").read()' \
-    'json.dump({"ttfts": [0.5], "itls": [[0.25]], "queue_times": [1.0]}, open(sys.argv[2], "w"))' >"$BATS_TEST_TMPDIR/load.py"
-  allocbench run "${few[@]}" --arms glibc --load "python3 $BATS_TEST_TMPDIR/load.py {port} {out}" -- "${server[@]}"
+    'import mine' 'json.dump({"ttfts": [0.5], "itls": [[0.25]], "queue_times": [1.0], "duration": 0.5}, open(sys.argv[2], "w"))' \
+    >"$BATS_TEST_TMPDIR/load.py"
+  mkdir "$BATS_TEST_TMPDIR/modules"
+  touch "$BATS_TEST_TMPDIR/modules/mine.py"
+  PYTHONPATH=$BATS_TEST_TMPDIR/modules allocbench run "${few[@]}" --arms glibc \
+    --load "python3 $BATS_TEST_TMPDIR/load.py {port} {out}" -- "${server[@]}"
   succeeds
   allocbench report "$out" --format json
-  jq -e '.arms.glibc.median | .e2e_p50 == 1750 and .ttft_p50 == 1500 and .tpot_p50 == 250' <<<"$output"
+  # One request in the half second that the load says; the seconds in which it started are not the server's.
+  jq -e '.arms.glibc.median | .e2e_p50 == 1750 and .ttft_p50 == 1500 and .tpot_p50 == 250 and .throughput == 2' <<<"$output"
 }
 
 @test "kind bench: the server never gets ready" {
@@ -241,6 +246,14 @@ complete_words() {
   allocbench run "${few[@]}" --arms glibc -- "${server[@]}" children
   succeeds
   [[ $stderr == *"the server left processes behind, which were ended: sh, sh, sleep, sleep"* ]]
+}
+
+@test "kind bench: what is left has a name that is no text" {
+  local odd=$BATS_TEST_TMPDIR/caf$'\xe9'
+  cp /bin/sleep "$odd"
+  allocbench run "${few[@]}" --arms glibc -- sh -c '"$0" 1234 & exec "$@"' "$odd" "${server[@]}"
+  succeeds
+  [[ $stderr == *"the server left processes behind, which were ended: caf"* ]]
 }
 
 @test "kind bench: the server ignores SIGTERM" {
@@ -344,6 +357,33 @@ complete_words() {
   rounds_kept 1
 }
 
+@test "kind bench: nohup is heeded: a terminal that goes away ends nothing" {
+  trap '' HUP
+  start_until ": burst" --arms glibc --phases burst:20@40,idle:0.3 -- "${server[@]}"
+  trap - HUP
+  kill -HUP "$bench_pid"
+  ended_with 0
+  rounds_kept 1
+}
+
+@test "kind bench: a line of the rounds is damaged" {
+  one_run
+  cp -r "$measured" "$out"
+  printf 'all is well\n' >>"$out/rounds.jsonl"
+  allocbench report "$out"
+  fails 1 "rounds.jsonl: line 2 is no round"
+}
+
+@test "allocbench: a report goes to who has seen enough, and to a locale without its signs" {
+  one_run
+  "$tool" report "$measured" --format json 2>"$BATS_TEST_TMPDIR/stderr" | true
+  [ "${PIPESTATUS[*]}" = "0 0" ]
+  [ ! -s "$BATS_TEST_TMPDIR/stderr" ] || { cat "$BATS_TEST_TMPDIR/stderr"; return 1; }
+  PYTHONIOENCODING=ascii allocbench report "$measured"
+  succeeds
+  [[ $output == *"malloc's share"* ]]
+}
+
 @test "kind bench: a run with another plan, and a second one in the same folder, are refused" {
   start_until "round 2/2" --rounds 2 --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
   allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
@@ -394,15 +434,30 @@ PYTHON
 
 @test "allocbench: wrong words are refused in one line" {
   for words in '--arms balanced' '--arms glibc,nobody' '--phases idle:1' '--phases burst:x' '--metrics speed' \
-    '--load vllm' '--load true' '--rounds 0' '--bodies /nowhere'; do
+    '--load vllm' '--load true' '--rounds 0' '--rounds many' '--bodies /nowhere' '--ready soon' '--ready log:[' '--port 70000' \
+    '--cool nan' '--allocrun /nowhere' '--phases burst:5@inf' '--phases burst:5,idle:inf' '--phases burst:5,warm:5'; do
     # shellcheck disable=SC2086 # options and their values
     allocbench run "${few[@]}" $words -- "${server[@]}"
     fails 125 "" || { echo "$words"; return 1; }
   done
+  allocbench run "${few[@]}" --arm "a='" -- "${server[@]}"
+  fails 125 "arm a: ': no closing quotation"
+  allocbench run "${few[@]}" --load "'{out}" -- "${server[@]}"
+  fails 125 "--load: '{out}: no closing quotation"
   allocbench run
   fails 125 "which server?"
   allocbench report /nowhere
   fails 125 "has no results"
+  allocbench demo -o "$out" --rounds 0
+  fails 125 "--rounds: at least one"
+  [ ! -e "$out" ]
+  for words in "--every nan" "--every inf" "--days nan" "--arm mine=$$" "--metrics mine"; do
+    # shellcheck disable=SC2086 # options and their values
+    allocbench watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=$$" $words
+    fails 125 "" || { echo "$words"; return 1; }
+  done
+  allocbench watch -o /dev/full --arm "mine=$$"
+  fails 1 "/dev/full: No space left on device"
 }
 
 @test "allocbench: compare says what changed between two runs, and what cannot be compared" {

@@ -3,9 +3,13 @@
     build/bench/venv/bin/python tests/bench/statistics_test.py
 """
 import math
+import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -17,9 +21,10 @@ from scipy import stats
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from allocbench import cgroup, compare, profile, readings, statistics, symbols, watch  # noqa: E402
+from allocbench import arms, cgroup, cli, compare, errors, kept, loads, measure  # noqa: E402
+from allocbench import profile, readings, sampler, statistics, symbols, watch  # noqa: E402
 from allocbench.figures import percentile  # noqa: E402
-from allocbench.hypotheses import rounds_needed  # noqa: E402
+from allocbench.hypotheses import ALPHA, rounds_needed  # noqa: E402
 from allocbench.phases import Phase, parse  # noqa: E402
 
 ARMS = ["glibc", "glibc-again", "glibc-pinned", "glibc-2-arenas", "balanced"]
@@ -89,10 +94,31 @@ class Statistics(unittest.TestCase):
 
     def test_the_smallest_difference_is_found_as_often_as_promised(self):
         """The noise floor of glibc against itself, one comparison: 80 % power."""
-        reach = statistics.detectable(0.02, 10)
-        found = sum(stats.ttest_1samp(self.chance.normal(math.log1p(reach), 0.02, 10), 0).pvalue <= 0.05
+        reach = statistics.detectable(0.02, 10, 1)
+        found = sum(stats.ttest_1samp(self.chance.normal(math.log1p(reach), 0.02, 10), 0).pvalue <= ALPHA
                     for _ in range(2000))
         self.assertAlmostEqual(found / 2000, 0.8, delta=0.03)
+
+    def test_a_difference_as_large_as_the_report_names_gets_a_verdict_among_all_comparisons(self):
+        reach = statistics.detectable(0.02 * math.sqrt(2), 11, 9)  # glibc and its twin scatter both
+        planted = {("balanced", "cpu_per_request"): reach}
+        found = sum(words(rounds(self.chance, 11, 0.02, planted=planted), "balanced", "cpu_per_request").word == "worse"
+                    for _ in range(60))
+        self.assertGreaterEqual(found, 42)
+
+    def test_as_many_rounds_as_it_says_are_enough(self):
+        planted = {("balanced", "idle_pss"): 0.08}
+        needed = statistics.rounds_for(math.log(1.08), 0.04 * math.sqrt(1.5), 10, 9)
+        found = sum(words(rounds(self.chance, needed, 0.04, planted=planted), "balanced", "idle_pss").word == "worse"
+                    for _ in range(60))
+        self.assertGreaterEqual(found, 42, needed)
+
+    def test_what_has_no_figure_in_a_round_is_said_to_be_not_judged(self):
+        made = rounds(self.chance, 10)
+        made[3]["balanced"]["cpu_per_request"] = 0.0
+        found = statistics.compare(made, ARMS, METRICS)
+        self.assertEqual(found["not_judged"], [("balanced", "cpu_per_request")])
+        self.assertEqual(len(found["comparisons"]), 8)
 
     def test_the_permutation_test_is_scipys(self):
         for n in (2, 5, 9):
@@ -162,6 +188,75 @@ class Watched(unittest.TestCase):
         self.assertIsNone(watch.quantile(0.5, before, before))
         self.assertEqual(watch.quantile(0.99, {}, {"0.1": 0.0, "+Inf": 3.0}), 0.1)  # beyond the last bound nobody knows
 
+    def test_a_week_of_looks_needs_no_gigabytes(self):
+        """Every pair of 60,000 looks would be one number of 14 GiB."""
+        code = "import sys, statistics_test as t, resource; resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30)); " \
+               "print(t.watch.slope(t.Watched.days(3, 60000)))"
+        done = subprocess.run([sys.executable, "-B", "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True,
+                              check=False, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+        self.assertEqual(done.stdout, "steady: +3.00 MiB an hour\n", done.stderr[-300:])
+
+    def test_what_wanders_without_a_trend_seldom_grows(self):
+        """A look is much like the one before: a thousand of them are not a thousand pieces of evidence."""
+        chance, named = numpy.random.default_rng(3), 0
+        for _ in range(60):
+            level, rows = 0.0, []
+            for i in range(4000):
+                level = 0.98 * level + chance.normal(0, 10)
+                rows.append({"at": i * 10.0, "pss_mib": 1000 + level})
+            named += watch.slope(rows).startswith(("grows", "shrinks"))
+        self.assertLessEqual(named, 9)
+
+    def test_a_clock_that_is_set_bends_no_slope(self):
+        rows = [{**row, "up": row["at"]} for row in self.days(30)]
+        for row in rows[300:]:
+            row["at"] += 1e9
+        self.assertRegex(watch.slope(rows), r"^grows by (29|30)\.\d+ to (30|31)\.")
+
+    def test_the_piece_of_a_line_costs_a_look_and_not_the_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "watch.jsonl")
+            path.write_text('{"arm": "a", "processes": 1, "first": 1, "since": 2}\n{"arm": "a", "proce')
+            watch.end_piece(path)
+            with open(path, "a", encoding="utf-8") as out:
+                out.write('{"arm": "a", "processes": 1, "first": 1, "since": 3}\n')
+            self.assertEqual([row["since"] for row in watch.read(path)["a"]], [2, 3])
+
+    def test_a_process_counts_once_though_it_and_its_parent_listen(self):
+        below = {10: [11, 12], 11: [12]}
+        with mock.patch.multiple(watch.procfs, listeners=lambda _: [10, 11], descendants=lambda pid: below[pid]):
+            self.assertEqual(sorted(watch.tree_of("port", "80")), [10, 11, 12])
+
+    def test_systemd_holds_a_sockets_services_and_is_none_of_them(self):
+        below = {1: [20, 30], 20: [21]}
+        with mock.patch.multiple(watch.procfs, listeners=lambda _: [1, 20], descendants=lambda pid: below[pid]):
+            self.assertEqual(watch.tree_of("port", "80"), [20, 21])
+        with mock.patch.multiple(watch.procfs, listeners=lambda _: [1], descendants=lambda pid: below[pid]):
+            self.assertEqual(watch.tree_of("port", "80"), [1, 20, 30])  # a container's first process
+
+    def test_a_number_that_is_given_anew_is_not_the_server(self):
+        begun = {os.getpid(): 5}
+        with mock.patch.object(watch.procfs, "begun", begun.get):
+            one = watch.Target("mine", "", str(os.getpid()))
+            self.assertIn(os.getpid(), one.tree())
+            begun[os.getpid()] = 6
+            self.assertEqual(one.tree(), [])
+
+    def test_what_cannot_be_asked_is_left_out_of_a_look(self):
+        self.assertEqual(watch.in_heap([os.getpid()], "/nowhere/allocrun"), {})
+        with mock.patch.object(watch.subprocess, "run", side_effect=subprocess.TimeoutExpired("allocrun", 60)):
+            self.assertEqual(watch.in_heap([os.getpid()], "allocrun"), {})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def answer():
+                link = listener.accept()[0]
+                link.recv(4096)
+                link.sendall(b"what?\r\n\r\n")
+                link.close()
+            thread = threading.Thread(target=answer)
+            thread.start()
+            self.assertEqual(watch.first_tokens(f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"), {})
+            thread.join()
+
     def test_only_the_last_life_counts(self):
         rows = self.days(5, 10) + [{**row, "first": 4712} for row in self.days(0, 3)] + self.days(1, 4)
         self.assertEqual(len(watch.last_life(rows)), 4)
@@ -216,6 +311,81 @@ class Groups(unittest.TestCase):
             group.remove()
 
 
+    def test_what_others_have_left_and_cannot_go_costs_no_group(self):
+        with self.kernel([self.own]):
+            inner = self.own / "allocbench-999999999" / "servers-own"
+            inner.mkdir(parents=True)
+            with mock.patch.object(Path, "rmdir", side_effect=OSError(16, "busy")):
+                group = cgroup.make_below({"": self.own})
+            self.assertIsNotNone(group)
+            group.remove()
+            cgroup.make_below({"": self.own}).remove()
+            self.assertEqual(list(self.own.rglob("allocbench-*")), [])  # nor is it kept for ever
+
+
+class Sampled(unittest.TestCase):
+    """A real tree, looked at from outside."""
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_what_a_child_took_that_nobody_waits_for_is_not_lost(self):
+        burn = "import os, sys, time\n" \
+               "if os.fork() == 0:\n  while time.process_time() < 0.3: pass\n  os._exit(0)\n" \
+               "print(os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT), flush=True)\ntime.sleep(600)"
+        log = self.folder / "log"
+        with kept.Kept("it", [sys.executable, "-c", burn], dict(os.environ), log, grace=1) as server:
+            while "waitid_result" not in log.read_text():
+                self.assertFalse(server.has_ended(0.02))
+            with sampler.Sampler(server, None, self.folder / "samples", mock.Mock(drain=lambda _: Counter())) as one:
+                mark = one.count()
+        self.assertEqual(mark["processes"], 1)
+        self.assertGreaterEqual(mark["user_s"] + mark["system_s"], 0.25)
+
+    def test_samples_are_taken_from_the_kernel_before_its_rings_are_full(self):
+        drained = []
+        profile_ = mock.Mock(drain=lambda tree: drained.append(tree) or Counter())
+        with sampler.Sampler(mock.Mock(), None, self.folder / "samples", profile_) as one:
+            one._glance()
+            self.assertEqual(drained, [])
+            one._drained -= 60
+            one._glance()
+            one._glance()
+            self.assertEqual(len(drained), 1)
+
+    def test_an_address_of_nowhere_asks_for_the_maps_once(self):
+        asked = []
+        one = profile.Profile.__new__(profile.Profile)
+        one.rings, one._maps, one._fresh = [mock.Mock(drain=lambda into: into[7].extend((10, 20, 30)))], {}, set()
+        with mock.patch.object(profile, "maps_of", lambda pid: asked.append(pid) or [(15, 25, "code")]):
+            self.assertEqual(one.drain([7]), Counter({"?": 2, "code": 1}))
+        self.assertEqual(asked, [7])
+
+
+class Words(unittest.TestCase):
+    """The command line, as far as it needs no server."""
+
+    def test_a_launcher_that_was_named_is_the_one_or_none(self):
+        with self.assertRaisesRegex(errors.UsageError, "no allocrun at /nowhere/allocrun"):
+            arms.find_allocrun("/nowhere/allocrun")
+
+    def test_a_metric_that_is_named_twice_is_one(self):
+        self.assertEqual(cli.the_metrics("idle_pss,start,idle_pss"), ["idle_pss", "start"])
+
+    def test_each_round_and_phase_has_a_seed_of_its_own(self):
+        phases = parse("warm:1,burst:1,trickle:1,burst:2,steady:1")
+        seeds = {loads.seed_of(phase, f"{seed}:{number}") for phase in phases for seed in range(4) for number in range(40)}
+        self.assertEqual(len(seeds), 5 * 4 * 40)
+        self.assertLess(max(seeds), 1 << 31)
+
+    def test_a_working_set_that_is_no_number_is_said(self):
+        task = mock.Mock(in_use="/")
+        for said in (b'{"in_use": "12"}', b'{"in_use": [1]}', b'[]', b'so much'):
+            with mock.patch.object(measure, "get", lambda *_, said=said: (200, said)), self.assertRaises(errors.BenchError):
+                measure.in_use(task, 1)
+
+
 class Malloc(unittest.TestCase):
     """Where malloc lies in a glibc."""
 
@@ -251,6 +421,17 @@ class Readings(unittest.TestCase):
         good, bad = readings.parse(text)
         self.assertEqual((good.latency, good.ttft, good.tpot, good.error), (1.5, 0.2, 0.01, None))
         self.assertEqual(bad.error, "refused")
+
+    def test_how_long_it_sent_is_what_the_load_says_and_not_how_long_it_ran(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "load.json")
+            path.write_text('{"ttfts": [0.5], "itls": [[]], "duration": 2.5}')
+            self.assertEqual(readings.read(path).duration, 2.5)
+            path.write_text('{"ttfts": [0.5], "itls": [[]]}')
+            self.assertIsNone(readings.read(path).duration)
+            path.write_text('{"requests": [{"latency": 1, "ttft": NaN, "tokens": 3}]}')
+            with self.assertRaises(errors.BenchError):
+                readings.read(path)
 
     def test_aiperf(self):
         line = """{"metadata": {}, "metrics": {"request_latency": {"value": 900.0, "unit": "ms"},

@@ -23,7 +23,8 @@ names() { (cd "$1" && find . ! -name . | sort); }
   attempt "$copy/allocrun/bin/allocrun" -- "$show" -
   expect_status 0
   expect_quiet
-  expect_equal "LD_PRELOAD" "$copy/allocrun/lib/allocrun/$(of_build file jemalloc)" "$(variable LD_PRELOAD)"
+  expect_equal "LD_PRELOAD" "$copy/allocrun/lib/allocrun/$(of_build file jemalloc):$copy/allocrun/lib/allocrun/children.so" \
+    "$(variable LD_PRELOAD)"
   expect_equal "what others may not read" "" "$(find "$copy" ! -perm -o=r; find "$copy" -type d ! -perm -o=x)"
   # Where it comes from, each one is the same.
   (cd "$copy/allocrun" && find . -type f) | while read -r file; do

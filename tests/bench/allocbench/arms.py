@@ -48,8 +48,8 @@ def tunables(options: dict[str, str]) -> str:
 def find_allocrun(named: str | None = None) -> str:
     """The launcher beside this tool, else on PATH."""
     here = Path(__file__).resolve().parents[3]
-    for path in (named, here / "bin/allocrun", here / "build/prefix/bin/allocrun"):
-        if path and Path(path).is_file():
+    for path in (named,) if named else (here / "bin/allocrun", here / "build/prefix/bin/allocrun"):
+        if Path(path).is_file():
             return str(Path(path).resolve())
     found = None if named else shutil.which("allocrun")
     if not found:
@@ -68,8 +68,16 @@ def parse_one(text: str, allocrun: str) -> Arm:
         if not Path(rest).is_file():
             raise UsageError(f"arm {name}: there is no library {rest}")
         return Arm(name, (f"LD_PRELOAD={rest}",), Path(rest).resolve().name)
-    words = shlex.split(rest)
+    words = words_of(rest, f"arm {name}")
     return Arm(name, tuple(words[1:] if words[:1] == ["env"] else words), "*")
+
+
+def words_of(text: str, what: str) -> list[str]:
+    """As a shell takes them apart."""
+    try:
+        return shlex.split(text)
+    except ValueError as e:
+        raise UsageError(f"{what}: {text}: {str(e).lower()}") from None
 
 
 def built_in(name: str, allocrun: str) -> Arm:
@@ -106,9 +114,11 @@ def parse(names: str, more: list[str], allocrun: str) -> list[Arm]:
 def check(pid: int, allocrun: str) -> dict:
     command = [allocrun, "--check", "--pid", str(pid), "--only", "preload-effective,options-in-force",
                "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
     try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
         return json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"allocrun --check --pid {pid} does not end") from None
     except ValueError:
         raise BenchError(f"allocrun --check --pid {pid} gave no report: {done.stderr.strip() or 'nothing'}") from None
 

@@ -104,7 +104,7 @@ def make_in(parent: Path) -> Path | None:
     try:
         for old in parent.glob("allocbench-*"):
             if is_left_over(old):
-                old.rmdir()
+                Group({"": old}).remove()  # what cannot go does not keep us from our own
         folder.mkdir(exist_ok=True)
     except OSError:
         return None

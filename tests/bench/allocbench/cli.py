@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from .hypotheses import rounds_needed
 from .store import Store
 
 USAGE = 125
+
+
+def rounds(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise errors.UsageError("--rounds: at least one")
+    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="what an allocator does to a small service, within three minutes",
                                allow_abbrev=False)
     demo.add_argument("-o", dest="folder", type=Path, default=Path("allocbench-demo"))
-    demo.add_argument("--rounds", type=int, default=2)
+    demo.add_argument("--rounds", type=rounds, default=2)
     demo.add_argument("--work", choices=("documents", "front", "embed", "prefork", "table"), default="documents")
     demo.add_argument("--python", metavar="PATH", help="runs the service; embed needs one with torch")
     demo.add_argument("--arms", default="glibc,glibc-pinned,balanced", metavar="LIST")
@@ -53,7 +60,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--arms", default=those.DEFAULT, metavar="LIST", help=f"default: {those.DEFAULT}")
     run.add_argument("--arm", action="append", default=[], metavar="NAME=...",
                      help="one more: NAME=/PATH.so or NAME='VARIABLE=VALUE COMMAND'")
-    run.add_argument("--rounds", type=int, default=10)
+    run.add_argument("--rounds", type=rounds, default=10)
     run.add_argument("--ready", default="", metavar="/PATH|PORT|log:REGEX", help="default: the port accepts connections")
     run.add_argument("--ready-timeout", type=float, default=600, metavar="SECONDS")
     run.add_argument("--load", default="http:/", metavar="openai:MODEL|vllm:MODEL|http:/PATH|COMMAND",
@@ -82,7 +89,7 @@ def add_watch(commands: Any) -> None:
 
 
 def the_metrics(text: str) -> list[str]:
-    names = text.split(",")
+    names = list(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in METRICS:
             raise errors.UsageError(f"--metrics: no metric '{name}'; there are: {' '.join(METRICS)}")
@@ -97,14 +104,17 @@ def the_server(words: list[str]) -> list[str]:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    if chosen.rounds < 1:
-        raise errors.UsageError("--rounds: at least one")
+    if not 0 <= chosen.port < 1 << 16:
+        raise errors.UsageError(f"--port {chosen.port}: it is 1 to 65535, or 0 for a free one")
+    for name in ("ready_timeout", "grace", "cool"):
+        if not 0 <= getattr(chosen, name) < 1e6:
+            raise errors.UsageError(f"--{name.replace('_', '-')}: it is a number of seconds")
     allocrun = those.find_allocrun(chosen.allocrun)
     arms = those.parse(chosen.arms, chosen.arm, allocrun)
     server = the_server(chosen.server)
     if chosen.bodies and not Path(chosen.bodies).is_file():
         raise errors.UsageError(f"--bodies: there is no file {chosen.bodies}")
-    task = measure.Task(server, chosen.ready, loads.parse(chosen.load, chosen.bodies), phases.parse(chosen.phases),
+    task = measure.Task(server, measure.the_ready(chosen.ready), loads.parse(chosen.load, chosen.bodies), phases.parse(chosen.phases),
                         allocrun, chosen.port, chosen.ready_timeout, chosen.grace, chosen.cool, chosen.in_use)
     plan = {"arms": [arm.as_json() for arm in arms], "metrics": the_metrics(chosen.metrics), "rounds": chosen.rounds,
             "seed": chosen.seed, "server": server, "load": chosen.load, "bodies": chosen.bodies,
@@ -157,13 +167,19 @@ def setup(chosen: argparse.Namespace) -> int:
 
 
 def main(words: list[str] | None = None) -> int:
-    try:
-        chosen = parser().parse_args(words)
-    except SystemExit as e:
-        return USAGE if e.code else 0
+    sys.stdout.reconfigure(errors="replace")  # a locale without the signs of the tables stops no report
+    chosen = argparse.Namespace(mode="")
     modes = {"run": run, "report": report, "compare": compare, "watch": watch, "demo": demo, "setup": setup}
     try:
-        return modes[chosen.mode](chosen)
+        chosen = parser().parse_args(words)
+        done = modes[chosen.mode](chosen)
+        sys.stdout.flush()
+        return done
+    except SystemExit as e:
+        return USAGE if e.code else 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has seen enough; nor is there anybody for the rest
+        return 0
     except errors.UsageError as e:
         print(f"allocbench: {e}", file=sys.stderr)
         return USAGE
@@ -171,8 +187,9 @@ def main(words: list[str] | None = None) -> int:
         print(f"allocbench: {e}", file=sys.stderr)
         return 1
     except OSError as e:
-        print(f"allocbench: {e.filename or ''}: {e.strerror}", file=sys.stderr)
+        print(f"allocbench: {f'{e.filename}: ' if e.filename else ''}{e.strerror or e}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nallocbench: stopped; the complete rounds are kept, and the same command goes on", file=sys.stderr)
+        kept = "; the complete rounds are kept, and the same command goes on" if chosen.mode in ("run", "demo") else ""
+        print(f"\nallocbench: stopped{kept}", file=sys.stderr)
         return 130

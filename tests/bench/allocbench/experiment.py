@@ -67,7 +67,8 @@ def run(store: Store, plan: dict[str, Any], task: measure.Task, arms: list[Arm],
     """All rounds that are not there yet. Raises BenchError, or KeyboardInterrupt, with every complete round kept."""
     adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
+            signal.signal(number, signal.default_int_handler)
     store.hold()
     try:
         done = store.begin(plan, machine())

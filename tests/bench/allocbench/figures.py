@@ -83,7 +83,8 @@ def of_run(phases: list[Phase], start_s: float, marks: dict[str, dict], requests
     found |= of_memory(marks, idle, last, sampler)
     if used[0] is not None and used[1] is not None:
         found["working_set"] = marks["start"]["rss_mib"] + used[1] - used[0]
-        found["over_working_set"] = found["idle_rss"] / found["working_set"]
+        if found["working_set"] > 0:
+            found["over_working_set"] = found["idle_rss"] / found["working_set"]
     found["sampler_share"] = sampler.cpu_s / (marks[last]["at"] or 1) * 100
     return found
 

@@ -27,7 +27,7 @@ def below(root):
 
 def say(line):
     try:
-        print(line, flush=True)
+        print(line.encode(errors="replace").decode(), flush=True)
     except OSError:
         pass  # the bench is gone; the end of its pipe says what to do
 

@@ -38,7 +38,8 @@ def last_words(log: Path, lines: int = 3) -> str:
 
 def how_it_ended(status: int) -> str:
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        names = {number.value: number.name for number in signal.Signals}
+        return f"was killed by {names.get(-status, f'signal {-status}')}"
     return f"ended with status {status}"
 
 
@@ -87,7 +88,7 @@ class Kept:
             return
         *lines, self._pending = (self._pending + chunk).split(b"\n")
         for line in lines:
-            word, _, rest = line.decode().partition(" ")
+            word, _, rest = line.decode(errors="replace").partition(" ")
             if word == "pid":
                 self.pid = int(rest)
             elif word == "ended":
@@ -107,8 +108,12 @@ class Kept:
             raise BenchError(f"the keeper of {self.what} was killed, and {self.what} with it")
         raise BenchError(f"{self.what} {when}{how_it_ended(self.status)}{last_words(self.log)}")
 
+    def family(self) -> list[int]:
+        """With those that have ended and that nobody has waited for."""
+        return descendants(self.keeper.pid)
+
     def tree(self) -> list[int]:
-        return [pid for pid in descendants(self.keeper.pid) if is_running(pid)]
+        return [pid for pid in self.family() if is_running(pid)]
 
     def stop(self) -> str:
         """Ends the tree; returns the names of what the command had left behind when it had ended itself."""
@@ -124,7 +129,7 @@ class Kept:
         except subprocess.TimeoutExpired:
             self.keeper.kill()
             self.keeper.wait()
-        said = (self._pending + self.keeper.stdout.read()).decode().splitlines()
+        said = (self._pending + self.keeper.stdout.read()).decode(errors="replace").splitlines()
         self.keeper.stdout.close()
         KEEPERS.discard(self.keeper.pid)
         end_orphans(self.what, self.group)

@@ -5,15 +5,17 @@ import json
 import shlex
 import shutil
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
+from .arms import words_of
 from .errors import BenchError, UsageError
 from .kept import Kept
 from .phases import Phase
 from .procfs import clean_environment
-from .readings import Request, read
+from .readings import Answers, read
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -25,11 +27,14 @@ class Load:
     what: str
     bodies: str = ""
 
+    def is_ours(self) -> bool:
+        return self.kind not in ("command", "vllm")
+
     def command(self, phase: Phase, port: int, seed: str, folder: Path) -> tuple[list[str], Path]:
         out = folder / f"load-{phase.name}.json"
         if self.kind == "command":
             values = {"port": port, "out": out, "phase": phase.name, "requests": phase.requests, "rate": phase.rate,
-                      "seed": sum(seed.encode()) + len(phase.name)}
+                      "seed": seed_of(phase, seed)}
             return [fill(word, values) for word in shlex.split(self.what)], out
         if self.kind == "vllm":
             return vllm_command(self.what, phase, port, seed, out), out
@@ -39,6 +44,11 @@ class Load:
                                     "due": phase.schedule(seed), "seed": f"{seed}:{phase.name}",
                                     "bodies": self.bodies}))
         return [sys.executable, "-B", "-m", "allocbench.generate", str(plan), str(out)], out
+
+
+def seed_of(phase: Phase, seed: str) -> int:
+    """A number for whom no text is a seed; another one for each round and phase."""
+    return zlib.crc32(f"{seed}:{phase.name}".encode()) & 0x7fffffff
 
 
 def fill(word: str, values: dict) -> str:
@@ -54,7 +64,7 @@ def vllm_command(model: str, phase: Phase, port: int, seed: str, out: Path) -> l
             str(port), "--model", model, "--dataset-name", "random", "--random-input-len", "512",
             "--random-output-len", "24", "--random-range-ratio", "0.9", "--ignore-eos",
             "--num-prompts", str(phase.requests), "--request-rate", str(phase.rate), "--burstiness", str(shape),
-            "--seed", str(sum(f"{seed}:{phase.name}".encode())), "--save-result", "--save-detailed",
+            "--seed", str(seed_of(phase, seed)), "--save-result", "--save-detailed",
             "--result-dir", str(out.parent), "--result-filename", out.name, "--disable-tqdm"]
 
 
@@ -79,16 +89,19 @@ def parse(text: str, bodies: str) -> Load:
         return Load(kind, "/" + what.lstrip("/"), bodies)
     if "{out}" not in text:
         raise UsageError(f"--load {text}: wanted is openai:MODEL, vllm:MODEL, http:/PATH or a command with {{out}}")
-    if not shutil.which(shlex.split(text)[0]):
-        raise UsageError(f"--load {text}: there is no command {shlex.split(text)[0]}")
+    command = words_of(text, "--load")[0]
+    if not shutil.which(command):
+        raise UsageError(f"--load {text}: there is no command {command}")
     return Load("command", text)
 
 
 def run(load: Load, phase: Phase, port: int, seed: str, folder: Path, server: Kept, problem: Callable[[], str],
-        until: float, now: Callable[[], float]) -> list[Request]:
+        until: float, now: Callable[[], float]) -> Answers:
     """The load to its end; an error as soon as the server ends, or the sampler cannot go on."""
     command, out = load.command(phase, port, seed, folder)
-    environment = clean_environment() | {"PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = clean_environment()
+    if load.is_ours():
+        environment |= {"PYTHONPATH": str(PACKAGE.parent)}
     with Kept(f"the load of {phase.name}", command, environment, folder / "load.log", grace=3) as client:
         while not client.has_ended(0.2):
             server.expect_alive()
@@ -99,8 +112,9 @@ def run(load: Load, phase: Phase, port: int, seed: str, folder: Path, server: Ke
     if client.status != 0:
         client.expect_alive()
     server.expect_alive()
-    requests = read(out)
+    answers = read(out)
+    requests = answers.requests
     failed = [r for r in requests if r.error]
     if len(failed) > len(requests) * 0.05:
         raise BenchError(f"{len(failed)} of {len(requests)} requests of {phase.name} failed: {failed[0].error}")
-    return requests
+    return answers

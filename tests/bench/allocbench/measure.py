@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from . import cgroup, loads, procfs
 from .arms import Arm, prove
-from .errors import BenchError
+from .errors import BenchError, UsageError
 from .figures import of_run
 from .kept import Kept
 from .machine import save_json
@@ -27,7 +27,7 @@ from .sampler import Sampler
 class Task:
     """What is the same for all runs."""
     server: list[str]
-    ready: str            # a path, a port, or log:REGEX; {port} in it is filled in
+    ready: str            # a path, a port, or log:REGEX
     load: loads.Load
     phases: list[Phase]
     allocrun: str
@@ -63,6 +63,18 @@ def get(port: int, path: str, timeout: float = 5) -> tuple[int, bytes]:
         link.close()
 
 
+def the_ready(text: str) -> str:
+    """A word that can be waited for; raises UsageError."""
+    if text.startswith("log:"):
+        try:
+            re.compile(text[4:])
+        except re.error as e:
+            raise UsageError(f"--ready {text}: {e}") from None
+    elif text and not text.startswith("/") and not (text.isdigit() and 0 < int(text) < 1 << 16):
+        raise UsageError(f"--ready {text}: it is a /PATH, a port or log:REGEX")
+    return text
+
+
 def is_ready(task: Task, port: int, log: Path) -> bool:
     if task.ready.startswith("log:"):
         return re.search(task.ready[4:], log.read_text(errors="replace")) is not None
@@ -94,9 +106,9 @@ def in_use(task: Task, port: int) -> float | None:
         return None
     try:
         value = json.loads(get(port, task.in_use, 30)[1])["in_use"]
+        return None if value is None else value / 2 ** 20
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as e:
         raise BenchError(f"--in-use {task.in_use}: the server does not answer with {{\"in_use\": BYTES}}: {e!r}") from None
-    return None if value is None else value / 2 ** 20
 
 
 def one(task: Task, arm: Arm, seed: str, folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -140,9 +152,9 @@ def watch(task: Task, arm: Arm, seed: str, folder: Path, server: Kept, sampler: 
             idle(phase, server, sampler)
         else:
             until = at + 600 + 10 * phase.expected_s()
-            requests[phase.name] = loads.run(task.load, phase, port, seed, folder, server,
-                                             lambda: sampler.problem, until, time.monotonic)
-        durations[phase.name] = time.monotonic() - at
+            answers = loads.run(task.load, phase, port, seed, folder, server, lambda: sampler.problem, until, time.monotonic)
+            requests[phase.name] = answers.requests
+            durations[phase.name] = answers.duration or time.monotonic() - at
         marks[phase.name] = sampler.look() if phase.is_idle or phase is task.phases[-1] else sampler.count()
     used.append(in_use(task, port))
     server.expect_alive()

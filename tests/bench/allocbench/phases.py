@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -44,10 +45,10 @@ def parse_one(text: str) -> Phase:
     try:
         if kind == "idle" and not rate:
             phase = Phase(kind, kind, seconds=float(amount))
-            good = phase.seconds > 0
+            good = 0 < phase.seconds < math.inf
         else:
             phase = Phase(kind, kind, int(amount), float(rate) if rate else KINDS[kind][0])
-            good = phase.requests > 0 and phase.rate > 0
+            good = phase.requests > 0 and 0 < phase.rate < math.inf
     except (ValueError, KeyError):
         good = False
     if not good:
@@ -60,6 +61,9 @@ def parse(text: str) -> list[Phase]:
     for one in map(parse_one, text.split(",")):
         nth = 1 + sum(p.kind == one.kind for p in phases)
         phases.append(one if nth == 1 else Phase(f"{one.kind}-{nth}", one.kind, one.requests, one.rate, one.seconds))
+    kinds = [p.kind for p in phases if not p.is_idle]
+    if "warm" in kinds[kinds.count("warm"):]:
+        raise UsageError(f"--phases {text}: a warm-up comes before all work, for what it costs is not counted")
     if not any(not p.is_idle and p.kind != "warm" for p in phases):
         raise UsageError(f"--phases {text}: no phase has work to measure (burst, steady or trickle)")
     return phases

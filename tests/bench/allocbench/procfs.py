@@ -15,21 +15,26 @@ ROLLUP = {"Rss": "rss", "Pss": "pss", "Anonymous": "anonymous", "AnonHugePages":
           "LazyFree": "lazy_free"}
 
 
+def text_of(path: Path) -> str:
+    """Names of processes, files and variables may be no text in any encoding."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
 def kib(path: Path, key: str) -> int:
     """A line "Key:  123 kB" of smaps_rollup or status. smaps_rollup walks the page tables:
     exact where the counters of status are off by a few pages for each CPU."""
-    found = re.search(rf"^{key}:\s+(\d+) kB", path.read_text(), re.MULTILINE)
+    found = re.search(rf"^{key}:\s+(\d+) kB", text_of(path), re.MULTILINE)
     return int(found.group(1)) if found else 0
 
 
 def mapped_allocator(process: Path) -> str:
-    files = {line.split(None, 5)[5].strip() for line in (process / "maps").read_text().splitlines()
+    files = {line.split(None, 5)[5].strip() for line in text_of(process / "maps").splitlines()
              if len(line.split(None, 5)) == 6}
     return " ".join(sorted(f for f in files if ALLOCATOR.search(f)))
 
 
 def allocator_environment(process: Path) -> dict[str, str]:
-    pairs = (entry.split("=", 1) for entry in (process / "environ").read_text().split("\0") if "=" in entry)
+    pairs = (entry.split("=", 1) for entry in text_of(process / "environ").split("\0") if "=" in entry)
     return {name: value for name, value in pairs if name.startswith(VARIABLES)}
 
 
@@ -59,7 +64,7 @@ def stat_fields(pid: int) -> list[bytes]:
 
 def command_of(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        return text_of(Path(f"/proc/{pid}/comm")).strip()  # of 15 bytes: the last letter may be half
     except OSError:
         return "?"
 
@@ -90,8 +95,13 @@ def tops(tree: list[int]) -> list[int]:
 def oldest(tree: list[int]) -> tuple[int, int]:
     """(PID, its start in ticks since boot) of whoever is there for longest; (0, 0) of nobody. The lowest PID may be a
     later one's: numbers begin again."""
-    started = sorted((int(fields[19]), pid) for pid in tree if len(fields := stat_fields(pid)) > 19)
+    started = sorted((at, pid) for pid in tree if (at := begun(pid)) >= 0)
     return (started[0][1], started[0][0]) if started else (0, 0)
+
+
+def begun(pid: int) -> int:
+    """In ticks since boot; -1 when it is not there."""
+    return int(fields[19]) if len(fields := stat_fields(pid)) > 19 else -1
 
 
 def is_running(pid: int) -> bool:
@@ -165,7 +175,7 @@ def memory(tree: list[int]) -> Memory:
     for pid in tree:
         process = Path(f"/proc/{pid}")
         try:
-            lines = (process / "smaps_rollup").read_text().splitlines()
+            lines = text_of(process / "smaps_rollup").splitlines()
             total.peak += kib(process / "status", "VmHWM")
         except PermissionError:
             total.unreadable.append(pid)

@@ -87,6 +87,7 @@ class Profile:
         self.rings: list[Ring] = []
         self.problem = ""
         self._maps: dict[int, Maps] = {}
+        self._fresh: set[int] = set()  # whose maps were read anew in this drain: once is enough
         try:
             for cpu in online():
                 self.rings.append(Ring(cpu))
@@ -98,8 +99,14 @@ class Profile:
         while self.rings:
             self.rings.pop().close()
 
+    def learn(self, tree: list[int]) -> None:
+        """Where the code of TREE lies: its first time costs more than all others, and should not be while something counts."""
+        if self.rings:
+            self._maps |= {pid: maps_of(pid) for pid in tree}
+
     def drain(self, tree: list[int]) -> Counter[str]:
         """By the file that the code is of; those of others than TREE are dropped."""
+        self._fresh.clear()
         seen: dict[int, list[int]] = defaultdict(list)
         for ring in self.rings:
             ring.drain(seen)
@@ -120,20 +127,21 @@ class Profile:
 
     def _where(self, pid: int, address: int) -> tuple[str, int]:
         """The name of the place, and where it ends."""
-        for is_fresh in (False, True):
-            if is_fresh or pid not in self._maps:
-                self._maps[pid] = maps_of(pid)
-            maps = self._maps[pid]
+        while True:
+            maps = self._maps.get(pid, [])
             at = bisect.bisect_right(maps, (address, 1 << 64, "")) - 1
             if at >= 0 and address < maps[at][1]:
                 return maps[at][2], maps[at][1]
-        return "?", address + 1
+            if pid in self._fresh:
+                return "?", address + 1
+            self._fresh.add(pid)
+            self._maps[pid] = maps_of(pid)
 
 
 def maps_of(pid: int) -> Maps:
     """(start, end, name) of executable code, in order; a libc's malloc is a place of its own."""
     try:
-        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape").splitlines()
     except OSError:
         return []
     found: Maps = []

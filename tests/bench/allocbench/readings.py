@@ -18,6 +18,13 @@ class Request:
     error: str | None = None
 
 
+@dataclass
+class Answers:
+    """Of one phase. A load starts for seconds before it sends: how long it sent, where it says that."""
+    requests: list[Request]
+    duration: float | None = None
+
+
 def own(saved: dict) -> Iterator[Request]:
     """Ours: {"requests": [{"latency": s, "ttft": s, "tokens": n, "error": null}]}"""
     for row in saved["requests"]:
@@ -78,10 +85,24 @@ def parse(text: str) -> list[Request]:
     raise ValueError("it is none of the known kinds (ours, vllm bench serve --save-detailed, GuideLLM, AIPerf)")
 
 
-def read(path: Path) -> list[Request]:
+def duration_of(text: str) -> float | None:
+    """vllm bench serve and our own generator say it, in seconds."""
     try:
-        requests = parse(path.read_text(encoding="utf-8"))
-        if any(not r.error and not 0 <= r.latency < 1e6 for r in requests):
+        said = json.loads(text)["duration"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return float(said) if isinstance(said, (int, float)) and 0 < said < 1e6 else None
+
+
+def is_time(value: float | None) -> bool:
+    return value is None or 0 <= value < 1e6
+
+
+def read(path: Path) -> Answers:
+    try:
+        text = path.read_text(encoding="utf-8")
+        requests = parse(text)
+        if not all(r.error or all(map(is_time, (r.latency, r.ttft, r.tpot))) for r in requests):
             raise ValueError("a latency is no number of seconds")
     except FileNotFoundError:
         raise BenchError(f"the load ended well but wrote no {path.name}; its command must write JSON to {{out}}") from None
@@ -89,4 +110,4 @@ def read(path: Path) -> list[Request]:
         raise BenchError(f"the load wrote nonsense to {path}: {e!r:.120}") from None
     if not requests:
         raise BenchError(f"the load wrote {path} without a single request")
-    return requests
+    return Answers(requests, duration_of(text))

@@ -14,8 +14,9 @@ from .cgroup import Group
 from .kept import Kept
 from .profile import Profile
 
-SHARE = 0.004   # of a core: smaps_rollup walks page tables, milliseconds for a GiB, so big servers are looked at less
+SHARE = 0.002   # of a core: smaps_rollup walks page tables, milliseconds for a GiB, so big servers are looked at less
 SHORTEST_S = 0.5
+DRAIN_S = 20    # a ring holds a minute of a busy CPU
 
 
 class Sampler:
@@ -24,8 +25,10 @@ class Sampler:
         self.spent: dict[str, Counter[str]] = defaultdict(Counter)  # by phase: where user CPU went
         self.begun, self.phase = time.monotonic(), "start"
         self.rss: list[tuple[float, float]] = []              # (seconds, MiB)
-        self._tree: list[int] = []
+        self._family: list[int] = []
+        self._tree: list[int] = []                            # those of them that run
         self.cpu_s, self._last_look_s, self.problem = 0.0, 0.0, ""
+        self._drained = self.begun
         self._out = open(out, "w", encoding="utf-8")
         self._over, self._lock = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -41,7 +44,9 @@ class Sampler:
 
     def start(self) -> dict[str, Any]:
         """From now on; what the server has done before is its start. Returns the first mark."""
-        self.begun = time.monotonic()
+        self._find()
+        self.profile.learn(self._tree)
+        self.begun = self._drained = time.monotonic()
         self.profile.drain([])
         mark = self.look()
         self._thread.start()
@@ -51,7 +56,7 @@ class Sampler:
         """Now, whatever it costs: when the server is ready, and after each idle phase."""
         with self._lock, self._counted() as sample:
             before = time.thread_time()
-            self._tree = self.server.tree()
+            self._find()
             memory = procfs.memory(self._tree)
             sample |= {name: round(value, 3) for name, value in memory.as_mib().items()} | self._counters(is_mark)
             if memory.unreadable:
@@ -65,17 +70,28 @@ class Sampler:
     def count(self) -> dict[str, Any]:
         """What costs little: after a phase of work, whose memory the thread has seen."""
         with self._lock, self._counted() as sample:
-            self._tree = self.server.tree()
+            self._find()
             return sample | self._counters(True)
 
+    def _find(self) -> None:
+        self._family = self.server.family()
+        self._tree = [pid for pid in self._family if procfs.is_running(pid)]
+
     def _counters(self, with_switches: bool) -> dict[str, Any]:
-        self.spent[self.phase] += self.profile.drain(self._tree)
-        return {"processes": len(self._tree), **vars(procfs.count(self.server.keeper.pid, self._tree, with_switches)),
+        self._drain()
+        # What one that has ended took is nobody else's until its parent waits for it.
+        return {"processes": len(self._tree), **vars(procfs.count(self.server.keeper.pid, self._family, with_switches)),
                 **(self.group.figures() if self.group else {})}
+
+    def _drain(self) -> None:
+        self.spent[self.phase] += self.profile.drain(self._tree)
+        self._drained = time.monotonic()
 
     def _glance(self) -> None:
         """RSS alone, of the processes that the last look has found: microseconds."""
         with self._lock, self._counted() as sample:
+            if time.monotonic() - self._drained > DRAIN_S:
+                self._drain()
             if rss := procfs.rss_mib(self._tree):
                 self.rss.append((sample["at"], rss))
 

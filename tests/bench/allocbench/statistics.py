@@ -39,7 +39,7 @@ class NoiseFloor:
     metric: str
     ratio: float
     spread: float                      # standard deviation of the logarithms
-    detectable: float                  # smallest difference that this many rounds find in four of five cases
+    detectable: float                  # smallest difference of which this many rounds make a verdict in four of five cases
     p: float
     is_fit: bool = True
 
@@ -70,11 +70,11 @@ def interval(differences: numpy.ndarray) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def detectable(spread: float, n: int) -> float:
-    """As a share: what n rounds find with 80 % power at 5 %."""
+def detectable(spread: float, n: int, hypotheses: int) -> float:
+    """As a share: what n rounds find with 80 % power, where as many comparisons are corrected for."""
     if not 2 <= n <= MOST:
         return math.inf
-    return math.expm1(reaches(0.05)[n - 2] * spread)
+    return math.expm1(min(reaches(ALPHA / hypotheses)[n - 2] * spread, 700.0))
 
 
 @functools.cache
@@ -85,9 +85,10 @@ def reaches(alpha: float) -> numpy.ndarray:
     return (stats.t.ppf(1 - alpha / 2, n - 1) + stats.t.ppf(0.8, n - 1)) / numpy.sqrt(n)
 
 
-def rounds_for(effect: float, spread: float, at_least: int) -> int:
-    """Until a difference of EFFECT (a logarithm) is found with 80 % power, at most MOST."""
-    enough = numpy.nonzero(reaches(ALPHA) * spread <= abs(effect))[0]
+def rounds_for(effect: float, spread: float, at_least: int, hypotheses: int) -> int:
+    """Until a difference of EFFECT (a logarithm) is found with 80 % power, at most MOST. The correction is taken as
+    for the first of them, which is hardest: what the others will show is not known."""
+    enough = numpy.nonzero(reaches(ALPHA / hypotheses) * spread <= abs(effect))[0]
     return max(int(enough[0]) + 2, at_least) if len(enough) else MOST
 
 
@@ -115,7 +116,7 @@ def compare(rounds: list[dict[str, dict[str, float]]], arms: list[str], metrics:
     """ROUNDS: for each, arm -> metric -> value. METRICS as they were named before the run."""
     named = [(arm, metric) for arm in arms if arm not in (BASE, AGAIN) for metric in metrics]
     fewest = rounds_needed(arms, metrics)
-    floors = noise_floors(rounds, metrics)
+    floors = noise_floors(rounds, metrics, max(1, len(named)))
     # What could not be measured was named all the same, and counts in the correction.
     measured = {key: differences for key in named if len(differences := logs(rounds, *key))}
     ps = sign_flip_p(list(measured.values()))
@@ -125,16 +126,17 @@ def compare(rounds: list[dict[str, dict[str, float]]], arms: list[str], metrics:
         low, high = interval(differences)
         one = Comparison(arm, metric, len(differences), math.exp(differences.mean()), exp(low), exp(high), p, p_holm,
                          [float(x) for x in numpy.exp(differences)])
-        judge(one, floors.get(metric), fewest)
+        judge(one, floors.get(metric), fewest, len(named))
         found.append(one)
-    return {"comparisons": found, "floors": floors, "unfit": [m for m, floor in floors.items() if not floor.is_fit]}
+    return {"comparisons": found, "floors": floors, "unfit": [m for m, floor in floors.items() if not floor.is_fit],
+            "not_judged": [key for key in named if rounds and key not in measured]}
 
 
 def exp(value: float) -> float:
     return math.exp(min(value, 700.0))
 
 
-def noise_floors(rounds: list[dict[str, dict[str, float]]], metrics: list[str]) -> dict[str, NoiseFloor]:
+def noise_floors(rounds: list[dict[str, dict[str, float]]], metrics: list[str], hypotheses: int) -> dict[str, NoiseFloor]:
     if not rounds or AGAIN not in rounds[0]:
         return {}
     measured = {metric: d for metric in metrics if len(d := logs(rounds, AGAIN, metric)) > 1}
@@ -142,8 +144,8 @@ def noise_floors(rounds: list[dict[str, dict[str, float]]], metrics: list[str]) 
     floors = {}
     for (metric, differences), p, p_holm in zip(measured.items(), ps, holm(ps)):
         spread = float(differences.std(ddof=1))
-        floors[metric] = NoiseFloor(metric, math.exp(differences.mean()), spread, detectable(spread, len(differences)),
-                                    p, p_holm > ALPHA)
+        floors[metric] = NoiseFloor(metric, math.exp(differences.mean()), spread,
+                                    detectable(spread, len(differences), hypotheses), p, p_holm > ALPHA)
     return floors
 
 
@@ -153,13 +155,13 @@ def percent(low: float, high: float) -> str:
     return f"{format(low * 100, style)}–{format(high * 100, style)} %"
 
 
-def judge(one: Comparison, floor: NoiseFloor | None, fewest: int) -> None:
+def judge(one: Comparison, floor: NoiseFloor | None, fewest: int, hypotheses: int) -> None:
     """In words. A winner beats the correction, the interval, and what glibc differs from itself."""
     sign = -1 if METRICS[one.metric].more_is_better else 1
     effect = math.log(one.ratio)
     beyond = max(abs(one.low - 1), abs(one.high - 1))
     spread = float(numpy.log(one.ratios).std(ddof=1)) if one.rounds > 1 else 0.0
-    one.needed = rounds_for(effect, spread, fewest) if effect and one.rounds > 1 else MOST
+    one.needed = rounds_for(effect, spread, fewest, hypotheses) if effect and one.rounds > 1 else MOST
     if floor and not floor.is_fit:
         one.word, one.verdict = "unfit", "this machine is unfit: glibc differs from itself"
     elif one.rounds < fewest:

@@ -56,10 +56,16 @@ class Store:
     def rounds(self) -> list[list[dict[str, Any]]]:
         """Only a line that is whole is a round; a run that was killed may leave the piece of one."""
         try:
-            text = self.rounds_file.read_text()
+            text = self.rounds_file.read_text(errors="replace")
         except FileNotFoundError:
             return []
-        return [json.loads(line)["rows"] for line in text.split("\n")[:-1]]
+        rounds = []
+        for at, line in enumerate(text.split("\n")[:-1]):
+            try:
+                rounds.append(json.loads(line)["rows"])
+            except (ValueError, KeyError, TypeError):
+                raise BenchError(f"{self.rounds_file}: line {at + 1} is no round: take it away, or name a new folder") from None
+        return rounds
 
     def add_round(self, number: int, rows: list[dict[str, Any]]) -> None:
         """Appended and on the disk, or the file is as it was."""

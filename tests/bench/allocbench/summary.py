@@ -28,6 +28,7 @@ def read(store: Store) -> dict[str, Any]:
         "allocbench": VERSION, "plan": meta["plan"], "machine": meta["machine"], "rounds": len(rounds),
         "rounds_needed_at_all": fewest, "alpha": ALPHA, "unfit": judged["unfit"],
         "comparisons": [finite(asdict(one)) for one in judged["comparisons"]],
+        "not_judged": [{"arm": arm, "metric": metric} for arm, metric in judged["not_judged"]],
         "noise": [finite(asdict(floor)) for floor in judged["floors"].values()],
         "arms": {arm: {"median": medians([row[arm] for row in by_arm]), "runs": [row[arm] for row in by_arm],
                        "proof": next((r["proof"] for rows in rounds for r in rows if r["arm"] == arm), [])}
@@ -118,6 +119,8 @@ def remarks(report: dict[str, Any]) -> list[str]:
     if runs and min(run["requests"] for run in runs) < 1000:
         found.append(f"A run has {min(run['requests'] for run in runs):.0f} requests: a 99th percentile of fewer than "
                      "1000 is hardly more than the worst one.")
+    for one in report["not_judged"]:
+        found.append(f"{one['arm']} is not judged in {METRICS[one['metric']].words}: in a round there is no figure above 0.")
     if any(run["failed"] for run in runs):
         found.append(f"{sum(run['failed'] for run in runs):.0f} requests failed; latencies are of the others.")
     if any(run["idle_swap"] > 1 for run in runs):
