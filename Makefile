@@ -236,7 +236,7 @@ check-torture: ## launches side by side, failing system calls, kill -9: half a m
 	@tests/run torture
 check-images: ## real containers: every setting of orchestrators, every way into an image: four minutes
 	@tests/run images
-check-fleet: ## roll-outs over twenty systemd hosts by real ssh, and their faults: ten minutes
+check-fleet: ## roll-outs over twenty systemd hosts by real ssh, and their faults: twenty minutes
 	@FLEET_HOSTS=20 tests/run fleet faults
 check-vllm: ## the demo, PyTorch and vLLM under allocrun
 	@tests/run vllm

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# A real vLLM on a node, rolled out, broken, rolled back: three minutes of make check-fleet. Needs root and podman.
+# A real vLLM on a node, rolled out, broken, rolled back: eight minutes of make check-fleet. Needs root and podman.
 # shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154 # for the shell inside; what helpers.bash sets and reads
 bats_require_minimum_version 1.5.0
 
