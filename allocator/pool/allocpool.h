@@ -183,11 +183,13 @@ static inline int allocpool_bit_get(const struct allocpool_view *view, const uin
 	int error = allocpool_check_bit(view, bits, row);
 	return error ? error : __atomic_load_n(&bits[row / 64], __ATOMIC_ACQUIRE) >> (row % 64) & 1 ? 1 : 0;
 }
+/* Without a look first at whether it is set: the atomic step puts what was written to the row before the bit, also
+ * where another is just clearing it. */
 static inline int allocpool_bit_set(const struct allocpool_view *view, uint64_t *bits, uint32_t row)
 {
-	int was = allocpool_bit_get(view, bits, row);
+	int error = allocpool_check_bit(view, bits, row);
 	uint64_t bit = 1ull << (row % 64);
-	return was ? was : __atomic_fetch_or(&bits[row / 64], bit, __ATOMIC_ACQ_REL) & bit ? 1 : 0;
+	return error ? error : __atomic_fetch_or(&bits[row / 64], bit, __ATOMIC_ACQ_REL) & bit ? 1 : 0;
 }
 static inline int allocpool_bit_clear(const struct allocpool_view *view, uint64_t *bits, uint32_t row)
 {
