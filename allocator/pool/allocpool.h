@@ -20,6 +20,14 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+#ifdef __cplusplus
+#define ALLOCPOOL_CAST(type, value) static_cast<type>(value)
+#else
+#define ALLOCPOOL_CAST(type, value) ((type)(value))
+#endif
+/* Byte B of a bitmap lies at B ^ this. */
+#define ALLOCPOOL_BYTE_ORDER (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0u : 7u)
+
 #define ALLOCPOOL_MAX_ROWS (UINT32_MAX - 63u)
 #define ALLOCPOOL_MAX_ROW_BYTES (1u << 30)
 
@@ -183,11 +191,13 @@ static inline int allocpool_bit_get(const struct allocpool_view *view, const uin
 	int error = allocpool_check_bit(view, bits, row);
 	return error ? error : __atomic_load_n(&bits[row / 64], __ATOMIC_ACQUIRE) >> (row % 64) & 1 ? 1 : 0;
 }
+/* Without a look first at whether it is set: the atomic step puts what was written to the row before the bit, also
+ * where another is just clearing it. */
 static inline int allocpool_bit_set(const struct allocpool_view *view, uint64_t *bits, uint32_t row)
 {
-	int was = allocpool_bit_get(view, bits, row);
+	int error = allocpool_check_bit(view, bits, row);
 	uint64_t bit = 1ull << (row % 64);
-	return was ? was : __atomic_fetch_or(&bits[row / 64], bit, __ATOMIC_ACQ_REL) & bit ? 1 : 0;
+	return error ? error : __atomic_fetch_or(&bits[row / 64], bit, __ATOMIC_ACQ_REL) & bit ? 1 : 0;
 }
 static inline int allocpool_bit_clear(const struct allocpool_view *view, uint64_t *bits, uint32_t row)
 {
@@ -214,13 +224,16 @@ static inline int allocpool_mark_dirty_mask(const struct allocpool_view *view, u
 	__atomic_fetch_or(&view->dirty[word], mask, __ATOMIC_ACQ_REL);
 	return 0;
 }
-/* Exclusive: without the atomic step. */
+/* Exclusive: without the atomic step; and by bytes, for a word that was just written to would be waited for. */
 static inline int allocpool_mark_dirty_exclusive(const struct allocpool_view *view, uint32_t row)
 {
-	int was = allocpool_bit_get(view, view ? view->dirty : NULL, row);
-	if (was == 0)
-		view->dirty[row / 64] |= 1ull << (row % 64);
-	return was;
+	int error = allocpool_check_bit(view, view ? view->dirty : NULL, row);
+	if (error)
+		return error;
+	void *bits = view->dirty;
+	unsigned char *byte = ALLOCPOOL_CAST(unsigned char *, bits) + (row / 8 ^ ALLOCPOOL_BYTE_ORDER), was = *byte;
+	*byte = ALLOCPOOL_CAST(unsigned char, was | 1u << (row % 8));
+	return was >> (row % 8) & 1;
 }
 /* Shared. */
 static inline int allocpool_is_dirty(const struct allocpool_view *view, uint32_t row)

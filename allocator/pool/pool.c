@@ -93,31 +93,50 @@ static uint32_t next_with_free(const struct allocpool *pool, uint32_t word)
 	return some ? at * 64 + (uint32_t)__builtin_ctzll(some) : pool->words;
 }
 
-/* Rows that come again lie scattered, and their new owner writes to them at once: some are fetched ahead. (Above the
- * high-water mark they come in a row: the CPU sees that by itself.) */
+/* What alloc and its caller write to. */
+static inline void fetch_row(const struct allocpool *pool, uint32_t row)
+{
+	const struct allocpool_view *view = &pool->view;
+	fetch(pool_bytes(pool, row));
+	if (view->keys)
+		fetch(view->keys + row);
+	if (view->stamps)
+		fetch(view->stamps + row);
+	if (view->counters)
+		fetch(view->counters + row);
+}
+
+/* Rows that come again lie scattered, and their new owner writes to them at once: some are fetched ahead, with their
+ * fields. (Above the high-water mark they come in a row: the CPU sees that by itself.) */
 static void fetch_ahead(struct allocpool *pool, uint32_t word)
 {
 	const uint32_t end = pool->high_water / 64;
 	uint32_t taken = word < pool->words ? (uint32_t)__builtin_popcountll(~pool->used[word]) : 0;
-	pool->fetched_ahead = word < pool->fetched && pool->fetched_ahead > taken ? pool->fetched_ahead - taken : 0;
-	if (pool->fetched <= word)
-		pool->fetched = word + 1;
-	while (pool->fetched_ahead < FETCHED_AHEAD && pool->fetched < end) {
-		uint32_t next = next_with_free(pool, pool->fetched);
-		pool->fetched = next + 1;
+	uint32_t ahead = word < pool->fetched && pool->fetched_ahead > taken ? pool->fetched_ahead - taken : 0;
+	uint32_t next = pool->fetched > word ? pool->fetched : word + 1;
+	while (ahead < FETCHED_AHEAD && next < end) {
+		next = next_with_free(pool, next);
 		if (next >= end)
 			break;
-		for (uint64_t m = ~pool->used[next]; m; m &= m - 1, pool->fetched_ahead++)
-			__builtin_prefetch(pool_bytes(pool, next * 64 + (uint32_t)__builtin_ctzll(m)), 1);
+		for (uint64_t m = ~pool->used[next]; m; m &= m - 1, ahead++)
+			fetch_row(pool, next * 64 + (uint32_t)__builtin_ctzll(m));
+		next++;
 	}
+	pool->fetched = next;
+	pool->fetched_ahead = ahead;
+}
+
+static uint32_t find_lowest(struct allocpool *pool)
+{
+	if (pool->lowest >= pool->words || pool->used[pool->lowest] == UINT64_MAX)
+		pool->lowest = next_with_free(pool, pool->lowest);
+	return pool->lowest;
 }
 
 uint32_t pool_lowest_word(struct allocpool *pool)
 {
-	if (pool->lowest < pool->words && pool->used[pool->lowest] != UINT64_MAX)
-		return pool->lowest;
-	pool->lowest = next_with_free(pool, pool->lowest);
-	if (pool->lowest < pool->high_water / 64)
+	uint32_t before = pool->lowest;
+	if (find_lowest(pool) != before && pool->lowest < pool->high_water / 64)
 		fetch_ahead(pool, pool->lowest);
 	return pool->lowest;
 }
@@ -272,20 +291,54 @@ int allocpool_alloc_mask(struct allocpool *pool, uint32_t now, unsigned most, ui
 	return (int)count;
 }
 
+/* The lowest free rows of the next word that has any, up to MOST, are in use from now on; how many, or an error. */
+static long take_some(struct allocpool *pool, size_t most, uint32_t *ret_rows)
+{
+	uint32_t word = find_lowest(pool), count = 0;
+	if (word == pool->words)
+		return -ENOSPC;
+	uint64_t left = ~pool->used[word], mask = 0;
+	for (; left && count < most; left &= left - 1, count++) {
+		uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(left);
+		int error = pool->alloc_asks ? make_ready(pool, row) : 0;
+		if (error && (!mask || error == -EUCLEAN)) /* which is told once */
+			return error;
+		if (error)
+			break;
+		mask |= left & -left;
+		ret_rows[count] = row;
+	}
+	pool_take(pool, word, mask, count);
+	return (long)count;
+}
+
 int allocpool_alloc_bulk(struct allocpool *pool, const uint64_t *keys, uint32_t now, size_t count, uint32_t *ret_rows)
 {
+	size_t taken = 0;
+	long some = 0;
 	if (!pool || (count && !ret_rows))
 		return -EINVAL;
 	if (count > pool->config.max_rows - pool->live)
 		return -ENOSPC;
-	for (size_t i = 0; i < count; i++) {
-		int error = allocpool_alloc(pool, keys ? keys[i] : 0, now, &ret_rows[i]);
-		if (!error)
-			continue;
-		while (i--)
-			pool_release(pool, ret_rows[i] / 64, 1ull << (ret_rows[i] % 64), 1);
-		return error;
+	for (; taken < count; taken += (size_t)some) {
+		some = take_some(pool, count - taken, ret_rows + taken);
+		if (some < 0)
+			break;
 	}
+	if (some < 0) {
+		while (taken--)
+			pool_release(pool, ret_rows[taken] / 64, 1ull << (ret_rows[taken] % 64), 1);
+		return (int)some;
+	}
+	for (size_t i = 0; i < count && i < FETCHED_AHEAD; i++)
+		fetch_row(pool, ret_rows[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (i + FETCHED_AHEAD < count)
+			fetch_row(pool, ret_rows[i + FETCHED_AHEAD]);
+		begin_row(pool, ret_rows[i], keys ? keys[i] : 0, now);
+	}
+	if (pool->config.low_water && count)
+		tell_low(pool);
 	return 0;
 }
 

@@ -10,14 +10,16 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define DEAD_BYTE 0xdd
 
+#define SCAN_WORDS 8u /* of the bitmap, that are looked at together */
+
 struct kernels {
 	const char *name;
-	/* The first word of [word, end) with a row in use that is older than AGE, or below a limit; *ret_mask its
-	 * rows. END: none. */
+	/* Goes through [word, end) by SCAN_WORDS words, to the first ones with a row in use that is older than AGE, or
+	 * below a limit, and gives the first word of them; ret_masks are the rows of each, 0 from END on. END: none. */
 	uint32_t (*older)(const uint32_t *stamps, const uint64_t *used, uint32_t word, uint32_t end, uint32_t now,
-			  uint32_t age, uint64_t *ret_mask);
+			  uint32_t age, uint64_t ret_masks[SCAN_WORDS]);
 	uint32_t (*below)(const uint32_t *counters, const uint64_t *used, uint32_t word, uint32_t end, uint32_t limit,
-			  uint64_t *ret_mask);
+			  uint64_t ret_masks[SCAN_WORDS]);
 };
 
 struct allocpool {
@@ -63,6 +65,14 @@ uint32_t pool_lowest_word(struct allocpool *pool);
 /* MASK has COUNT rows, at least one. */
 void pool_take(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count);
 void pool_release(struct allocpool *pool, uint32_t word, uint64_t mask, uint32_t count);
+
+/* gcc (12 at least) drops the calls of a function that does nothing but prefetch: it has no effect. The empty asm is
+ * one. */
+static inline void fetch(const void *at)
+{
+	__builtin_prefetch(at, 1);
+	__asm__ volatile("");
+}
 
 static inline bool pool_has(const struct allocpool *pool, uint32_t row)
 {

@@ -108,7 +108,7 @@ expect_sane() {
   json pool-256 '[.contenders[].median | .insert_ns > 0 and .walk_ns > 0 and .evict_map_10_ns > 0 and .refill_ns > 0] | all'
   json pool-256 '.contenders.pool.median | .metadata_bytes < 16.3 and .resident_after_ratio < 1.5 and .sum_ns > 0 and .gather_ns > 0 and .dirty_mask_ns > 0 and .pause_worst_us > 0'
   json pool-256 '.contenders.list.median.resident_after_ratio > 1.5'
-  json pool-256 '.goals | length == 16'
+  json pool-256 '.goals | length == 17'
   expect_picture "$out/pool-256.png"
   run "$bench/pool" --quick --only pool --out "$out"
   [[ $status -eq 0 && -e $out/pool-64.json && -e $out/pool-4096.json ]]

@@ -46,6 +46,8 @@ passes() {
 
 @test "pool: its contract under a reader-writer lock, says ThreadSanitizer" { passes "$tests/threads"; }
 
+@test "pool: a row that is written while it is saved is dirty again, or saved" { passes "$tests/marks"; }
+
 @test "pool: the C++ header, as C++17 and as C++20" {
   passes "$tests/cxx17"
   passes "$tests/cxx20"

@@ -35,35 +35,65 @@ static uint64_t used[WORDS];
 static unsigned compare(const struct kernels *one, const struct kernels *other, uint32_t now, uint32_t age)
 {
 	unsigned differences = 0;
-	uint64_t mask[4];
+	uint64_t masks[4][SCAN_WORDS];
 	for (uint32_t word = 0; word < WORDS; word++) {
 		uint32_t end = word + 1 + chance() % (WORDS - word);
-		memset(mask, 0, sizeof mask);
-		differences += one->older(stamps, used, word, end, now, age, &mask[0]) !=
-			       other->older(stamps, used, word, end, now, age, &mask[1]);
-		differences += one->below(stamps, used, word, end, now, &mask[2]) !=
-			       other->below(stamps, used, word, end, now, &mask[3]);
-		differences += mask[0] != mask[1] || mask[2] != mask[3];
+		memset(masks, 0, sizeof masks);
+		uint32_t older = one->older(stamps, used, word, end, now, age, masks[0]);
+		uint32_t below = one->below(stamps, used, word, end, now, masks[2]);
+		differences += older != other->older(stamps, used, word, end, now, age, masks[1]);
+		differences += below != other->below(stamps, used, word, end, now, masks[3]);
+		differences += older < end && memcmp(masks[0], masks[1], sizeof masks[0]) != 0;
+		differences += below < end && memcmp(masks[2], masks[3], sizeof masks[2]) != 0;
 	}
 	return differences;
+}
+
+/* That AT is the first of [WORD, END), by steps of SCAN_WORDS, with rows in ROWS, and MASKS are they. */
+static bool is_first(const uint64_t *rows, uint32_t word, uint32_t end, uint32_t at, const uint64_t *masks)
+{
+	for (; word < end; word += SCAN_WORDS) {
+		uint64_t some = 0, expected[SCAN_WORDS] = { 0 };
+		for (uint32_t i = 0; i < SCAN_WORDS && word + i < end; i++)
+			some |= expected[i] = rows[word + i];
+		if (some)
+			return at == word && memcmp(masks, expected, sizeof expected) == 0;
+	}
+	return at >= end;
 }
 
 /* What the header says, row by row, against the form that is compared with. */
 static unsigned check_scalar(const struct kernels *scalar, uint32_t now, uint32_t age)
 {
 	unsigned differences = 0;
+	uint64_t older[WORDS] = { 0 }, below[WORDS] = { 0 }, masks[SCAN_WORDS];
+	for (uint32_t row = 0; row < WORDS * 64; row++) {
+		uint32_t passed = now - stamps[row];
+		uint64_t bit = used[row / 64] & 1ull << (row % 64);
+		older[row / 64] |= passed <= INT32_MAX && passed > age ? bit : 0;
+		below[row / 64] |= stamps[row] < now ? bit : 0;
+	}
 	for (uint32_t word = 0; word < WORDS; word++) {
-		uint64_t older = 0, below = 0, mask[2] = { 0 };
-		for (uint32_t i = 0; i < 64; i++) {
-			uint32_t passed = now - stamps[word * 64 + i];
-			older |= (uint64_t)(passed <= INT32_MAX && passed > age) << i;
-			below |= (uint64_t)(stamps[word * 64 + i] < now) << i;
-		}
-		scalar->older(stamps, used, word, word + 1, now, age, &mask[0]);
-		scalar->below(stamps, used, word, word + 1, now, &mask[1]);
-		differences += mask[0] != (older & used[word]) || mask[1] != (below & used[word]);
+		uint32_t end = word + 1 + chance() % (WORDS - word);
+		uint32_t at = scalar->older(stamps, used, word, end, now, age, masks);
+		differences += !is_first(older, word, end, at, masks);
+		at = scalar->below(stamps, used, word, end, now, masks);
+		differences += !is_first(below, word, end, at, masks);
 	}
 	return differences;
+}
+
+/* In two rounds of three most rows are young, so that nothing is found in most groups of words; in one of four most
+ * words are free. */
+static void fill(uint32_t now, uint32_t age, unsigned round)
+{
+	for (uint32_t i = 0; i < WORDS * 64; i++)
+		stamps[i] = round % 3 && chance() % 1000 ? now : value_near(chance() % 2 ? now : now - age);
+	for (uint32_t i = 0; i < WORDS; i++)
+		used[i] = round % 4 == 0 && chance() % 16 ? 0 :
+			  chance() % 4                    ? (uint64_t)chance() << 32 | chance() :
+			  chance() % 2                    ? UINT64_MAX :
+							    0;
 }
 
 int main(void)
@@ -74,10 +104,7 @@ int main(void)
 		return 1;
 	for (unsigned round = 0; round < 300; round++) {
 		uint32_t now = value_near(0), age = value_near(100) & INT32_MAX;
-		for (uint32_t i = 0; i < WORDS * 64; i++)
-			stamps[i] = value_near(chance() % 2 ? now : now - age);
-		for (uint32_t i = 0; i < WORDS; i++)
-			used[i] = chance() % 4 ? (uint64_t)chance() << 32 | chance() : chance() % 2 ? UINT64_MAX : 0;
+		fill(now, age, round);
 		differences += check_scalar(scalar, now, age);
 		forms = 0;
 		for (uint32_t simd = ALLOCPOOL_SIMD_AVX2; simd <= ALLOCPOOL_SIMD_NEON; simd++)
