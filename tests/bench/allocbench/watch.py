@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from statistics import median
+from statistics import NormalDist, fmean, median
 from typing import Any
 
 from . import procfs
@@ -28,6 +28,7 @@ BUCKET = re.compile(r'[a-z_]+:?[a-z_:]*time_to_first_token_seconds_bucket\{.*\bl
 BLOCKS = 100    # of a slope, at most: each pair of them is compared
 FEWEST_BLOCKS = 12
 ALIKE = 0.3     # the correlation of a block with the next one from which on they are no evidence of their own
+LEAST_ALPHA = 1e-9  # beyond it scipy's rounding ends: the interval is as good as all slopes that there are
 STEADY = 0.01   # of its memory an hour, to either side: what is within does not grow
 
 
@@ -191,17 +192,32 @@ def in_blocks(values: list[float], count: int) -> list[float]:
 
 def theil_sen(hours: list[float], values: list[float]) -> Any:
     """Over blocks, each pair of which is compared: one look is much like the next one, so they are made larger until
-    they are not."""
+    they are not. What likeness is left then widens the interval."""
     from scipy import stats
     count = BLOCKS
     while True:
         x, y = in_blocks(hours, count), in_blocks(values, count)
         found = stats.theilslopes(y, x)
-        left = [b - found.slope * a - found.intercept for a, b in zip(x, y)]
-        power = sum(r * r for r in left)
-        if count // 2 < FEWEST_BLOCKS or sum(a * b for a, b in zip(left, left[1:])) <= ALIKE * power:
-            return found
+        likeness = likeness_of([b - found.slope * a for a, b in zip(x, y)])
+        if likeness <= ALIKE or count // 2 < FEWEST_BLOCKS:
+            return stats.theilslopes(y, x, alpha=alpha_of(likeness, len(x)))
         count //= 2
+
+
+def likeness_of(values: list[float]) -> float:
+    """The correlation of each with the next one."""
+    left = [value - fmean(values) for value in values]
+    power = sum(r * r for r in left)
+    return sum(a * b for a, b in zip(left, left[1:])) / power if power else 0.0
+
+
+def alpha_of(likeness: float, count: int) -> float:
+    """5 % where the values are evidence of their own. Where each is like the next one the deviation of a trend's test is
+    sqrt((1 + r) / (1 - r)) times as large (Bayley and Hammersley 1946), r being found too small by (1 + 4 r) / n in n
+    values (Kendall 1954)."""
+    true = min(max(likeness + (1 + 4 * likeness) / count, 0.0), 0.99)
+    wide = NormalDist().inv_cdf(0.975) * math.sqrt((1 + true) / (1 - true))
+    return max(2 * NormalDist().cdf(-wide), LEAST_ALPHA)
 
 
 def slope(rows: list[dict[str, Any]]) -> str:
