@@ -107,16 +107,18 @@ cpu_milliseconds() {
   { time "$@" >/dev/null 2>&1 || true; } 2>&1 | awk '{ printf "%d\n", ($1 + $2) * 1000 }'
 }
 
-# cpu_milliseconds_within LIMIT COMMAND...: the same, the first of three that is below the
-# limit: who shares caches and cores with it adds to its time, and nothing takes from it.
-cpu_milliseconds_within() {
-  local limit=$1 took
-  shift
+# expect_cpu_grows FEW MANY OPTION...: what an audit of the process MANY takes that is ten times FEW, beside it: at most
+# thirty times as much. What compares each with each takes a hundred times. The machine's speed is in both; who shares its
+# cores with one of them adds to that one's time, so three tries.
+expect_cpu_grows() {
+  local few many
   for _ in 1 2 3; do
-    took=$(cpu_milliseconds "$@")
-    [ "$took" -ge "$limit" ] || break
+    few=$(cpu_milliseconds "$allocrun" --check --pid "$1" "${@:3}")
+    many=$(cpu_milliseconds "$allocrun" --check --pid "$2" "${@:3}")
+    ((many > 30 * (few > 0 ? few : 1))) || break
   done
-  echo "$took"
+  report_figure "${*:3}: $few and $many ms of CPU"
+  ((many > 0 && many <= 30 * (few > 0 ? few : 1))) || fails "CPU of ten times as much, ${*:3}" "at most 30 * $few ms" "$many ms"
 }
 
 # opens COMMAND...: how many files it opens.
