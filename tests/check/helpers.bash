@@ -111,14 +111,15 @@ cpu_milliseconds() {
 # thirty times as much. What compares each with each takes a hundred times. The machine's speed is in both; who shares its
 # cores with one of them adds to that one's time, so three tries.
 expect_cpu_grows() {
-  local few many
+  local few many most
   for _ in 1 2 3; do
     few=$(cpu_milliseconds "$allocrun" --check --pid "$1" "${@:3}")
     many=$(cpu_milliseconds "$allocrun" --check --pid "$2" "${@:3}")
-    ((many > 30 * (few > 0 ? few : 1))) || break
+    most=$((30 * (few > 0 ? few : 1)))
+    ((many > most)) || break
   done
   report_figure "${*:3}: $few and $many ms of CPU"
-  ((many > 0 && many <= 30 * (few > 0 ? few : 1))) || fails "CPU of ten times as much, ${*:3}" "at most 30 * $few ms" "$many ms"
+  ((many > 0 && many <= most)) || fails "CPU of ten times as much, ${*:3}" "at most $most ms" "$many ms"
 }
 
 # opens COMMAND...: how many files it opens.

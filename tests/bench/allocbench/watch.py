@@ -206,7 +206,8 @@ def theil_sen(hours: list[float], values: list[float]) -> Any:
 
 def likeness_of(values: list[float]) -> float:
     """The correlation of each with the next one."""
-    left = [value - fmean(values) for value in values]
+    mean = fmean(values)
+    left = [value - mean for value in values]
     power = sum(r * r for r in left)
     return sum(a * b for a, b in zip(left, left[1:])) / power if power else 0.0
 
