@@ -15,8 +15,10 @@ def of_run(run: Run) -> Figures:
     start, done, end = run.mark("start"), run.mark("done"), run.mark("end")
     figures: Figures = {
         "start_mib": start.rss_kib / 1024,
-        # The kernel's high-water mark may lag behind by a few pages for each CPU.
-        "peak_mib": max(done.peak_kib, *(m.rss_kib for m in run.marks if m is not end)) / 1024,
+        # The kernel's high-water mark may lag behind by a few pages for each CPU, and a thread
+        # that goes to sleep after "done" may touch one more: the most that was ever seen.
+        "peak_mib": max(done.peak_kib, *run.idle_kib.values(),
+                        *(m.rss_kib for m in run.marks if m is not end)) / 1024,
         "done_mib": done.rss_kib / 1024,
         "user_s": end.user - start.user,
         "system_s": end.system - start.system,
