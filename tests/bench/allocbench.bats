@@ -218,7 +218,7 @@ complete_words() {
 }
 
 @test "kind bench: the server listens on another port than it was told" {
-  allocbench run "${few[@]}" --ready-timeout 1 -- "${server[@]}" elsewhere
+  allocbench run "${few[@]}" --ready-timeout 5 -- "${server[@]}" elsewhere
   fails 1 "it listens on "
 }
 
@@ -309,9 +309,9 @@ complete_words() {
 }
 
 @test "kind bench: kill -9 of the bench while the server starts, works, idles; run again goes on" {
-  allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
+  allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:5 -- "${server[@]}"
   rounds_kept 1
-  few+=(--arms glibc --phases 'burst:20@40,idle:2' --rounds 2)
+  few+=(--arms glibc --phases 'burst:20@40,idle:5' --rounds 2)
   for words in start burst idle; do
     start_until ": $words" -- "${server[@]}"
     kill -KILL "$bench_pid"
@@ -351,7 +351,7 @@ complete_words() {
 }
 
 @test "kind bench: Ctrl-C ends it in order; run again goes on" {
-  start_until "round 2/2.*: burst" --rounds 2 --arms glibc --phases burst:40@40,idle:0.3 -- "${server[@]}"
+  start_until "round 2/2.*: burst" --rounds 2 --arms glibc --phases burst:40@40,idle:3 -- "${server[@]}"
   kill -INT "$bench_pid"
   ended_with 130 "stopped; the complete rounds are kept"
   rounds_kept 1
@@ -359,7 +359,7 @@ complete_words() {
 
 @test "kind bench: nohup is heeded: a terminal that goes away ends nothing" {
   trap '' HUP
-  start_until ": burst" --arms glibc --phases burst:20@40,idle:0.3 -- "${server[@]}"
+  start_until ": burst" --arms glibc --phases burst:20@40,idle:5 -- "${server[@]}"
   trap - HUP
   kill -HUP "$bench_pid"
   ended_with 0
@@ -385,13 +385,16 @@ complete_words() {
 }
 
 @test "kind bench: a run with another plan, and a second one in the same folder, are refused" {
-  start_until "round 2/2" --rounds 2 --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
-  allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:2 -- "${server[@]}"
+  start_until "round 1/2" --rounds 2 --arms glibc --phases burst:20@40,idle:60 -- "${server[@]}"
+  allocbench run "${few[@]}" --arms glibc --phases burst:20@40,idle:60 -- "${server[@]}"
   fails 125 "another run is at work in it"
   kill -TERM "$bench_pid"
   ended_with 130
-  allocbench run "${few[@]}" --arms glibc,balanced --phases burst:20@40,idle:2 --rounds 2 -- "${server[@]}"
+  one_run
+  allocbench run "${few[@]}" -o "$measured" --arms glibc --rounds 2 -- "${server[@]}"
   fails 125 "has a run with other arms"
+  allocbench run "${few[@]}" -o "$measured" --rounds 2 -- "${server[@]}" elsewhere
+  fails 125 "has a run with other server"
 }
 
 @test "allocbench: the page needs nothing from outside and draws what was seen" {
@@ -475,8 +478,10 @@ PYTHON
 }
 
 @test "allocbench: watch follows a server, ends in order, and says what it saw" {
-  python3 -c 'import time; kept = bytearray(50 << 20); time.sleep(600)' 3>&- &
+  local ready=$BATS_TEST_TMPDIR/ready _
+  python3 -c 'import sys, time; kept = bytearray(50 << 20); open(sys.argv[1], "w").close(); time.sleep(600)' "$ready" 3>&- &
   watched=$!
+  for _ in {1..100}; do [ ! -e "$ready" ] || break; sleep 0.1; done
   "$tool" watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=$watched" --every 0.1 \
     >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
   watcher=$!
