@@ -120,7 +120,7 @@ with_build() {
   local id=$1 preloaded
   preload "$@"
   shift
-  run timeout --signal=KILL "${SECONDS_ALLOWED:-300}" "${preloaded[@]}"
+  run timeout --signal=KILL "${SECONDS_ALLOWED:-1200}" "${preloaded[@]}"
   [ "$status" -ne 137 ] || fail "command: $*" "  hangs with $id, or was killed" "$output"
   [ "$status" -eq 0 ] || fail "command: $*" "  status $status with $id" "$output"
   assert_lacks "$output" 'ERROR: ld.so'

@@ -30,7 +30,7 @@ allocbench() { run --separate-stderr "$tool" "$@"; }
 
 expect_nobody_left() {
   local _
-  for _ in {1..100}; do
+  for _ in {1..600}; do
     pgrep -f "$BATS_TEST_TMPDIR/" >/dev/null || return 0
     sleep 0.1
   done
@@ -69,7 +69,7 @@ start_until() {
   shift
   "$tool" run "${few[@]}" "$@" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" 3>&- &
   bench_pid=$!
-  for _ in {1..300}; do
+  for _ in {1..1800}; do
     ! grep -q "$words" "$BATS_TEST_TMPDIR/stderr" || return 0
     sleep 0.1
   done
@@ -174,7 +174,7 @@ complete_words() {
 }
 
 @test "allocbench: an OpenAI endpoint is streamed: time to the first token and between tokens" {
-  allocbench run "${few[@]}" --arms glibc --load openai:tiny --phases burst:6@20,idle:0.2 --metrics ttft_p50 -- "${server[@]}"
+  allocbench run "${few[@]}" --arms glibc --load openai:tiny --phases burst:12@4,idle:0.2 --metrics ttft_p50 -- "${server[@]}"
   succeeds
   allocbench report "$out" --format json
   jq -e '.arms.glibc.median | .ttft_p50 > 0 and .tpot_p50 > 5 and .e2e_p50 > .ttft_p50' <<<"$output"
@@ -218,7 +218,7 @@ complete_words() {
 }
 
 @test "kind bench: the server listens on another port than it was told" {
-  allocbench run "${few[@]}" --ready-timeout 5 -- "${server[@]}" elsewhere
+  allocbench run "${few[@]}" --ready-timeout 20 -- "${server[@]}" elsewhere
   fails 1 "it listens on "
 }
 
@@ -226,7 +226,7 @@ complete_words() {
   "$python" -c 'import http.server, sys; s = http.server.HTTPServer(("127.0.0.1", 0), None); print(s.server_port, flush=True); s.serve_forever()' \
     "$BATS_TEST_TMPDIR/other" >"$BATS_TEST_TMPDIR/port" 3>&- &
   local other=$! _
-  for _ in {1..100}; do [ ! -s "$BATS_TEST_TMPDIR/port" ] || break; sleep 0.1; done
+  for _ in {1..600}; do [ ! -s "$BATS_TEST_TMPDIR/port" ] || break; sleep 0.1; done
   allocbench run "${few[@]}" --port "$(cat "$BATS_TEST_TMPDIR/port")" -- "${server[@]}"
   kill "$other"
   fails 1 "is not free"
@@ -329,7 +329,7 @@ complete_words() {
 
 @test "kind bench: kill -9 of the server while it works and while it idles" {
   for phase in burst idle; do
-    start_until ": $phase" --phases burst:200@50,idle:20 -- "${server[@]}"
+    start_until ": $phase" --phases burst:1000@50,idle:20 -- "${server[@]}"
     pkill -KILL -f "^[^ ]*python3 $BATS_TEST_TMPDIR/server.py"
     ended_with 1 "the server was killed by SIGKILL"
     [ ! -e "$out/rounds.jsonl" ]
@@ -481,7 +481,7 @@ PYTHON
   local ready=$BATS_TEST_TMPDIR/ready _
   python3 -c 'import sys, time; kept = bytearray(50 << 20); open(sys.argv[1], "w").close(); time.sleep(600)' "$ready" 3>&- &
   watched=$!
-  for _ in {1..100}; do [ ! -e "$ready" ] || break; sleep 0.1; done
+  for _ in {1..600}; do [ ! -e "$ready" ] || break; sleep 0.1; done
   "$tool" watch -o "$BATS_TEST_TMPDIR/watch.jsonl" --arm "mine=$watched" --every 0.1 \
     >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
   watcher=$!
@@ -527,7 +527,7 @@ serve() {
   local _
   "$root/build/prefix/bin/allocrun" --quiet --allocator jemalloc -- python3 "$BATS_TEST_TMPDIR/server.py" "$port" >"$BATS_TEST_TMPDIR/server.log" 2>&1 3>&- &
   served=$!
-  for _ in {1..100}; do ! curl -sf "http://127.0.0.1:$port/" >/dev/null || return 0; sleep 0.1; done
+  for _ in {1..600}; do ! curl -sf "http://127.0.0.1:$port/" >/dev/null || return 0; sleep 0.1; done
   return 1
 }
 

@@ -107,14 +107,14 @@ teardown() { podman rm --force --time 0 "$container" >/dev/null 2>&1 || true; }
   [ "$output" = inactive ]
 }
 
-# Killed as soon as the journal says that it has begun: the restart of srv takes two seconds.
+# Killed as soon as the journal says that it has begun: the restart of srv waits for the end of /slow.
 killed_in_apply() {
   inside sh -c 'mkdir -p /etc/systemd/system/srv.service.d && cd /etc/systemd/system/srv.service.d &&
-    printf "[Service]\nExecStartPre=/bin/sleep 2\n" >slow.conf && systemctl daemon-reload && systemctl restart srv'
+    printf "[Service]\nExecStartPre=/bin/sh -c \"while [ -e /slow ]; do sleep 0.1; done\"\n" >slow.conf && systemctl daemon-reload && systemctl restart srv'
   before=$(manifest "$container")
   inside "$node" stage /t/0.1.0.tar.gz
-  inside sh -c '"$1" apply --confirm-within 600s --unit srv.service --policy /t/good.conf >/dev/null 2>&1 & pid=$!
-    until [ -L /opt/allocrun/current ]; do sleep 0.02; done; kill -9 $pid' sh "$node"
+  inside sh -c 'touch /slow; "$1" apply --confirm-within 600s --unit srv.service --policy /t/good.conf >/dev/null 2>&1 & pid=$!
+    until [ -L /opt/allocrun/current ]; do sleep 0.02; done; kill -9 $pid; rm /slow' sh "$node"
   state_is applied
   [ "$(inside "$node" status --format json | jq -r .whole)" = false ]
 }
@@ -234,11 +234,12 @@ killed_in_apply() {
   inside "$node" gate --without-server
   inside "$node" confirm
   inside cp -a /opt/allocrun/versions/0.2.0 /opt/allocrun/versions/0.0.9
-  inside sh -c 'flock -n /var/lib/allocrun/rollout.lock sleep 30 & until [ -e /proc/$! ]; do :; done; sleep 0.2'
+  inside sh -c 'flock /var/lib/allocrun/rollout.lock sleep 300 & while flock -n /var/lib/allocrun/rollout.lock true; do sleep 0.1; done'
   run inside "$node" gc
   [ "$status" -eq 5 ]
   inside pkill -x flock
-  inside pkill -f "^sleep 30$"
+  inside pkill -f "^sleep 300$"
+  inside flock -w 60 /var/lib/allocrun/rollout.lock true
   # Back to one that is there still, and forth again, by its name.
   inside "$node" apply --confirm-within 60s --target 0.1.0
   inside "$node" gate --without-server
@@ -319,13 +320,14 @@ killed_in_apply() {
   inside test ! -e /opt/allocrun/current
   run inside "$node" plan --unit $'srv.service\nExecStart=/bin/false'
   [ "$status" -eq 2 ]
-  printf '#!/bin/sh\n[ -x /opt/allocrun/current/bin/allocrun ] || exec sleep 900\nexec /opt/allocrun/current/bin/allocrun -- sleep 4\n' >"$BATS_TEST_TMPDIR/dies"
+  inside mkfifo /root/die
+  printf '#!/bin/sh\n[ -x /opt/allocrun/current/bin/allocrun ] || exec sleep 900\nexec /opt/allocrun/current/bin/allocrun -- sh -c "read _ </root/die"\n' >"$BATS_TEST_TMPDIR/dies"
   chmod 755 "$BATS_TEST_TMPDIR/dies"
   podman cp "$BATS_TEST_TMPDIR/dies" "$container:/root/dies"
   server /root/dies
   inside "$node" apply --confirm-within 60s --unit srv.service
   inside "$node" gate
-  run inside "$node" gate --soak 10s
+  run inside sh -c '{ sleep 3; echo >/root/die; } & exec "$1" gate --soak 10s' sh "$node"
   [ "$status" -eq 1 ]
   [[ $output == *"srv.service is not active"* ]]
   run inside "$node" confirm
@@ -336,7 +338,7 @@ killed_in_apply() {
 # The timer's run waits for the lock while its change is taken back: the next change is not its business.
 @test "node: the timer of a change that was taken back does not reach the next one" {
   inside "$node" stage /t/0.1.0.tar.gz
-  inside "$node" apply --confirm-within 1s
+  inside "$node" apply --confirm-within 15s
   # It has no time to look while somebody else has the lock.
   inside sh -c 'exec flock /var/lib/allocrun/rollout.lock sh -c "until systemctl -q is-active allocrun-deadman.service; do sleep 0.1; done
     kill -STOP \$(systemctl show -P MainPID allocrun-deadman.service)"'

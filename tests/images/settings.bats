@@ -110,9 +110,10 @@ ROWS
 }
 
 @test "settings: the end of a server: its own status, by podman stop and after a kill for want of memory" {
-  local began=$SECONDS
+  local began
   contain "${server[@]}" "$slim" vllm serve
   ready
+  began=$SECONDS
   attempt podman --runtime runc stop --time 60 "$container"
   [ $((SECONDS - began)) -lt 60 ] || fails "podman stop" "an end by the signal" "by the kill after 60 s"
   expect_equal "exit code" 42 "$(podman inspect --format '{{.State.ExitCode}}' "$container")"

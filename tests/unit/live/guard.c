@@ -12,8 +12,9 @@
 #include "support/pool.h"
 #include "util/clock.h"
 
-#define PATIENCE_MS 200
-#define SLICE_MS 300
+/* Longer than a virtual machine's CPU is taken away for, most of the time. */
+#define PATIENCE_MS 1500
+#define SLICE_MS 2000
 #define TURNS 8
 
 enum look { QUICK, STANDS_STILL, BUSY, PAUSES, HUNGRY, CRASHES };
@@ -71,7 +72,7 @@ static void look(void *user, size_t at)
 			zero = 0;
 		break;
 	case PAUSES:
-		while (clock_now_ms() - start < 4 * PATIENCE_MS)
+		while (clock_now_ms() - start < 2 * PATIENCE_MS)
 			nanosleep(&moment, NULL);
 		break;
 	case HUNGRY:

@@ -86,7 +86,7 @@ static void test_first_thread_has_ended(void **state)
 		skip();
 	pid = start(WORDS(program), NULL);
 	assert_int_equal(root_open(NULL, &root), 0);
-	for (int i = 0; i < 400 && stat.state != 'Z'; i++) {
+	for (int i = 0; i < 6000 && stat.state != 'Z'; i++) {
 		nanosleep(&pause, NULL);
 		assert_int_equal(stat_read(&root, pid, &stat), 0);
 	}
@@ -123,7 +123,7 @@ static void test_thread(void **state)
 		skip();
 	pid = start(WORDS(program), NULL);
 	assert_int_equal(root_open(NULL, &root), 0);
-	for (int i = 0; i < 400 && (!threads || !threads[0] || !threads[1]); i++) {
+	for (int i = 0; i < 6000 && (!threads || !threads[0] || !threads[1]); i++) {
 		nanosleep(&pause, NULL);
 		root_list(&root, &pool, mem_printf(&pool, "/proc/%d/task", (int)pid), "", &threads);
 	}
@@ -147,11 +147,15 @@ static void test_named_as_the_launcher(void **state)
 	(void)state;
 	assert_int_equal(system(mem_printf(&pool, "cp /bin/sleep %s", program)), 0);
 	pid = start(WORDS(program, "600"), NULL);
-	clock_gettime(CLOCK_MONOTONIC, &before);
-	look(LIVE_PID, mem_printf(&pool, "%d", (int)pid), NULL, &facts);
-	clock_gettime(CLOCK_MONOTONIC, &after);
+	/* Waited for it would take three seconds each time; a CPU that is taken away does not hit each. */
+	for (int i = 0; i < 5; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		look(LIVE_PID, mem_printf(&pool, "%d", (int)pid), NULL, &facts);
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		if (after.tv_sec - before.tv_sec < 2)
+			break;
+	}
 	assert_string_equal(facts.processes[0].name, "allocrun");
-	/* Waited for it would take three seconds. */
 	assert_true(after.tv_sec - before.tv_sec < 2);
 }
 
