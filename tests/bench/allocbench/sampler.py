@@ -49,6 +49,7 @@ class Sampler:
         self.begun = self._drained = time.monotonic()
         self.profile.drain([])
         mark = self.look()
+        self.cpu_s = 0.0  # that look was before the work
         self._thread.start()
         return mark
 
@@ -109,7 +110,7 @@ class Sampler:
             self.problem = f"{self._out.name}: {e.strerror}"
 
     def _run(self) -> None:
-        """A glance each time, a look as often as its share allows, marks and the next one counted."""
+        """A glance each time, a look as often as its share allows, marks of the work and the next one counted."""
         while not self._over.wait(SHORTEST_S):
             if self.cpu_s + 2 * self._last_look_s <= SHARE * (time.monotonic() - self.begun):
                 self.look(False)
