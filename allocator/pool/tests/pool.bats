@@ -41,7 +41,7 @@ passes() {
   mkdir -p "$built/corpus" "$built/crashes"
   passes "$tests/model-fuzz" -max_total_time="${FUZZ_SECONDS:-8}" -max_len=4096 -timeout=20 -print_final_stats=1 \
     -artifact_prefix="$built/crashes/" "$built/corpus"
-  [ "$(sed -n 's/^stat::number_of_executed_units: *//p' <<<"$output")" -gt 100 ] || { echo "$output"; return 1; }
+  [ "$(sed -n 's/^stat::number_of_executed_units: *//p' <<<"$output")" -gt 500 ] || { echo "$output"; return 1; }
 }
 
 @test "pool: its contract under a reader-writer lock, says ThreadSanitizer" { passes "$tests/threads"; }

@@ -224,7 +224,7 @@ static void test_made_to_take_long(void **state)
 	assert_int_equal(symtab_parse(&pool, bytes, size, &table), 0);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
 	assert_int_equal(table.n, 0);
-	assert_true(after.tv_sec - before.tv_sec < 20);
+	assert_true(after.tv_sec - before.tv_sec < 2);
 	strcpy(bytes + size - room, "je_opt_x");
 	assert_int_equal(symtab_parse(&pool, bytes, size, &table), 0);
 	assert_true(table.n > 1000 && table.n < 10000);
