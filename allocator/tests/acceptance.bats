@@ -107,10 +107,19 @@ own_threads() {
 
 # --- limits ------------------------------------------------------------------------
 
-# Below: the emulator holds a limit of its own, in MiB, in place of RLIMIT_AS.
-# It looks for address space page by page: twice as much takes it eight times as long.
+# guest_space ID: the emulator holds a limit of its own, in MiB, in place of RLIMIT_AS.
+# It looks for address space page by page: the less there is, the sooner it is through.
+# mimalloc reserves a GiB at a time.
+guest_space() {
+  case $(value_of "$1" allocator) in
+    mimalloc) echo 2304 ;;
+    *) echo 384 ;;
+  esac
+}
+
 out_of_memory() {
-  local -x GUEST_SPACE=1152
+  local -x GUEST_SPACE
+  GUEST_SPACE=$(guest_space "$1")
   says_ok "$1" out_of_memory big
   says_ok "$1" out_of_memory thread
   # Minutes of it in the emulator; space_returns has the small blocks there.
@@ -122,9 +131,8 @@ out_of_memory() {
 # with an address space limit ever notices: for seconds it may say no again although
 # most of it is free. Without decay it never does.
 space_returns() {
-  local -x GUEST_SPACE=1152
-  # It reserves a GiB at a time.
-  [ "$(value_of "$1" allocator)" != mimalloc ] || GUEST_SPACE=2304
+  local -x GUEST_SPACE
+  GUEST_SPACE=$(guest_space "$1")
   MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0 says_ok "$1" out_of_memory again
   MALLOC_CONF=retain:false,dirty_decay_ms:0,muzzy_decay_ms:0 says_ok "$1" out_of_memory released
 }
