@@ -7,6 +7,8 @@
  * A page that comes back costs 2.6 us: 8 MiB are 5 ms of somebody's time. Less is not worth it.
  */
 #define LEAST_PURGE ((size_t)8 << 20)
+/* Nor is a sixteenth of the heap, while it works: demand moves between arenas by as much. */
+#define LEAST_SHARE 16
 /* Of one part, where all together are worth it: less would be madvise calls, not memory. */
 #define LEAST_OF_PART ((size_t)1 << 20)
 /* Less than this is no garbage while the process works: the thread sleeps. */
@@ -113,7 +115,8 @@ static size_t peak_of(const struct purge_state *state, unsigned part)
 	return most + most / 10;
 }
 
-static void give_beyond_demand(const struct purge_state *state, const struct purge_look *look, struct purge_plan *plan)
+static void give_beyond_demand(const struct purge_state *state, const struct purge_look *look, size_t held,
+			       struct purge_plan *plan)
 {
 	size_t sum = 0;
 
@@ -127,7 +130,7 @@ static void give_beyond_demand(const struct purge_state *state, const struct pur
 		plan->keep[i] = keep;
 		sum += part->kept - keep;
 	}
-	if (sum >= LEAST_PURGE)
+	if (sum >= LEAST_PURGE && sum >= held / LEAST_SHARE)
 		plan->why = PURGE_DEMAND;
 	else
 		keep_all_of(plan);
@@ -167,7 +170,7 @@ static void purge_decide(struct purge_state *state, const struct purge_options *
 		give_all(look, plan, PURGE_IDLE);
 		plan->stops_when_busy = true;
 	} else if (has_slot && state->filled == PURGE_SLOTS && state->quiet_ns == 0) {
-		give_beyond_demand(state, look, plan);
+		give_beyond_demand(state, look, used + kept, plan);
 	}
 	if (kept < LEAST_OF_IDLE || (kept < LEAST_GARBAGE && state->quiet_ns == 0))
 		plan->sleep_ms = PURGE_SLEEP;

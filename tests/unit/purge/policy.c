@@ -244,6 +244,25 @@ static void test_small_change(void **state)
 	assert_int_equal(life.purges[PURGE_IDLE], 1);
 }
 
+/* A sixteenth of a heap is not worth the faults while it works: demand moves by as much. */
+static void test_small_share(void **state)
+{
+	(void)state;
+	life_begin("on");
+	life_use(2000);
+	life_pass(6000, 100);
+	/* A tenth more than the peak is kept, and of the rest less than 125 MiB. */
+	life_use(1710);
+	life_pass(20000, 100);
+	assert_int_equal(life.given, 0);
+	life_use(1690);
+	life_pass(20000, 100);
+	assert_int_equal(life.purges[PURGE_DEMAND], 1);
+	assert_in_range(life.given / MIB, 125, 145);
+	life_pass(2000, 0);
+	assert_int_equal(kept_mib(), 0);
+}
+
 /* What was quiet before a sleep says nothing of what woke the thread. */
 static void test_sleep(void **state)
 {
@@ -358,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_exact_peaks),
 		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_small_change),
+		cmocka_unit_test(test_small_share),
 		cmocka_unit_test(test_sleep),
 		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_parts),
