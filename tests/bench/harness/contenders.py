@@ -18,7 +18,7 @@ def of_distribution(name: str, soname: str) -> Contender:
     cache = subprocess.run(["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True).stdout
     paths = [line.split("=>")[1].strip() for line in cache.splitlines() if line.strip().startswith(soname + " ")]
     if not paths:
-        raise SystemExit(f"{soname} is not installed: tests/require bench-alloc")
+        raise SystemExit(f"{soname} is not installed: tests/require bench")
     return Contender(name, (f"LD_PRELOAD={paths[0]}",), soname.split(".")[0])
 
 
