@@ -35,7 +35,7 @@
 #define MIMALLOC_RETURNS \
 	{ "purge_delay", "0", "it has no thread of its own: what is not purged on free stays while idle (bench a)" }
 #define GLIBC_TWO_ARENAS \
-	{ "arena_max", "2", "8 per CPU by default; two keep a third less of idle memory (bench a)" }
+	{ "arena_max", "2", "8 per CPU by default; two keep a fifth less of idle memory (bench a)" }
 
 #define ORDER "jemalloc,mimalloc,system"
 
@@ -58,7 +58,7 @@ const struct profile profiles[] = {
 		.allocator = ORDER, .variant = "", .numa = "auto", .thp = "inherit",
 		.arenas_percent = 50,
 		.dirty_decay_ms = 1000,
-		.decay_why = "freed memory goes back within two seconds, for twice the page faults (bench a)",
+		.decay_why = "freed memory goes back within two seconds, for a fifth more page faults (bench a)",
 		.purge = PURGE_SOON,
 		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE,
 			      { "tcache_max", "4096", "threads keep only small blocks to themselves (jemalloc TUNING.md)" },
@@ -86,7 +86,7 @@ const struct profile profiles[] = {
 		.allocator = ORDER, .variant = "", .numa = "auto", .thp = "inherit",
 		.arenas_percent = 100,
 		.dirty_decay_ms = 60000,
-		.decay_why = "a minute: purging starts only in real idleness; never (-1) would keep 2.4 times as much (bench a)",
+		.decay_why = "a minute: purging starts only in real idleness; never (-1) would keep 2.6 times as much (bench a)",
 		.purge = PURGE_LATE,
 		.jemalloc = { NO_MUZZY, SHARE_OVERSIZE, METADATA_THP },
 		.mimalloc = { { NULL, NULL, NULL } },
