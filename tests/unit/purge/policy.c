@@ -244,7 +244,7 @@ static void test_small_change(void **state)
 	assert_int_equal(life.purges[PURGE_IDLE], 1);
 }
 
-/* A sixteenth of a heap is not worth the faults while it works: demand moves by as much. */
+/* Less than a sixteenth of a heap is not worth the faults while it works. */
 static void test_small_share(void **state)
 {
 	(void)state;
