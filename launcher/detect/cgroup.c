@@ -94,7 +94,7 @@ static struct cgroup_limit cgroup_tightest_bytes(const struct root *root, const 
 }
 
 static void cgroup_detect_memory(const struct root *root, struct mem *m, const struct cgroup_place *place,
-				 struct cgroup_facts *facts)
+				 bool thorough, struct cgroup_facts *facts)
 {
 	bool v1 = place->version == CGROUP_V1;
 	struct cgroup_limit max, high;
@@ -109,8 +109,9 @@ static void cgroup_detect_memory(const struct root *root, struct mem *m, const s
 		high = cgroup_tightest_bytes(root, place, "memory.high");
 		facts->memory_high = cgroup_limit_result(root, place, &high);
 	}
-	cgroup_read_bytes(root, max.folder ? max.folder : place->folders[0],
-			  v1 ? "memory.usage_in_bytes" : "memory.current", &facts->memory_current);
+	if (thorough)
+		cgroup_read_bytes(root, max.folder ? max.folder : place->folders[0],
+				  v1 ? "memory.usage_in_bytes" : "memory.current", &facts->memory_current);
 }
 
 /* CPU time per period, as thousandths of a CPU. */
@@ -180,53 +181,11 @@ static void cgroup_detect_cpu(const struct root *root, const struct cgroup_place
 	facts->cpu_quota_milli = cgroup_limit_result(root, place, &limit);
 }
 
-/* The set in force is that of the nearest level which has the controller. */
-static void cgroup_read_set(const struct root *root, const struct cgroup_place *place, const char *file,
-			    struct bitmap *ret)
-{
-	for (size_t i = 0; i < place->n_folders; i++) {
-		if (root_read_bitmap(root, ret, "%s/%s", place->folders[i], file) != -ENOENT)
-			return;
-	}
-}
-
-static void cgroup_detect_cpuset(const struct root *root, const struct cgroup_place *place, struct cgroup_facts *facts)
-{
-	bool v1 = place->version == CGROUP_V1;
-
-	cgroup_read_set(root, place, v1 ? "cpuset.effective_cpus" : "cpuset.cpus.effective", &facts->cpuset_cpus);
-	cgroup_read_set(root, place, v1 ? "cpuset.effective_mems" : "cpuset.mems.effective", &facts->cpuset_memory);
-}
-
-/* "some avg10=1.25 avg60=…": the share of time in which something waited for memory. */
-static void cgroup_detect_pressure(const struct root *root, struct mem *m, const struct cgroup_place *place,
-				   struct cgroup_facts *facts)
-{
-	static const char start[] = "some avg10=";
-	int64_t whole, fraction;
-	const char *cursor;
-	char *path, *text;
-
-	if (!place->n_folders)
-		return;
-	path = mem_printf(m, "%s/memory.pressure", place->folders[0]);
-	if (root_read_record(root, m, path, &text) < 0 || !text_starts_with(text, start) || !strchr(text, '\n'))
-		return;
-	if (text_parse_i64(text + sizeof start - 1, &whole, &cursor) < 0 || whole < 0 || whole > 100 ||
-	    cursor[0] != '.' || text_parse_i64(cursor + 1, &fraction, NULL) < 0 || fraction < 0 || fraction > 99)
-		return;
-	facts->pressure_some_avg10_centi = whole * 100 + fraction;
-}
-
-void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret)
-{
-	cgroup_detect_process(root, m, "/proc/self", ret);
-}
-
-void cgroup_detect_process(const struct root *root, struct mem *m, const char *process, struct cgroup_facts *ret)
+static void cgroup_read(const struct root *root, struct mem *m, const char *process, bool thorough,
+			struct cgroup_facts *ret)
 {
 	struct cgroup_map map;
-	struct cgroup_place memory, cpu, cpuset, unified;
+	struct cgroup_place memory, cpu;
 
 	*ret = (struct cgroup_facts){
 		.version = CGROUP_UNKNOWN,
@@ -234,7 +193,6 @@ void cgroup_detect_process(const struct root *root, struct mem *m, const char *p
 		.memory_high = FACT_UNKNOWN,
 		.memory_current = FACT_UNKNOWN,
 		.cpu_quota_milli = FACT_UNKNOWN,
-		.pressure_some_avg10_centi = FACT_UNKNOWN,
 	};
 	ret->version = cgroup_map_read(root, m, process, &map);
 	if (ret->version == CGROUP_NONE) {
@@ -246,11 +204,16 @@ void cgroup_detect_process(const struct root *root, struct mem *m, const char *p
 		return;
 	cgroup_map_find(&map, m, "memory", &memory);
 	cgroup_map_find(&map, m, "cpu", &cpu);
-	cgroup_map_find(&map, m, "cpuset", &cpuset);
-	/* Pressure is no controller: the v2 hierarchy has it on a hybrid host, too. */
-	cgroup_map_find(&map, m, "", &unified);
-	cgroup_detect_memory(root, m, &memory, ret);
+	cgroup_detect_memory(root, m, &memory, thorough, ret);
 	cgroup_detect_cpu(root, &cpu, ret);
-	cgroup_detect_cpuset(root, &cpuset, ret);
-	cgroup_detect_pressure(root, m, &unified, ret);
+}
+
+void cgroup_detect(const struct root *root, struct mem *m, bool thorough, struct cgroup_facts *ret)
+{
+	cgroup_read(root, m, "/proc/self", thorough, ret);
+}
+
+void cgroup_detect_process(const struct root *root, struct mem *m, const char *process, struct cgroup_facts *ret)
+{
+	cgroup_read(root, m, process, true, ret);
 }

@@ -6,8 +6,6 @@
 #include <sys/platform/x86.h>
 #endif
 
-#define CPU_FOLDER "/sys/devices/system/cpu"
-
 #ifdef __x86_64__
 /*
  * The psABI's levels, up to the third, by what the C library found out at start:
@@ -35,9 +33,8 @@ static int64_t cpu_find_x86_level(void)
 void cpu_detect(const struct root *root, struct cpu_facts *ret)
 {
 	*ret = (struct cpu_facts){ .quota_milli = FACT_UNKNOWN, .effective = FACT_UNKNOWN };
-	/* Two files, however many CPUs: nothing below cpuN is opened. */
-	root_read_bitmap(root, &ret->present, CPU_FOLDER "/present");
-	root_read_bitmap(root, &ret->online, CPU_FOLDER "/online");
+	/* One file, however many CPUs: nothing below cpuN is opened. */
+	root_read_bitmap(root, &ret->online, "/sys/devices/system/cpu/online");
 	ret->x86_level = root->live ? cpu_find_x86_level() : FACT_UNKNOWN;
 }
 

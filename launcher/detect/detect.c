@@ -62,6 +62,7 @@ static bool detect_needs_glibc_version(const struct catalog_facts *catalog)
 void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request, struct facts *ret)
 {
 	struct meminfo memory;
+	bool has_pools; /* the nodes', perhaps */
 
 	memset(ret, 0, sizeof *ret);
 	ret->is_live = root->live;
@@ -75,9 +76,11 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	process_detect(root, m, &ret->process);
 	cpu_detect(root, &ret->cpu);
 	thp_detect(root, m, request->thorough, &ret->thp);
-	hugetlb_detect(root, m, request->thorough, &memory, &ret->hugetlb);
-	numa_detect(root, m, memory.hugetlb == 0 || ret->hugetlb.n_pools ? &ret->hugetlb : NULL, &ret->numa);
-	cgroup_detect(root, m, &ret->cgroup);
+	if (request->thorough)
+		hugetlb_detect(root, m, &memory, &ret->hugetlb);
+	has_pools = request->thorough && memory.hugetlb != 0 && !ret->hugetlb.n_pools;
+	numa_detect(root, m, has_pools ? NULL : &ret->hugetlb, &ret->numa);
+	cgroup_detect(root, m, request->thorough, &ret->cgroup);
 	ret->cpu.quota_milli = ret->cgroup.cpu_quota_milli;
 	ret->cpu.effective = cpu_count_effective(&ret->cpu, &ret->process.status.cpus);
 	gpu_detect(root, m, request->environment, &ret->gpu);

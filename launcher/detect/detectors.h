@@ -22,9 +22,8 @@ void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_fa
 int64_t thp_read_pmd_size(const struct root *root);
 void thp_detect(const struct root *root, struct mem *m, bool thorough, struct thp_facts *ret);
 /* Of `memory`, hugetlb: 0 = every pool is empty; FACT_UNKNOWN = ask each. Its own pool, where /sys has none. */
-void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, const struct meminfo *memory,
-		    struct hugetlb_facts *ret);
-void cgroup_detect(const struct root *root, struct mem *m, struct cgroup_facts *ret);
+void hugetlb_detect(const struct root *root, struct mem *m, const struct meminfo *memory, struct hugetlb_facts *ret);
+void cgroup_detect(const struct root *root, struct mem *m, bool thorough, struct cgroup_facts *ret);
 void gpu_detect(const struct root *root, struct mem *m, const char *const *environment, struct gpu_facts *ret);
 void process_detect(const struct root *root, struct mem *m, struct process_facts *ret);
 /* "NAME", "UID", each with ":GROUP" or ":GID". */

@@ -21,7 +21,7 @@ void hugetlb_read_pools(const struct root *root, struct mem *m, const char *fold
 	if (root_list(root, m, folder, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
-		struct hugetlb_pool pool = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN };
+		struct hugetlb_pool pool = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN };
 
 		if (text_parse_hugepages(*names, &pool.page_size) < 0)
 			continue;
@@ -38,7 +38,7 @@ static void hugetlb_read_empty(const struct root *root, struct mem *m, struct hu
 	if (root_list(root, m, HUGETLB_FOLDER, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
-		struct hugetlb_pool pool = { .overcommit = FACT_UNKNOWN };
+		struct hugetlb_pool pool = { 0 };
 
 		if (text_parse_hugepages(*names, &pool.page_size) == 0)
 			*MEM_PUSH(m, ret->pools, ret->n_pools) = pool;
@@ -55,12 +55,10 @@ static void hugetlb_read_default(struct mem *m, const struct meminfo *memory, st
 		.total = memory->huge_total,
 		.free = memory->huge_free,
 		.reserved = memory->huge_reserved,
-		.overcommit = FACT_UNKNOWN,
 	};
 }
 
-void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, const struct meminfo *memory,
-		    struct hugetlb_facts *ret)
+void hugetlb_detect(const struct root *root, struct mem *m, const struct meminfo *memory, struct hugetlb_facts *ret)
 {
 	*ret = (struct hugetlb_facts){ NULL, 0 };
 	if (memory->hugetlb == 0)
@@ -75,9 +73,6 @@ void hugetlb_detect(const struct root *root, struct mem *m, bool thorough, const
 		struct hugetlb_pool *pool = &ret->pools[i];
 		long long kib = (long long)(pool->page_size / 1024);
 
-		if (thorough)
-			root_read_i64(root, &pool->overcommit,
-				      HUGETLB_FOLDER "/" HUGEPAGES_PREFIX "%lldkB/nr_overcommit_hugepages", kib);
 		/* Without pages there is nothing to reserve. */
 		if (pool->total == 0)
 			pool->reserved = 0;

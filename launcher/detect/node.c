@@ -13,6 +13,7 @@
 
 #define NODE_PRELOAD_MAX 16 /* entries of /etc/ld.so.preload that are looked for */
 #define NODE_MOUNTINFO_MAX (64 * 1024)
+#define NODE_BALANCING "/proc/sys/kernel/numa_balancing"
 
 /* A sysctl that every kernel has. */
 static void node_read_sysctl(const struct root *root, struct mem *m, struct node_facts *node, const char *path,
@@ -33,13 +34,14 @@ static void node_read_command_line(const struct root *root, struct mem *m, struc
 }
 
 /* A kernel without NUMA balancing has no such file, which is an answer where there are others. */
-static void node_detect_balancing(const struct root *root, const struct facts *machine, struct node_facts *node)
+static void node_detect_balancing(const struct root *root, struct node_facts *node)
 {
 	struct stat st;
 
-	if (machine->numa.balancing != FACT_UNKNOWN)
+	root_read_i64(root, &node->balancing, NODE_BALANCING);
+	if (node->balancing != FACT_UNKNOWN)
 		node->has_balancing = TRI_YES;
-	else if (root_stat(root, "/proc/sys/kernel/numa_balancing", &st) == -ENOENT &&
+	else if (root_stat(root, NODE_BALANCING, &st) == -ENOENT &&
 		 root_stat(root, "/proc/sys/kernel/osrelease", &st) == 0)
 		node->has_balancing = TRI_NO;
 }
@@ -167,11 +169,12 @@ const struct node_facts node_unknown = {
 	.overcommit_memory = FACT_UNKNOWN,
 	.swappiness = FACT_UNKNOWN,
 	.max_map_count = FACT_UNKNOWN,
+	.balancing = FACT_UNKNOWN,
 	.has_balancing = TRI_UNKNOWN,
 	.memory = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
 		    FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN,
 		    FACT_UNKNOWN },
-	.events = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
+	.events = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.cgroup = { FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.shm = { TRI_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN },
 	.n_rdma = FACT_UNKNOWN,
@@ -186,7 +189,7 @@ void node_detect(const struct root *root, struct mem *m, const struct facts *mac
 	node_read_sysctl(root, m, ret, "/proc/sys/vm/overcommit_memory", &ret->overcommit_memory);
 	node_read_sysctl(root, m, ret, "/proc/sys/vm/swappiness", &ret->swappiness);
 	node_read_sysctl(root, m, ret, "/proc/sys/vm/max_map_count", &ret->max_map_count);
-	node_detect_balancing(root, machine, ret);
+	node_detect_balancing(root, ret);
 	node_detect_memory(root, m, machine, ret);
 	node_detect_cgroup(root, m, &machine->cgroup, ret);
 	node_detect_shm(root, m, machine, ret);

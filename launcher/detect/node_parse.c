@@ -31,7 +31,6 @@ void node_parse_vmstat(const char *text, struct node_vmstat *ret)
 	node_parse_counter(text, "thp_fault_fallback", &ret->thp_fallbacks);
 	node_parse_counter(text, "thp_fault_fallback_charge", &ret->thp_fallbacks_charge);
 	node_parse_counter(text, "compact_stall", &ret->compact_stalls);
-	node_parse_counter(text, "compact_fail", &ret->compact_fails);
 	node_parse_counter(text, "oom_kill", &ret->oom_kills);
 	node_parse_counter(text, "nr_foll_pin_acquired", &acquired);
 	node_parse_counter(text, "nr_foll_pin_released", &released);

@@ -40,8 +40,6 @@ static void numa_parse_meminfo(const char *text, struct numa_node *node)
 
 	snprintf(name, sizeof name, "Node %d MemTotal", node->id);
 	text_read_kib(text, name, &node->memory_total);
-	snprintf(name, sizeof name, "Node %d MemFree", node->id);
-	text_read_kib(text, name, &node->memory_free);
 }
 
 /* One number for each online node, in their order; anything else is no answer. */
@@ -95,7 +93,6 @@ static void numa_read_pools(const struct root *root, struct mem *m, const struct
 		*MEM_PUSH(m, node->pools, node->n_pools) = (struct hugetlb_pool){
 			.page_size = hugetlb->pools[i].page_size,
 			.reserved = FACT_UNKNOWN,
-			.overcommit = FACT_UNKNOWN,
 		};
 }
 
@@ -108,7 +105,6 @@ static int numa_read_node(const struct root *root, struct mem *m, int id, size_t
 
 	ret->id = id;
 	ret->memory_total = FACT_UNKNOWN;
-	ret->memory_free = FACT_UNKNOWN;
 	ret->weight = FACT_UNKNOWN;
 	r = root_read_bitmap(root, &ret->cpus, NUMA_FOLDER "/node%d/cpulist", id);
 	if (r < 0)
@@ -156,8 +152,7 @@ void numa_detect(const struct root *root, struct mem *m, const struct hugetlb_fa
 	struct stat st;
 	int r;
 
-	*ret = (struct numa_facts){ .known = TRI_UNKNOWN, .balancing = FACT_UNKNOWN };
-	root_read_i64(root, &ret->balancing, "/proc/sys/kernel/numa_balancing");
+	*ret = (struct numa_facts){ .known = TRI_UNKNOWN };
 	r = root_read_bitmap(root, &online, NUMA_FOLDER "/online");
 	if (r < 0 || bitmap_is_empty(&online))
 		r = numa_list_nodes(root, m, &online);

@@ -34,8 +34,8 @@ static enum thp_mode thp_parse_mode(const char *word)
 	return strcmp(word, "never") == 0 ? THP_NEVER : THP_UNKNOWN;
 }
 
-/* One size. False when it has neither file: older than 6.8. */
-static bool thp_read_size(const struct root *root, const char *name, bool thorough, struct thp_size *ret)
+/* One size. False when it does not have the file: older than 6.8, or shared memory's alone. */
+static bool thp_read_size(const struct root *root, const char *name, struct thp_size *ret)
 {
 	struct thp_size size = { 0 };
 	char path[256];
@@ -44,11 +44,7 @@ static bool thp_read_size(const struct root *root, const char *name, bool thorou
 		return false;
 	snprintf(path, sizeof path, THP_FOLDER "/%s/enabled", name);
 	thp_read_choice(root, size.enabled, sizeof size.enabled, path);
-	if (thorough) {
-		snprintf(path, sizeof path, THP_FOLDER "/%s/shmem_enabled", name);
-		thp_read_choice(root, size.shmem_enabled, sizeof size.shmem_enabled, path);
-	}
-	if (!size.enabled[0] && !size.shmem_enabled[0])
+	if (!size.enabled[0])
 		return false;
 	*ret = size;
 	return true;
@@ -62,7 +58,7 @@ static void thp_detect_sizes(const struct root *root, struct mem *m, struct thp_
 	if (root_list(root, m, THP_FOLDER, HUGEPAGES_PREFIX, &names) < 0)
 		return;
 	for (; *names; names++) {
-		if (thp_read_size(root, *names, true, &size))
+		if (thp_read_size(root, *names, &size))
 			*MEM_PUSH(m, facts->sizes, facts->n_sizes) = size;
 	}
 }
@@ -76,7 +72,7 @@ static void thp_detect_pmd(const struct root *root, struct mem *m, struct thp_fa
 	if (facts->pmd_size == FACT_UNKNOWN)
 		return;
 	snprintf(name, sizeof name, HUGEPAGES_PREFIX "%lldkB", (long long)(facts->pmd_size / 1024));
-	if (thp_read_size(root, name, false, &size))
+	if (thp_read_size(root, name, &size))
 		*MEM_PUSH(m, facts->sizes, facts->n_sizes) = size;
 }
 
@@ -107,11 +103,11 @@ void thp_detect(const struct root *root, struct mem *m, bool thorough, struct th
 	if (ret->enabled == THP_UNKNOWN)
 		return;
 	ret->known = TRI_YES;
-	thp_read_choice(root, ret->defrag, sizeof ret->defrag, THP_FOLDER "/defrag");
-	thp_read_choice(root, ret->shmem_enabled, sizeof ret->shmem_enabled, THP_FOLDER "/shmem_enabled");
 	ret->pmd_size = thp_read_pmd_size(root);
-	if (thorough)
+	if (thorough) {
+		thp_read_choice(root, ret->defrag, sizeof ret->defrag, THP_FOLDER "/defrag");
 		thp_detect_sizes(root, m, ret);
-	else
+	} else {
 		thp_detect_pmd(root, m, ret);
+	}
 }

@@ -31,28 +31,25 @@ struct meminfo { /* /proc/meminfo */
 };
 
 struct cpu_facts {
-	struct bitmap present; /* /sys/devices/system/cpu/present */
-	struct bitmap online;  /* /sys/devices/system/cpu/online */
-	int64_t quota_milli;   /* tightest cgroup quota, 1000 = one CPU; FACT_UNLIMITED */
-	int64_t x86_level;     /* N of the psABI's x86-64-vN; live x86_64 only */
-	int64_t effective;     /* min(allowed and online, quota rounded up), at least 1 */
+	struct bitmap online; /* /sys/devices/system/cpu/online */
+	int64_t quota_milli;  /* tightest cgroup quota, 1000 = one CPU; FACT_UNLIMITED */
+	int64_t x86_level;    /* N of the psABI's x86-64-vN; live x86_64 only */
+	int64_t effective;    /* min(allowed and online, quota rounded up), at least 1 */
 };
 
 struct hugetlb_pool {
 	int64_t page_size;
-	int64_t total; /* nr_hugepages: pages, not bytes, as the next three */
+	int64_t total; /* nr_hugepages: pages, not bytes, as the next two */
 	int64_t free;
-	int64_t reserved;   /* whole machine only */
-	int64_t overcommit; /* whole machine only */
+	int64_t reserved; /* whole machine only */
 };
 
 struct numa_node {
 	int id;
 	struct bitmap cpus;   /* empty: a memory-only node */
 	int64_t memory_total; /* 0: a node without memory */
-	int64_t memory_free;
-	int64_t weight; /* of weighted interleave, 1 to 255 (6.9) */
-	int *distances; /* one per entry of numa_facts.nodes, 10 = local; NULL = unknown */
+	int64_t weight;       /* of weighted interleave, 1 to 255 (6.9) */
+	int *distances;       /* one per entry of numa_facts.nodes, 10 = local; NULL = unknown */
 	struct hugetlb_pool *pools;
 	size_t n_pools;
 };
@@ -61,7 +58,6 @@ struct numa_facts {
 	enum tristate known;     /* TRI_NO: no /sys/devices/system/node */
 	struct numa_node *nodes; /* online nodes, in order of id */
 	size_t n_nodes;
-	int64_t balancing; /* /proc/sys/kernel/numa_balancing */
 };
 
 enum thp_mode { THP_UNKNOWN, THP_ALWAYS, THP_MADVISE, THP_NEVER };
@@ -76,15 +72,13 @@ enum thp_process {
 
 struct thp_size {
 	int64_t size;
-	char enabled[16];       /* always, inherit, madvise, never; "" = unknown */
-	char shmem_enabled[16]; /* the same words; "" = unknown */
+	char enabled[16]; /* always, inherit, madvise, never; "" = unknown */
 };
 
 struct thp_facts {
 	enum tristate known; /* TRI_NO: a kernel without it */
 	enum thp_mode enabled;
-	char defrag[16];        /* always, defer, defer+madvise, madvise, never */
-	char shmem_enabled[16]; /* always, within_size, advise, never, deny, force */
+	char defrag[16]; /* always, defer, defer+madvise, madvise, never; "" = unknown, or not asked for */
 	int64_t pmd_size;
 	struct thp_size *sizes; /* hugepages-NkB, kernel 6.8 */
 	size_t n_sizes;
@@ -99,14 +93,11 @@ enum cgroup_version { CGROUP_UNKNOWN, CGROUP_NONE, CGROUP_V1, CGROUP_V2, CGROUP_
 
 struct cgroup_facts {
 	enum cgroup_version version;
-	char *memory_path;                 /* the folder whose limit binds, NULL = no limit or unknown */
-	int64_t memory_max;                /* tightest of the cgroup and its ancestors; FACT_UNLIMITED */
-	int64_t memory_high;               /* v2 only, tightest; FACT_UNLIMITED */
-	int64_t memory_current;            /* of the folder whose limit binds, else of the own cgroup */
-	int64_t cpu_quota_milli;           /* tightest; FACT_UNLIMITED */
-	struct bitmap cpuset_cpus;         /* empty = unknown or no cpuset */
-	struct bitmap cpuset_memory;       /* empty = unknown or no cpuset */
-	int64_t pressure_some_avg10_centi; /* memory.pressure "some avg10", 1/100 percent */
+	char *memory_path;       /* the folder whose limit binds, NULL = no limit or unknown */
+	int64_t memory_max;      /* tightest of the cgroup and its ancestors; FACT_UNLIMITED */
+	int64_t memory_high;     /* v2 only, tightest; FACT_UNLIMITED */
+	int64_t memory_current;  /* of the folder whose limit binds, else of the own cgroup; unknown in a launch */
+	int64_t cpu_quota_milli; /* tightest; FACT_UNLIMITED */
 };
 
 enum gpu_vendor { GPU_UNKNOWN, GPU_NVIDIA, GPU_AMD };

@@ -18,7 +18,7 @@ struct node_gap {
 struct node_vmstat { /* /proc/vmstat; counters that a kernel lacks are unknown */
 	int64_t thp_faults, thp_fallbacks;
 	int64_t thp_fallbacks_charge; /* of thp_fallbacks: a memory limit, not fragments */
-	int64_t compact_stalls, compact_fails;
+	int64_t compact_stalls;
 	int64_t oom_kills;
 	int64_t pinned_pages; /* pages, now: got by pin_user_pages() and not given back */
 };
@@ -70,7 +70,8 @@ struct node_facts {
 	int64_t overcommit_memory; /* vm.overcommit_memory: 0, 1, 2 */
 	int64_t swappiness;
 	int64_t max_map_count;
-	enum tristate has_balancing; /* a kernel with numa_balancing */
+	int64_t balancing;           /* kernel.numa_balancing */
+	enum tristate has_balancing; /* a kernel with it */
 	struct meminfo memory;
 	struct node_vmstat events;
 	struct node_free *free; /* by node; NULL = unknown */

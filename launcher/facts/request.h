@@ -12,7 +12,8 @@ struct detect_request {
 	const char *user;               /* --user; NULL = none */
 	/*
 	 * False, for a launch: what decides nothing there and costs three system calls a
-	 * value is left unknown (THP sizes other than the PMD's, hugetlb overcommit).
+	 * value is left unknown (THP's defrag and sizes other than the PMD's, the
+	 * hugetlb pools, the cgroup's usage).
 	 */
 	bool thorough;
 	bool integrity; /* read the builds whole and compare them with the manifest */

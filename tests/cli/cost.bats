@@ -15,19 +15,18 @@ calls() {
     "$BATS_TEST_TMPDIR/trace"
 }
 
-@test "cost: no more than 200 system calls up to the exec, with a record" {
+@test "cost: no more than 180 system calls up to the exec, with a record" {
   local count
   unset ALLOCRUN_RECORD
   count=$(calls '^[a-z]' "$allocrun" -- "$show" -)
   [ "$count" -gt 50 ] || fails "$allocrun -- $show -" "a trace of a launch" "$count calls"
-  [ "$count" -le 200 ] || fails "$allocrun -- $show -" "200 system calls at the most" "$count"
+  [ "$count" -le 180 ] || fails "$allocrun -- $show -" "180 system calls at the most" "$count"
 }
 
 # The captured machine, and the same with two CPUs in each list.
 @test "cost: opens grow with nodes, not with CPUs" {
   local many=$root/tests/machines/cpus-512-nodes-16 few=$BATS_TEST_TMPDIR/few one two four node
   cp -a "$many" "$few"
-  printf '0-31\n' >"$few/sys/devices/system/cpu/present"
   printf '0-31\n' >"$few/sys/devices/system/cpu/online"
   for node in "$few"/sys/devices/system/node/node*; do
     printf '%d-%d\n' $((2 * ${node##*node})) $((2 * ${node##*node} + 1)) >"$node/cpulist"

@@ -99,7 +99,7 @@ ASSESS(audit_thp_cmdline)
 static void boot_check_balancing(struct mem *m, const struct audit_facts *a, const char **problems)
 {
 	const char *value = boot_find(m, a->node->command_line, "numa_balancing");
-	int64_t now = a->machine->numa.balancing;
+	int64_t now = a->node->balancing;
 
 	if (!value || now == FACT_UNKNOWN)
 		return;

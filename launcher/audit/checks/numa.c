@@ -79,27 +79,26 @@ static struct finding numa_assess_balancing(struct mem *m, const struct audit_fa
 		return finding_skip(m, "%s: there is nowhere to move pages to", irrelevant);
 	if (a->node->has_balancing == TRI_NO)
 		return finding_ok(m, "this kernel has no automatic NUMA balancing");
-	if (f->numa.balancing == FACT_UNKNOWN)
+	if (a->node->balancing == FACT_UNKNOWN)
 		return finding_unknown(m, "/proc/sys/kernel/numa_balancing cannot be read");
-	if (f->numa.balancing == 0)
+	if (a->node->balancing == 0)
 		return finding_ok(m, "numa_balancing=0");
 	if (f->numa.known != TRI_YES)
 		return finding_unknown(m, "numa_balancing=%lld, and the NUMA nodes cannot be read",
-				       (long long)f->numa.balancing);
+				       (long long)a->node->balancing);
 	if (n_gpus == 0)
 		return finding_ok(m,
 				  "numa_balancing=%lld; no GPU is visible, so nothing waits "
 				  "for it",
-				  (long long)f->numa.balancing);
-	return finding_fail(m, "numa_balancing=%lld on a host with %zu nodes and %s", (long long)f->numa.balancing,
+				  (long long)a->node->balancing);
+	return finding_fail(m, "numa_balancing=%lld on a host with %zu nodes and %s", (long long)a->node->balancing,
 			    f->numa.n_nodes, audit_count(m, (int64_t)n_gpus, "visible GPU"));
 }
 
 ASSESS(audit_autonuma)
 {
 	return audit_by_policy(m, a, "numa-balancing", "numa_balancing",
-			       mem_printf(m, "%lld", (long long)a->machine->numa.balancing),
-			       numa_assess_balancing(m, a));
+			       mem_printf(m, "%lld", (long long)a->node->balancing), numa_assess_balancing(m, a));
 }
 
 /* How one GPU lies: the worst of them is what is reported. */

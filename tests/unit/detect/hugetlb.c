@@ -19,7 +19,6 @@ static void test_empty_pools(void **state)
 		assert_int_equal(hugetlb->pools[i].total, 0);
 		assert_int_equal(hugetlb->pools[i].free, 0);
 		assert_int_equal(hugetlb->pools[i].reserved, 0);
-		assert_int_equal(hugetlb->pools[i].overcommit, 0);
 	}
 	machine_close(&machine);
 }
@@ -35,7 +34,6 @@ static void test_pages_on_one_node(void **state)
 	assert_int_equal(facts->hugetlb.pools[0].total, 1024);
 	assert_int_equal(facts->hugetlb.pools[0].free, 1000);
 	assert_int_equal(facts->hugetlb.pools[0].reserved, 16);
-	assert_int_equal(facts->hugetlb.pools[0].overcommit, 0);
 	assert_int_equal(facts->hugetlb.pools[1].total, 0);
 	assert_int_equal(facts->numa.nodes[0].n_pools, 2);
 	assert_int_equal(facts->numa.nodes[0].pools[0].total, 1024);
@@ -69,14 +67,9 @@ static void test_pools_that_meminfo_says_are_empty(void **state)
 	memory.hugetlb = 0;
 	tree_open(&t);
 	tree_write(&t, FOLDER "/hugepages-2048kB/nr_hugepages", "5\n");
-	tree_write(&t, FOLDER "/hugepages-2048kB/nr_overcommit_hugepages", "9\n");
-	hugetlb_detect(&t.root, &t.mem, false, &memory, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, &memory, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 1);
 	assert_int_equal(hugetlb.pools[0].total, 0);
-	assert_int_equal(hugetlb.pools[0].overcommit, FACT_UNKNOWN);
-	hugetlb = (struct hugetlb_facts){ 0 };
-	hugetlb_detect(&t.root, &t.mem, true, &memory, &hugetlb);
-	assert_int_equal(hugetlb.pools[0].overcommit, 9);
 	tree_close(&t);
 }
 
@@ -91,7 +84,7 @@ static void test_unreadable_numbers(void **state)
 	tree_write(&t, FOLDER "/hugepages-2048kB/nr_hugepages", "5\n");
 	tree_mkdir(&t, FOLDER "/hugepages-kB");
 	tree_mkdir(&t, FOLDER "/hugepages-12");
-	hugetlb_detect(&t.root, &t.mem, true, &meminfo_unknown, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, &meminfo_unknown, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 2);
 	assert_int_equal(hugetlb.pools[0].page_size, 64 << 10);
 	assert_int_equal(hugetlb.pools[0].total, FACT_UNKNOWN);
@@ -109,7 +102,7 @@ static void test_kernel_without_hugetlb(void **state)
 
 	(void)state;
 	tree_open(&t);
-	hugetlb_detect(&t.root, &t.mem, true, &meminfo_unknown, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, &meminfo_unknown, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 0);
 	tree_close(&t);
 }
@@ -125,13 +118,12 @@ static void test_pools_of_meminfo(void **state)
 	meminfo_parse("HugePages_Total:     200\nHugePages_Free:      181\nHugePages_Rsvd: x\nHugepagesize:  2048 kB\n",
 		      &memory);
 	tree_open(&t);
-	hugetlb_detect(&t.root, &t.mem, true, &memory, &hugetlb);
+	hugetlb_detect(&t.root, &t.mem, &memory, &hugetlb);
 	assert_int_equal(hugetlb.n_pools, 1);
 	assert_int_equal(hugetlb.pools[0].page_size, 2 << 20);
 	assert_int_equal(hugetlb.pools[0].total, 200);
 	assert_int_equal(hugetlb.pools[0].free, 181);
 	assert_int_equal(hugetlb.pools[0].reserved, FACT_UNKNOWN);
-	assert_int_equal(hugetlb.pools[0].overcommit, FACT_UNKNOWN);
 	tree_close(&t);
 }
 

@@ -184,6 +184,7 @@ static void test_hgx(void **state)
 	assert_int_equal(node.overcommit_memory, 0);
 	assert_int_equal(node.swappiness, 60);
 	assert_int_equal(node.max_map_count, 1048576);
+	assert_int_equal(node.balancing, 1);
 	assert_int_equal(node.has_balancing, TRI_YES);
 	assert_int_equal(node.memory.swap_free, INT64_C(7340028) * 1024);
 	assert_int_equal(node.memory.file, (INT64_C(190000000) - 4194304) * 1024);
@@ -289,10 +290,10 @@ static void test_empty_root(void **state)
 	struct tree t;
 
 	(void)state;
-	machine.numa.balancing = FACT_UNKNOWN;
 	tree_open(&t);
 	node_detect(&t.root, &pool, &machine, &node);
 	assert_null(node.command_line);
+	assert_int_equal(node.balancing, FACT_UNKNOWN);
 	assert_int_equal(node.has_balancing, TRI_UNKNOWN);
 	assert_int_equal(node.memory.available, FACT_UNKNOWN);
 	assert_int_equal(node.events.thp_faults, FACT_UNKNOWN);

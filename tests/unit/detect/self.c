@@ -192,7 +192,7 @@ static void test_any_order(void **state)
 		f = &machine.facts;
 		memset(seen, 0x5a, sizeof *seen);
 		gpu_detect(&machine.root, &machine.mem, machine.environment, &seen->gpu);
-		cgroup_detect(&machine.root, &machine.mem, &seen->cgroup);
+		cgroup_detect(&machine.root, &machine.mem, true, &seen->cgroup);
 		numa_detect(&machine.root, &machine.mem, &none, &seen->numa);
 		thp_detect(&machine.root, &machine.mem, true, &seen->thp);
 		cpu_detect(&machine.root, &seen->cpu);

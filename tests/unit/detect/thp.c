@@ -14,16 +14,14 @@ static void test_captured(void **state)
 	assert_int_equal(thp->known, TRI_YES);
 	assert_int_equal(thp->enabled, THP_MADVISE);
 	assert_string_equal(thp->defrag, "madvise");
-	assert_string_equal(thp->shmem_enabled, "never");
 	assert_int_equal(thp->pmd_size, 2 << 20);
 	assert_int_equal(machine.facts.process.status.thp, THP_PROCESS_ALLOWED);
-	assert_int_equal(thp->n_sizes, 9);
 	/* 8 kB is for shmem only. */
-	assert_int_equal(thp->sizes[0].size, 8192);
-	assert_string_equal(thp->sizes[0].enabled, "");
-	assert_string_equal(thp->sizes[0].shmem_enabled, "never");
-	assert_int_equal(thp->sizes[8].size, 2 << 20);
-	assert_string_equal(thp->sizes[8].enabled, "inherit");
+	assert_int_equal(thp->n_sizes, 8);
+	assert_int_equal(thp->sizes[0].size, 16384);
+	assert_string_equal(thp->sizes[0].enabled, "never");
+	assert_int_equal(thp->sizes[7].size, 2 << 20);
+	assert_string_equal(thp->sizes[7].enabled, "inherit");
 	machine_close(&machine);
 }
 
@@ -57,7 +55,7 @@ static void test_machines(void **state)
 	}
 }
 
-/* A launch asks for the PMD's size only. */
+/* A launch asks for the PMD's size only, and not how hard a fault tries. */
 static void test_not_thorough(void **state)
 {
 	struct machine machine;
@@ -69,7 +67,7 @@ static void test_not_thorough(void **state)
 	assert_int_equal(thp.n_sizes, 1);
 	assert_int_equal(thp.sizes[0].size, thp.pmd_size);
 	assert_string_equal(thp.sizes[0].enabled, "inherit");
-	assert_string_equal(thp.sizes[0].shmem_enabled, "");
+	assert_string_equal(thp.defrag, "");
 	machine_close(&machine);
 }
 

@@ -118,10 +118,7 @@ void make_server(void)
 	assert_int_equal(bitmap_parse_list("0-7", &p->status.cpus), 0);
 	machine = (struct facts){
 		.process.status.cpus = p->status.cpus,
-		.cpu = { .present = p->status.cpus,
-			 .online = p->status.cpus,
-			 .quota_milli = FACT_UNLIMITED,
-			 .effective = 8 },
+		.cpu = { .online = p->status.cpus, .quota_milli = FACT_UNLIMITED, .effective = 8 },
 		.cgroup = { .memory_max = FACT_UNLIMITED },
 		.numa = { .n_nodes = 1 },
 	};

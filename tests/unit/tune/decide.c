@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "detect/node.h"
 #include "support/tune_case.h"
 
 static void test_differences(void **state)
@@ -287,18 +288,20 @@ static void test_machines(void **state)
 	tune_want("numa-balancing", "0");
 	tune_want("max-map-count", "1048576");
 	for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+		struct node_facts node;
 		struct machine machine;
 
 		machine_open(&machine, machines[i]);
+		node_detect(&machine.root, &pool, &machine.facts, &node);
 		tune_detect(&machine.root, &pool, &facts);
 		tune_decide(&pool, &facts, &policy, &plan);
 		assert_row_int(machines[i], (int)plan.n, 3);
 		assert_row_int(machines[i], (int)tune_count(&plan, TUNE_IMPOSSIBLE), 0);
 		/* What the audit's detector reads is what is compared. */
 		assert_row_string(machines[i], tune_find("numa-balancing")->from,
-				  machine.facts.numa.balancing == FACT_UNKNOWN ?
+				  node.balancing == FACT_UNKNOWN ?
 					  NULL :
-					  mem_printf(&pool, "%lld", (long long)machine.facts.numa.balancing));
+					  mem_printf(&pool, "%lld", (long long)node.balancing));
 		assert_row_int(machines[i], tune_find("thp-enabled")->outcome,
 			       machine.facts.thp.known != TRI_YES       ? TUNE_SKIPPED :
 			       machine.facts.thp.enabled == THP_MADVISE ? TUNE_SAME :

@@ -60,16 +60,16 @@ static void test_autonuma(void **state)
 	(void)state;
 	audit_open(HGX, NULL, NO_WORDS);
 	assert_finding("autonuma", "fail", "numa_balancing=1 on a host with 2 nodes and 4 visible GPUs");
-	f->numa.balancing = 2; /* tiering, 5.18 */
+	audit.node.balancing = 2; /* tiering, 5.18 */
 	assert_finding("autonuma", "fail", "numa_balancing=2");
-	f->numa.balancing = 0;
+	audit.node.balancing = 0;
 	assert_finding("autonuma", "ok", "numa_balancing=0");
-	f->numa.balancing = FACT_UNKNOWN;
+	audit.node.balancing = FACT_UNKNOWN;
 	audit.node.has_balancing = TRI_UNKNOWN;
 	assert_finding("autonuma", "unknown", "cannot be read");
 	audit.node.has_balancing = TRI_NO;
 	assert_finding("autonuma", "ok", "no automatic");
-	f->numa.balancing = 1;
+	audit.node.balancing = 1;
 	audit.node.has_balancing = TRI_YES;
 	f->numa.known = TRI_UNKNOWN;
 	assert_finding("autonuma", "unknown", "nodes cannot be read");
@@ -78,7 +78,7 @@ static void test_autonuma(void **state)
 	assert_finding("autonuma", "ok", "no GPU is visible");
 	scenario_close();
 	audit_open("laptop-one-node", NULL, NO_WORDS);
-	f->numa.balancing = 1;
+	audit.node.balancing = 1;
 	assert_finding("autonuma", "skip", "one NUMA node");
 }
 
