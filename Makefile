@@ -30,7 +30,7 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Ilauncher -Iallocator $(WARNINGS) -fstac
 	-ffile-prefix-map=$(CURDIR)=. $(CFLAGS)
 ALL_LDFLAGS := -static-pie -Wl,--build-id=sha1 -Wl,-z,relro,-z,now $(LDFLAGS)
 # Those of the C library that util/guarded.c stands before.
-GUARDED := $(shell sed -n "s/^GUARD.[a-z_]*, \([a-z0-9_]*\),.*/\1/p; s/^.* [*]*__wrap_\([a-z0-9_]*\)(.*);$$/\1/p" launcher/util/guarded.c)
+GUARDED := $(shell sed -n "s/^GUARD.[a-z_]*, \([a-z0-9_]*\),.*/\1/p; s/^.* [*]*__wrap_\([A-Za-z0-9_]*\)(.*);$$/\1/p" launcher/util/guarded.c)
 ALL_LDFLAGS += $(GUARDED:%=-Wl,--wrap=%)
 LIBS := -lcap -linih -ljansson -lcrypto
 

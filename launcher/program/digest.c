@@ -16,6 +16,9 @@
 
 #define DIGEST_CHUNK (256 * 1024)
 
+/* libcrypto's own, of no header: finds out what the CPU can, once. libcrypto.so keeps it to itself. */
+__attribute__((weak)) void OPENSSL_cpuid_setup(void);
+
 static int digest_fd(int fd, SHA256_CTX *context)
 {
 	unsigned char chunk[DIGEST_CHUNK];
@@ -35,6 +38,8 @@ int digest_file(const struct root *root, struct mem *m, const char *path, char *
 
 	if (fd < 0)
 		return fd;
+	if (OPENSSL_cpuid_setup)
+		OPENSSL_cpuid_setup();
 	SHA256_Init(&context);
 	r = digest_fd(fd, &context);
 	close(fd);

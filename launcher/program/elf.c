@@ -27,7 +27,7 @@ struct elf_dynamic {
 	uint64_t strings, strings_size, verdef, verdef_count, verneed, verneed_count, soname, runpath;
 	uint64_t symbols, hash, gnu_hash;
 	bool has_soname, has_runpath;
-	uint64_t needed[ELF_NEEDED_MAX];
+	uint64_t *needed;
 	size_t n_needed;
 };
 
@@ -240,7 +240,7 @@ static int elf_parse_programs(struct elf_file *file, struct mem *m, struct elf_f
 	return 0;
 }
 
-static void elf_add_dynamic(struct elf_dynamic *dynamic, uint64_t tag, uint64_t value)
+static void elf_add_dynamic(struct elf_dynamic *dynamic, struct mem *m, uint64_t tag, uint64_t value)
 {
 	switch (tag) {
 	case DT_STRTAB:
@@ -285,12 +285,12 @@ static void elf_add_dynamic(struct elf_dynamic *dynamic, uint64_t tag, uint64_t 
 		break;
 	case DT_NEEDED:
 		if (dynamic->n_needed < ELF_NEEDED_MAX)
-			dynamic->needed[dynamic->n_needed++] = value;
+			*MEM_PUSH(m, dynamic->needed, dynamic->n_needed) = value;
 		break;
 	}
 }
 
-static int elf_read_dynamic(const struct elf_file *file, struct elf_dynamic *ret)
+static int elf_read_dynamic(const struct elf_file *file, struct mem *m, struct elf_dynamic *ret)
 {
 	size_t size = file->is_64 ? 16 : 8;
 
@@ -303,7 +303,7 @@ static int elf_read_dynamic(const struct elf_file *file, struct elf_dynamic *ret
 		tag = file->is_64 ? elf_get64(file, d) : elf_get32(file, d);
 		if (tag == DT_NULL)
 			break;
-		elf_add_dynamic(ret, tag, file->is_64 ? elf_get64(file, d + 8) : elf_get32(file, d + 4));
+		elf_add_dynamic(ret, m, tag, file->is_64 ? elf_get64(file, d + 8) : elf_get32(file, d + 4));
 	}
 	return 0;
 }
@@ -315,7 +315,7 @@ static int elf_parse_dynamic(struct elf_file *file, struct mem *m, struct elf_fa
 
 	if (!file->dynamic)
 		return 0;
-	r = elf_read_dynamic(file, &dynamic);
+	r = elf_read_dynamic(file, m, &dynamic);
 	if (r < 0)
 		return r;
 	file->strings = elf_offset_of(file, dynamic.strings);

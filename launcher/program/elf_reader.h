@@ -21,8 +21,8 @@ void elf_parse(struct mem *m, const unsigned char *bytes, size_t size, struct el
  * which only the pieces that are asked for are read. Nothing in an ELF file is
  * trusted: every offset and length goes through elf_view(), which knows the end.
  */
-#define ELF_HEAD_SIZE (16 * 1024)
-#define ELF_WINDOW_SIZE (16 * 1024)
+#define ELF_HEAD_SIZE (4 * 1024)
+#define ELF_WINDOW_SIZE (8 * 1024)
 
 struct elf_reader {
 	const unsigned char *bytes; /* the whole file; NULL = read from fd */

@@ -2,7 +2,8 @@
 /*
  * What the launcher calls of the C library, by the linker's --wrap: a call for which a seccomp filter
  * would end the process fails with EPERM, as under a filter that refuses (util/seccomp.h). So no caller
- * knows of it, libcap's constructor included. Makefile's GUARDED has the same names.
+ * knows of it, libcap's constructor included. At the end, what libraries do at start and need not.
+ * Makefile's GUARDED has the same names.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -222,4 +223,20 @@ const char *__wrap__dl_get_origin(void);
 const char *__wrap__dl_get_origin(void)
 {
 	return (const char *)-1;
+}
+
+/*
+ * libcrypto asks the CPU at start what it can. CPUID leaves a virtual machine each time, which took 3 %
+ * of a launch there (tests/bench/README.md), and a launch seldom hashes: its constructor's call does
+ * nothing, digest_file() calls again. Where the constructor calls past us (aarch64), nothing is lost.
+ */
+void __real_OPENSSL_cpuid_setup(void);
+void __wrap_OPENSSL_cpuid_setup(void);
+void __wrap_OPENSSL_cpuid_setup(void)
+{
+	static bool is_wanted;
+
+	if (is_wanted)
+		__real_OPENSSL_cpuid_setup();
+	is_wanted = true;
 }

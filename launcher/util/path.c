@@ -20,8 +20,13 @@
 
 const struct root root_machine = { .fd = AT_FDCWD, .live = true };
 
-/* What fits on the stack; the longest lists of CPUs that kernels print do. */
+/* What is read at once; the longest lists of CPUs that kernels print fit. */
 #define PATH_READ_SMALL (32 * 1024)
+/*
+ * For one read at a time: nothing of it is wanted after the function that uses it. On the stack, where
+ * -fstack-clash-protection touches every page of it, it would cost each start eight page faults.
+ */
+static _Alignas(struct dirent64) char path_buffer[PATH_READ_SMALL];
 /* A folder with more names than this is no folder of /proc or /sys that we know. */
 #define PATH_NAMES_MAX 262144
 /* openat2() gives EAGAIN when a rename races with a ".." in the path. */
@@ -220,19 +225,18 @@ static ssize_t path_read_all(int fd, char *buffer, size_t size)
 /* Up to `max` bytes in the pool, and how many; one more is -EFBIG unless `cut`. */
 static int path_read_pool(int fd, struct mem *m, size_t max, bool cut, char **ret, size_t *ret_n)
 {
-	char small[PATH_READ_SMALL];
-	size_t room = max < sizeof small ? max + 1 : sizeof small;
-	ssize_t n = path_read_all(fd, small, room), more;
+	size_t room = max < sizeof path_buffer ? max + 1 : sizeof path_buffer;
+	ssize_t n = path_read_all(fd, path_buffer, room), more;
 	char *text;
 
 	if (n < 0)
 		return (int)n;
 	if ((size_t)n < room) {
 		text = mem_alloc(m, (size_t)n + 1);
-		memcpy(text, small, (size_t)n);
+		memcpy(text, path_buffer, (size_t)n);
 	} else {
 		text = mem_alloc(m, max + 2);
-		memcpy(text, small, (size_t)n);
+		memcpy(text, path_buffer, (size_t)n);
 		more = path_read_all(fd, text + n, max + 1 - (size_t)n);
 		if (more < 0)
 			return (int)more;
@@ -360,15 +364,14 @@ static int path_read_once(const struct root *root, const char *path, char *buffe
 
 int root_read_record(const struct root *root, struct mem *m, const char *path, char **ret_text)
 {
-	char buffer[PATH_READ_SMALL];
-	int r = path_read_once(root, path, buffer, sizeof buffer);
+	int r = path_read_once(root, path, path_buffer, sizeof path_buffer);
 
 	/* Rare, and no longer worth saving a system call. */
 	if (r == -EFBIG)
 		return root_read(root, m, path, PATH_READ_MAX, ret_text, NULL);
 	if (r < 0)
 		return r;
-	*ret_text = mem_strdup(m, buffer);
+	*ret_text = mem_strdup(m, path_buffer);
 	return 0;
 }
 
@@ -395,18 +398,17 @@ __attribute__((format(printf, 4, 0))) static int path_read_value(const struct ro
 
 int root_read_line(const struct root *root, char *ret, size_t size, const char *format, ...)
 {
-	char line[PATH_READ_SMALL];
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = path_read_value(root, line, sizeof line, format, args);
+	r = path_read_value(root, path_buffer, sizeof path_buffer, format, args);
 	va_end(args);
 	if (r < 0)
 		return r;
-	if (strlen(line) >= size)
+	if (strlen(path_buffer) >= size)
 		return -EFBIG;
-	memcpy(ret, line, strlen(line) + 1);
+	memcpy(ret, path_buffer, strlen(path_buffer) + 1);
 	return 0;
 }
 
@@ -434,14 +436,13 @@ int root_read_i64(const struct root *root, int64_t *ret, const char *format, ...
 
 int root_read_bitmap(const struct root *root, struct bitmap *ret, const char *format, ...)
 {
-	char line[PATH_READ_SMALL];
 	va_list args;
 	int r;
 
 	va_start(args, format);
-	r = path_read_value(root, line, sizeof line, format, args);
+	r = path_read_value(root, path_buffer, sizeof path_buffer, format, args);
 	va_end(args);
-	return r < 0 ? r : bitmap_parse_list(line, ret);
+	return r < 0 ? r : bitmap_parse_list(path_buffer, ret);
 }
 
 static int path_compare_names(const void *a, const void *b)
@@ -467,7 +468,6 @@ int root_list(const struct root *root, struct mem *m, const char *path, const ch
 {
 	/* Not opendir(): that asks fstat() and allocates 32 KiB for the same answer. */
 	CLEANUP_CLOSE int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-	_Alignas(struct dirent64) char buffer[PATH_READ_SMALL];
 	char **names = NULL;
 	size_t n = 0;
 
@@ -476,13 +476,13 @@ int root_list(const struct root *root, struct mem *m, const char *path, const ch
 	if (fd < 0)
 		return fd;
 	for (;;) {
-		ssize_t length = getdents64(fd, buffer, sizeof buffer);
+		ssize_t length = getdents64(fd, path_buffer, sizeof path_buffer);
 
 		if (length < 0)
 			return -errno;
 		if (length == 0)
 			break;
-		path_add_names(m, buffer, (size_t)length, prefix, &names, &n);
+		path_add_names(m, path_buffer, (size_t)length, prefix, &names, &n);
 		if (n > PATH_NAMES_MAX)
 			return -EFBIG;
 	}

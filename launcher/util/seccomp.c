@@ -103,14 +103,18 @@ const char *seccomp_status(void)
 	return *text ? text : NULL;
 }
 
-/* Not known is tried too. */
+/* Not known is tried too. Asked before every guarded call, so it is looked up once. */
 static bool seccomp_is_filtered(void)
 {
-	int64_t mode = SECCOMP_MODE_FILTER;
-	const char *text = seccomp_status();
+	static int64_t mode = -1;
+	const char *text;
 
-	if (text)
-		text_read_i64(text, "Seccomp", &mode);
+	if (mode < 0) {
+		mode = SECCOMP_MODE_FILTER;
+		text = seccomp_status();
+		if (text)
+			text_read_i64(text, "Seccomp", &mode);
+	}
 	return mode == SECCOMP_MODE_FILTER;
 }
 

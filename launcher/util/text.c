@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,7 +26,8 @@ const char *text_find_field(const char *text, const char *name)
 	size_t length = strlen(name);
 
 	for (const char *line = text; line; line = text_next_line(line)) {
-		if (strncmp(line, name, length) == 0 && line[length] == ':')
+		/* The first letter alone tells most lines: they are asked for some sixty fields at each start. */
+		if (*line == *name && strncmp(line, name, length) == 0 && line[length] == ':')
 			return strchr(line, '\n') ? text_skip_blanks(line + length + 1) : NULL;
 	}
 	return NULL;
@@ -199,11 +199,14 @@ char *text_dirname(struct mem *m, const char *path)
 
 char *text_hex(struct mem *m, const void *bytes, size_t size)
 {
+	static const char digits[] = "0123456789abcdef";
 	const unsigned char *b = bytes;
 	char *hex = mem_alloc(m, 2 * size + 1);
 
-	for (size_t i = 0; i < size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", b[i]);
+	for (size_t i = 0; i < size; i++) {
+		hex[2 * i] = digits[b[i] >> 4];
+		hex[2 * i + 1] = digits[b[i] & 15];
+	}
 	return hex;
 }
 
