@@ -9,6 +9,8 @@ programs=$suite/programs
 libraries=$suite/libraries
 show=$programs/show
 nobody=65534
+# shellcheck source-path=SCRIPTDIR source=../expect.bash
+. "$root/tests/expect.bash"
 
 # The tests decide what is set, not the caller.
 unset LD_PRELOAD LD_LIBRARY_PATH MALLOC_CONF GLIBC_TUNABLES MALLOC_ARENA_MAX
@@ -162,22 +164,7 @@ patch_bytes() {
   printf '%b' "$(printf '\\x%s' "$@")" | dd of="$file" bs=1 seek="$offset" conv=notrunc status=none
 }
 
-# eventually COMMAND...: waits up to 180 s until it succeeds.
-eventually() {
-  local deadline=$((SECONDS + 180))
-  until "$@" 2>/dev/null; do
-    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 180 s" "none" || return 1
-    sleep 0.02
-  done
-}
-
 # --- checking ----------------------------------------------------------------
-
-# fails WHAT EXPECTED ACTUAL
-fails() {
-  printf -- '-- %s\n   expected: %s\n   actual:   %s\n' "$1" "$2" "$3"
-  return 1
-}
 
 # The last attempt, for a report; of the variables only those that matter here.
 attempt_result() {
@@ -186,9 +173,6 @@ attempt_result() {
   printf 'status %s\n   stdout: %s\n   stderr: %s' "$status" "${text:0:3000}" "${err:0:3000}" | LC_ALL=C tr -c '[:print:]\n' '?'
 }
 
-expect_equal() { [ "$2" = "$3" ] || fails "$1" "$2" "$3"; }
-expect_in() { [[ "$3" == *"$2"* ]] || fails "$1" "something with '$2'" "$3"; }
-expect_not_in() { [[ "$3" != *"$2"* ]] || fails "$1" "nothing with '$2'" "$3"; }
 expect_match() { [[ "$3" =~ $2 ]] || fails "$1" "something like $2" "$3"; }
 
 expect_status() { [ "$status" -eq "$1" ] || fails "$ran" "status $1" "$(attempt_result)"; }

@@ -8,35 +8,16 @@ venv=$root/build/vllm/venv
 model=$root/build/vllm/model
 # shellcheck source-path=SCRIPTDIR source=../demo/lib.bash
 . "$root/tests/demo/lib.bash"
+# shellcheck source-path=SCRIPTDIR source=../expect.bash
+. "$root/tests/expect.bash"
 
 progress() { echo "# $*" >&3; }
-
-# fails WHAT EXPECTED ACTUAL
-fails() {
-  printf -- '-- %s\n   expected: %s\n   actual:   %s\n' "$1" "$2" "$3"
-  return 1
-}
-
-expect_equal() { [ "$2" = "$3" ] || fails "$1" "$2" "$3"; }
-
-expect_in() { [[ "$3" == *"$2"* ]] || fails "$1" "something with '$2'" "$3"; }
-
-expect_not_in() { [[ "$3" != *"$2"* ]] || fails "$1" "nothing with '$2'" "$3"; }
 
 # expect_ok COMMAND...: runs it bounded; its output is in $output.
 expect_ok() {
   local status=0
   output=$(timeout 600 "$@" 2>&1) || status=$?
   [ "$status" -eq 0 ] || fails "$*" "exit 0" "exit $status: $output"
-}
-
-# eventually COMMAND...: waits up to 180 s until it succeeds.
-eventually() {
-  local deadline=$((SECONDS + 180))
-  until "$@" 2>/dev/null; do
-    [ "$SECONDS" -lt "$deadline" ] || fails "$*" "success within 180 s" "none" || return 1
-    sleep 0.05
-  done
 }
 
 # check PID [OPTION]...: the audit of a process tree as JSON, in $json; $status.
