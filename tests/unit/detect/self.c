@@ -210,13 +210,38 @@ static void test_any_order(void **state)
 	}
 }
 
+/* What decides nothing is not looked at for a launch. */
+static void test_launch(void **state)
+{
+	struct machine machine;
+	const struct facts *f = &machine.facts;
+
+	(void)state;
+	machine_is_thorough = false;
+	machine_open(&machine, "hgx-8gpu-two-socket");
+	machine_is_thorough = true;
+	assert_int_equal(f->numa.n_nodes, 2);
+	assert_int_equal(f->numa.nodes[0].n_pools, 0);
+	assert_int_equal(f->hugetlb.n_pools, 0);
+	assert_int_equal(f->thp.enabled, THP_ALWAYS);
+	assert_string_equal(f->thp.defrag, "");
+	assert_int_equal(f->thp.n_sizes, 1);
+	assert_int_equal(f->cgroup.memory_current, FACT_UNKNOWN);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_root_on_a_host),     cmocka_unit_test(test_restricted_pod),
-		cmocka_unit_test(test_thp_of_the_process), cmocka_unit_test(test_nothing_is_unknown),
-		cmocka_unit_test(test_halves_are_unknown), cmocka_unit_test(test_before_ambient_capabilities),
-		cmocka_unit_test(test_any_order),          cmocka_unit_test(test_live),
+		cmocka_unit_test(test_root_on_a_host),
+		cmocka_unit_test(test_restricted_pod),
+		cmocka_unit_test(test_thp_of_the_process),
+		cmocka_unit_test(test_nothing_is_unknown),
+		cmocka_unit_test(test_halves_are_unknown),
+		cmocka_unit_test(test_before_ambient_capabilities),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_launch),
+		cmocka_unit_test(test_live),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

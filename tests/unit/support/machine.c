@@ -33,11 +33,13 @@ static const char *const *machine_read_environment(const struct root *root, stru
 	return environment;
 }
 
+bool machine_is_thorough = true;
+
 static void machine_detect(struct machine *machine)
 {
 	struct detect_request request = {
 		.environment = machine->environment,
-		.thorough = true,
+		.thorough = machine_is_thorough,
 	};
 
 	facts_detect(&machine->root, &machine->mem, &request, &machine->facts);

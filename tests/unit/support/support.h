@@ -27,6 +27,8 @@ struct machine {
 };
 
 void machine_open(struct machine *ret, const char *name);
+/* What machine_open() detects: all, or what a launch looks at. True at the start. */
+extern bool machine_is_thorough;
 /* The same with other variables than the folder's. NULL-terminated. */
 void machine_open_with(struct machine *ret, const char *name, const char *const *environment);
 void machine_close(struct machine *machine);
