@@ -110,8 +110,15 @@ struct latencies {
 		step();
 		ns.push_back((seconds() - begun) * 1e9);
 	}
+	// Beside the worst of as many steps that do nothing: what the clock and the machine alone make of them.
 	void report()
 	{
+		latencies bare;
+		bare.ns.assign(ns.size(), 1); // no faults of ours
+		bare.ns.clear();
+		for (std::size_t i = 0; i < ns.size(); i++)
+			bare.add([] {});
+		figure("bare_worst_us", *std::max_element(bare.ns.begin(), bare.ns.end()) / 1000);
 		std::sort(ns.begin(), ns.end());
 		figure("alloc_p50_ns", ns[ns.size() / 2]);
 		figure("alloc_p9999_ns", ns[ns.size() - 1 - ns.size() / 10000]);
