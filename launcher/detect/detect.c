@@ -62,7 +62,7 @@ static bool detect_needs_glibc_version(const struct catalog_facts *catalog)
 void facts_detect(const struct root *root, struct mem *m, const struct detect_request *request, struct facts *ret)
 {
 	struct meminfo memory;
-	bool has_pools; /* the nodes', perhaps */
+	bool asks_nodes; /* for their hugetlb pools: the machine says nothing of its own */
 
 	memset(ret, 0, sizeof *ret);
 	ret->is_live = root->live;
@@ -78,8 +78,8 @@ void facts_detect(const struct root *root, struct mem *m, const struct detect_re
 	thp_detect(root, m, request->thorough, &ret->thp);
 	if (request->thorough)
 		hugetlb_detect(root, m, &memory, &ret->hugetlb);
-	has_pools = request->thorough && memory.hugetlb != 0 && !ret->hugetlb.n_pools;
-	numa_detect(root, m, has_pools ? NULL : &ret->hugetlb, &ret->numa);
+	asks_nodes = request->thorough && memory.hugetlb != 0 && !ret->hugetlb.n_pools;
+	numa_detect(root, m, asks_nodes ? NULL : &ret->hugetlb, &ret->numa);
 	cgroup_detect(root, m, request->thorough, &ret->cgroup);
 	ret->cpu.quota_milli = ret->cgroup.cpu_quota_milli;
 	ret->cpu.effective = cpu_count_effective(&ret->cpu, &ret->process.status.cpus);
