@@ -52,7 +52,7 @@ play_limit='
 storm() {
   export ALLOCRUN_PURGE=window_ms:100,idle_ms:50,heap_mb:1
   export JE_MALLOC_CONF=dirty_decay_ms:5000,muzzy_decay_ms:0,narenas:2,oversize_threshold:1048576
-  export TSAN_OPTIONS=die_after_fork=0:exitcode=0:history_size=4:$4
+  export TSAN_OPTIONS=die_after_fork=0:exitcode=0:history_size=7:$4
   TSAN_OPTIONS+=:suppressions=$tests_dir/tsan/suppressions:log_path=$BATS_TEST_TMPDIR/log
   run timeout --signal=KILL 900 unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     bash -euc "$play_limit" - "$BATS_FILE_TMPDIR/$1" "$2" "${ROUNDS:-6}" "$3"
