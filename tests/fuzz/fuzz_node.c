@@ -51,9 +51,7 @@ static void check_buddyinfo(struct mem *m, const char *text)
 
 static void check_counters(const char *text)
 {
-	struct node_vmstat events = {
-		FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN, FACT_UNKNOWN
-	};
+	struct node_vmstat events = node_unknown.events;
 
 	node_parse_vmstat(text, &events);
 	FUZZ_CHECK(events.thp_faults >= FACT_UNKNOWN && events.thp_fallbacks >= FACT_UNKNOWN);

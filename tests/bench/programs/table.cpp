@@ -317,9 +317,7 @@ template <typename Scheme> class table
 	}
 	void allocate_one_by_one()
 	{
-		latencies l;
-		l.ns.reserve(w.rows);
-		std::memset(l.ns.data(), 1, w.rows * sizeof l.ns[0]); // no faults of ours
+		latencies l(w.rows);
 		for (std::size_t i = 0; i < w.rows; i++)
 			l.add([&] { row[i] = insert(i, NEW); });
 		l.report();

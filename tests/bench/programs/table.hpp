@@ -104,6 +104,10 @@ inline double resident_mib()
 // The time of each step that holds the lock: the worst, and that of one in ten thousand.
 struct latencies {
 	std::vector<double> ns;
+	explicit latencies(std::size_t count) : ns(count, 1) // touched: no faults of ours
+	{
+		ns.clear();
+	}
 	template <typename Step> void add(Step step)
 	{
 		double begun = seconds();
@@ -113,9 +117,7 @@ struct latencies {
 	// Beside the worst of as many steps that do nothing: what the clock and the machine alone make of them.
 	void report()
 	{
-		latencies bare;
-		bare.ns.assign(ns.size(), 1); // no faults of ours
-		bare.ns.clear();
+		latencies bare(ns.size());
 		for (std::size_t i = 0; i < ns.size(); i++)
 			bare.add([] {});
 		figure("bare_worst_us", *std::max_element(bare.ns.begin(), bare.ns.end()) / 1000);
